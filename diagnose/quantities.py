@@ -1,0 +1,82 @@
+"""Every quantity that a run may hold: its name, meaning, unit and range, in one table.
+
+The documentation of quantities is made from this table, and a test holds every measured name against it. How a number
+is computed stands where it is computed (`callbacks.taps`, `callbacks.shadow`, `diagnose.skill`); what it means for the
+user stands in the rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a number means.
+
+    meaning: a sentence; `unit`: "" for none; `low`, `high`: the range, ends included (NaN and infinity aside).
+    where: what `where` names: "site" (an activation), "variable", "input", "output", "layer" or "model" ("").
+    """
+
+    meaning: str
+    unit: str
+    low: float
+    high: float
+    where: str
+
+
+INF = float("inf")
+
+
+def _distribution(prefix: str, what: str, where: str) -> dict[str, Quantity]:
+    return {
+        f"{prefix}.mean": Quantity(f"mean of {what}, over its finite entries", "", -INF, INF, where),
+        f"{prefix}.std": Quantity(f"standard deviation of {what}, over its finite entries", "", 0, INF, where),
+        f"{prefix}.min": Quantity(f"smallest finite entry of {what}", "", -INF, INF, where),
+        f"{prefix}.max": Quantity(f"largest finite entry of {what}", "", -INF, INF, where),
+        f"{prefix}.nonfinite": Quantity(f"number of entries of {what} that are NaN or infinite", "entries", 0, INF, where),
+    }
+
+
+#: The one table. Whole tensors are reduced inside the shadow step; shares of z come from a sample (about 2,000 entries).
+QUANTITIES: dict[str, Quantity] = {
+    **_distribution("activation", "what comes out of the activation (a)", "site"),
+    "activation.saturated_share": Quantity("share of the pre-activations that lie where f is flat (slope under 1 % of its largest on the working range), one-sided flatness aside", "", 0, 1, "site"),
+    "activation.falling_share": Quantity("share of f's absolute slope, at the pre-activations met, that lies on falling branches", "", 0, 1, "site"),
+    "activation.folds": Quantity("number of turning points of f within the pre-activations met (0.1 to 99.9 %)", "turning points", 0, INF, "site"),
+    "activation.dead_share": Quantity("share of the units whose slope was 0 at every sample of the last (up to) 10 observed batches", "", 0, 1, "site"),
+    "activation.constant_share": Quantity("share of the units whose output is the same for all samples of the batch", "", 0, 1, "site"),
+    "activation.spread": Quantity("standard deviation of a over the samples of the batch, relative to rms(a), averaged over units; 0: all inputs give the same", "", 0, INF, "site"),
+    "activation.gate_gain": Quantity("rms(dL/dz) / rms(dL/da): how much of the gradient the activation itself lets through", "", 0, INF, "site"),
+    "activation.gradient_rms": Quantity("rms of dL/da, the gradient that arrives at the activation", "loss per unit of a", 0, INF, "site"),
+    "activation.gradient_nonfinite": Quantity("number of non-finite entries of dL/da", "entries", 0, INF, "site"),
+    **_distribution("preactivation", "what goes into the activation (z)", "site"),
+    "preactivation.gradient_nonfinite": Quantity("number of non-finite entries of dL/dz", "entries", 0, INF, "site"),
+    "gradient.rms": Quantity("root mean square of the loss gradient of a trainable variable, loss scaling undone, before clipping; over its finite entries", "loss per unit of weight", 0, INF, "variable"),
+    "gradient.nonfinite": Quantity("number of non-finite entries of the gradient of a trainable variable", "entries", 0, INF, "variable"),
+    "gradient.missing": Quantity("1 where the gradient of a trainable variable is None (nothing connects it to the loss), else 0", "", 0, 1, "variable"),
+    "weight.rms": Quantity("root mean square of a variable, before the step's update", "", 0, INF, "variable"),
+    "weight.nonfinite": Quantity("number of non-finite entries of a variable, before the step's update", "entries", 0, INF, "variable"),
+    "weight.finite": Quantity("whether all variables were finite after this step: 1 at the last step known good, 0 at the first known bad", "", 0, 1, "model"),
+    "weight.spectral_norm": Quantity("largest singular value of a kernel, folded to (all axes but the last, last axis)", "", 0, INF, "variable"),
+    "update.ratio": Quantity("rms of one optimizer update over rms of the variable before it, on the same sample of its entries", "", 0, INF, "variable"),
+    "batch.loss": Quantity("loss of the batch alone (not a running mean), with regularization, in training mode, before the update", "", -INF, INF, "model"),
+    "batch.loss_reported": Quantity("the loss that train_step itself reports for the batch, from metrics set to zero", "", -INF, INF, "model"),
+    "batch.accuracy": Quantity("share of the batch's targets that the training-mode prediction gets right", "", 0, 1, "output"),
+    "batch.size": Quantity("samples in the batch", "samples", 0, INF, "model"),
+    "skill.train": Quantity("skill on a held set of training samples, in inference mode: (accuracy - majority share) / (1 - majority share), or R squared; 0: no better than a constant answer, 1: perfect", "", -INF, 1, "output"),
+    "skill.validation": Quantity("the same skill on validation samples", "", -INF, 1, "output"),
+    "loss.train": Quantity("loss on the held set of training samples, in inference mode", "", -INF, INF, "model"),
+    "loss.validation": Quantity("loss on the validation samples, in inference mode", "", -INF, INF, "model"),
+    "loss.constant": Quantity("loss of the best constant answer known, on the held set: class shares (or means), as probability and as logit", "", -INF, INF, "model"),
+    "prediction.spread": Quantity("standard deviation of the predictions over the samples of the held set, relative to the targets' own; 0: the input does not matter", "", 0, INF, "output"),
+    "prediction.nonfinite": Quantity("number of non-finite entries among the predictions of the batch", "entries", 0, INF, "output"),
+    "input.nonfinite": Quantity("number of non-finite entries of the input batch", "entries", 0, INF, "input"),
+    "input.mean": Quantity("mean of the input batch", "", -INF, INF, "input"),
+    "input.std": Quantity("standard deviation of the input batch", "", 0, INF, "input"),
+    "input.min": Quantity("smallest finite entry of the input batch", "", -INF, INF, "input"),
+    "input.max": Quantity("largest finite entry of the input batch", "", -INF, INF, "input"),
+    "optimizer.learning_rate": Quantity("learning rate of the optimizer at this step", "", 0, INF, "model"),
+    "optimizer.updates": Quantity("optimizer updates so far (not batches: accumulation and skipped steps count none)", "updates", 0, INF, "model"),
+    "optimizer.loss_scale": Quantity("the loss scale of mixed precision", "", 0, INF, "model"),
+}  # fmt: skip

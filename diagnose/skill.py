@@ -1,0 +1,174 @@
+"""How good an answer is, against the best constant answer: arithmetic on targets and predictions.
+
+Skill makes accuracies and errors of different tasks comparable: 0 is what a constant answer reaches, 1 is perfect.
+For classes it is (accuracy - majority share) / (1 - majority share); for numbers it is R squared. What kind of task it
+is follows from the targets and the shape of the predictions, never from the name of a loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+TaskKind = Literal["categorical", "binary", "multilabel", "regression", "unknown"]
+
+ONE_HOT_TOLERANCE = 1e-3  # float32 rows of label smoothing sum to one within 1e-6; a float16 pipeline within 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one output is asked for.
+
+    kind: "categorical" (one of many classes), "binary", "multilabel", "regression", or "unknown".
+    classes: number of classes ("categorical", "binary": 2), of labels ("multilabel"), else 0.
+    reason: why the kind is unknown; "" where it is known.
+    """
+
+    kind: TaskKind
+    classes: int = 0
+    reason: str = ""
+
+
+def task_of(targets: np.ndarray, predictions: np.ndarray) -> Task:
+    """What is asked for, from targets and the shape of the predictions, both (samples, ...).
+
+    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3)))
+    Task(kind='categorical', classes=3, reason='')
+    >>> task_of(np.array([0.5, 1.7]), np.zeros((2, 1))).kind
+    'regression'
+    """
+    y, p = np.asarray(targets), np.asarray(predictions)
+    if y.dtype.kind not in "buif" or y.size == 0:
+        return Task("unknown", reason=f"the targets are of the type {y.dtype}, with {y.size} entries")
+    width = p.shape[-1] if p.ndim > 1 else 1
+    finite = y[np.isfinite(y)]
+    whole = bool(np.all(finite == np.round(finite)))
+    sparse_shape = y.shape == p.shape[:-1] or (y.ndim == p.ndim and y.shape[-1] == 1)
+    if width > 1 and sparse_shape:
+        if whole and finite.size and finite.max() < width:
+            return Task("categorical", width)
+        return Task("unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape")
+    if y.size != p.size:
+        return Task("unknown", reason=f"targets of shape {y.shape} and predictions of shape {p.shape} don't pair up")
+    values = set(np.unique(finite[:10_000]).tolist())
+    if width > 1:
+        rows = y.reshape(-1, width)
+        sums_to_one = np.all(np.abs(rows.sum(axis=1) - 1) < ONE_HOT_TOLERANCE) and np.all(rows >= 0)
+        if sums_to_one and np.mean(rows.max(axis=1) > 0.5) > 0.5:
+            return Task("categorical", width)
+        if values <= {0.0, 1.0} and whole:
+            return Task("multilabel", width)
+        return Task("regression")
+    if whole and len(values) <= 2 and values <= {-1.0, 0.0, 1.0}:
+        return Task("binary", 2)
+    return Task("regression")
+
+
+def accuracy(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Share of the targets that the predictions get right, in [0, 1]; NaN for a regression.
+
+    A row of predictions with a NaN is wrong. Binary and multilabel predictions count from 0.5 on if all of them lie in
+    [0, 1], else from 0 on (logits).
+
+    >>> accuracy(Task("categorical", 2), np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    0.6666666666666666
+    """
+    if task.kind not in ("categorical", "binary", "multilabel"):
+        return float("nan")
+    classes, right = _answers(task, targets, predictions)
+    counted = classes >= 0 if task.kind == "categorical" else np.ones(classes.shape, bool)
+    return float(right[counted].mean()) if counted.any() else float("nan")
+
+
+def skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Skill of the predictions: 0 for the best constant answer, 1 for a perfect one, in (-inf, 1].
+
+    NaN where a constant answer is already perfect (one class only, no variance), for an unknown task, and for numbers
+    of which one is not finite.
+
+    >>> skill(Task("binary", 2), np.array([0, 0, 0, 1]), np.array([0.1, 0.2, 0.7, 0.9]))
+    0.0
+    >>> skill(Task("regression"), np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]))
+    1.0
+    """
+    if task.kind == "regression":
+        return _r_squared(np.asarray(targets, np.float64), np.asarray(predictions, np.float64))
+    score, base = accuracy(task, targets, predictions), majority_share(task, targets)
+    return (score - base) / (1 - base) if base < 1 else float("nan")
+
+
+def majority_share(task: Task, targets: np.ndarray) -> float:
+    """Share of the commonest class: the accuracy that the best constant answer reaches.
+
+    For many labels at once, the mean over labels of each label's own commonest value. NaN for a regression.
+    """
+    y = np.asarray(targets)
+    if task.kind == "categorical":
+        classes = _class_ids(task, y)
+        classes = classes[classes >= 0]
+        return float(np.bincount(classes).max() / classes.size) if classes.size else float("nan")
+    if task.kind == "binary":
+        positive = float(np.mean(y > 0.5))
+        return max(positive, 1 - positive)
+    if task.kind == "multilabel":
+        positive_shares = (y.reshape(-1, y.shape[-1]) > 0.5).mean(axis=0)
+        return float(np.maximum(positive_shares, 1 - positive_shares).mean())
+    return float("nan")
+
+
+def constant_answers(task: Task, targets: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """The best constant predictions, each of the given shape: as probabilities and as logits, or means and medians."""
+    y = np.asarray(targets, np.float64)
+    if task.kind == "categorical":
+        classes = _class_ids(task, np.asarray(targets))
+        shares = np.bincount(classes[classes >= 0], minlength=task.classes) / max(1, (classes >= 0).sum())
+        answers = [shares, np.log(np.maximum(shares, 1e-7))]
+    elif task.kind in ("binary", "multilabel"):
+        shares = (y.reshape(len(y), -1) > 0.5).mean(axis=0).reshape((*y.shape[1:],) if task.kind == "multilabel" else (-1,))
+        inside = np.clip(shares, 1e-7, 1 - 1e-7)
+        answers = [shares, np.log(inside / (1 - inside))]
+    elif task.kind == "regression":
+        columns = y.reshape(len(y), -1)
+        answers = [columns.mean(axis=0).reshape(shape[1:]), np.median(columns, axis=0).reshape(shape[1:])]
+    else:
+        return []
+    return [np.broadcast_to(answer, shape).astype(np.float32) for answer in answers]
+
+
+def relative_spread(predictions: np.ndarray) -> float:
+    """Standard deviation of the predictions over samples, over their rms: 0 where all samples get the same answer.
+
+    predictions: (samples, ...); the spread is pooled over the other axes. NaN if an entry is not finite.
+
+    >>> relative_spread(np.array([[0.3, 0.7], [0.3, 0.7]]))
+    0.0
+    """
+    p = np.asarray(predictions, np.float64).reshape(len(predictions), -1)
+    rms = np.sqrt(np.mean(p**2))
+    return float(np.sqrt(p.var(axis=0).mean()) / rms) if rms > 0 else 0.0
+
+
+def _answers(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y, p = np.asarray(targets), np.asarray(predictions, np.float64)
+    if task.kind == "categorical":
+        classes = _class_ids(task, y)
+        rows = p.reshape(-1, task.classes)
+        return classes, (rows.argmax(axis=1) == classes) & np.isfinite(rows).all(axis=1)
+    threshold = 0.5 if np.nanmin(p, initial=0.0) >= 0 and np.nanmax(p, initial=1.0) <= 1 else 0.0
+    truth, answer = y.reshape(-1) > 0.5, p.reshape(-1)
+    return truth, ((answer > threshold) == truth) & np.isfinite(answer)
+
+
+def _class_ids(task: Task, y: np.ndarray) -> np.ndarray:
+    one_hot = y.ndim > 1 and y.shape[-1] == task.classes and y.shape[-1] > 1
+    return (y.reshape(-1, task.classes).argmax(axis=1) if one_hot else y.reshape(-1)).astype(np.int64)
+
+
+def _r_squared(y: np.ndarray, p: np.ndarray) -> float:
+    y, p = y.reshape(len(y), -1), p.reshape(len(y), -1)
+    if not np.isfinite(p).all() or not np.isfinite(y).all():
+        return float("nan")
+    total = float(((y - y.mean(axis=0)) ** 2).sum())
+    return 1 - float(((y - p) ** 2).sum()) / total if total > 0 else float("nan")
