@@ -1,0 +1,26 @@
+"""All that knows a Keras model: the callbacks that watch a training, and the audit before it.
+
+Imported as `diagnose.callbacks`; this folder is a room of its own at the top of the tree (see the link in diagnose/).
+"""
+
+from diagnose.callbacks.configuration import audit
+from diagnose.callbacks.monitor import (
+    GapMonitor,
+    GradientMonitor,
+    NonMonotonicityMonitor,
+    NumericsMonitor,
+    SaturationMonitor,
+    TrainingMonitor,
+)
+from diagnose.callbacks.taps import watch
+
+__all__ = [
+    "GapMonitor",
+    "GradientMonitor",
+    "NonMonotonicityMonitor",
+    "NumericsMonitor",
+    "SaturationMonitor",
+    "TrainingMonitor",
+    "audit",
+    "watch",
+]

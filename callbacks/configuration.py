@@ -1,0 +1,435 @@
+"""The audit: model, loss, metrics, labels and one batch, looked at together before any training.
+
+Nothing is judged here, and nothing goes by names. `facts` lets the model answer one batch in inference mode, hands its
+losses and metrics crafted predictions (`probing` asks the questions), draws its weights at random to see what its
+outputs can say at all, and writes down plain numbers. The rules of the parts "configuration" and "reporting" read them
+from `run.meta["audit"]`:
+
+- `samples`: of the batch looked at; `seconds`: what it took; `iterations`: optimizer updates so far.
+- `loss`: {"value": the model's own compute_loss in inference mode, "error": why it gave none, "custom": compute_loss
+  is the user's, "extra": number of losses by add_loss}.
+- `reported` (by the monitor, where it can tell): {"loss": what train_step returned for the batch, "computed": what
+  compute_loss gave in the same step}.
+- `outputs`: one entry each, in Keras' order:
+  - `name`, `where` (Keras path of what ends it), `shape` (of one sample), `width` (of its last axis);
+  - `prediction`: {"min", "max", "finite" (share), "unit_interval", "distribution" (rows are probabilities that sum to
+    1), "row_sum" (mean), "always_one"};
+  - `reach`: what it says under random weights, see `probing.reach`;
+  - `labels`: over all labels given, not only those of the batch: {"given", "shape", "dtype", "count", "min", "max",
+    "finite", "fractional" (share of entries that are no whole numbers), "distinct" (number, at most 1000),
+    "alignment" ("vectors", "ids", "flat": (n,) under (n, 1), or "other"), "zero_one", "plus_minus_one", "varied",
+    "is_input"; for rows: "one_hot" (every row), "many_hot" (share of rows of 0 and 1 with another sum than 1),
+    "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max"; for class numbers: "outside" (share that no
+    unit stands for), "outside_refused" (the loss fails on them); "unreachable": share beyond the bounds of `reach`};
+  - `loss` (None without one): {"name", "value", "weight", "error"; "takes", "over", "targets", "reason", see
+    `probing.LossNature`; "free": its value without sample weights and mask; "rescued": Keras takes the logits behind
+    the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
+    `probing.pairs_up_wrongly`; "repeats": the narrower of targets and predictions is repeated; "heeds_wild_labels":
+    those outside [0, 1]};
+  - `weights`: {"given", "sum"}, the sample weights; `accuracies`: of this batch, see `probing.accuracies`;
+  - `metrics`: [{"name", "value", "flavours", "deaf", "cut"}], see `probing.metric_nature`.
+
+The model is on loan (`loan`): it is handed back as it was found.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from diagnose._version import __version__
+from diagnose.callbacks import probing
+from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
+from diagnose.callbacks.loan import build, forward, on_loan, under_random_weights
+from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of, told
+from diagnose.diagnosis import Diagnosis, examine
+from diagnose.run import Run
+
+SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
+LABELS = 1_000_000  # entries; of more, evenly spaced samples are looked at
+FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as are the next two
+REACH_SECONDS = 0.3
+METRIC_SECONDS = 0.3
+REACH_ROWS = 16
+REACH_GAINS = (
+    *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
+    *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
+)
+HALF = 5e-3  # float16 and bfloat16 outputs: 10 and 7 bits each, and a sum of several
+
+
+def audit(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Diagnosis:
+    """Look at a compiled model and one batch before any training, and say what is wrong with their configuration.
+
+    model: compiled. If it is not built yet it is built for x, as its first call would do; nothing else in it changes.
+    x, y, sample_weight: as for `fit`; of more than 256 samples, 256 spread over all are looked at. `y` may be None:
+        then what needs labels is not measured. Class weights go in as sample weights.
+
+    The diagnosis' outcome is "unknown", since nothing was trained; its causes are what would spoil a training.
+
+    Raises ValueError for a model that is not compiled, an empty batch, labels of strings, and x, y and sample_weight
+    of different lengths; TypeError for a dataset or generator in the place of one batch.
+    """
+    _refuse_what_is_no_batch(model, x, y, sample_weight)
+    seen = facts(model, x, y, sample_weight)
+    run = Run(
+        {
+            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__, "keras-diagnose": __version__},
+            "model": {
+                "name": model.name,
+                "class": type(model).__name__,
+                "parameters": int(sum(math.prod(variable.shape) for variable in model.weights)),
+                "trainable_parameters": int(sum(math.prod(variable.shape) for variable in model.trainable_weights)),
+                "precision": model.dtype_policy.name,
+            },
+            "loss": {"name": ", ".join(output["loss"]["name"] for output in seen["outputs"] if output["loss"])},
+            "metrics": [metric["name"] for output in seen["outputs"] for metric in output["metrics"]],
+            "audit": seen,
+        }
+    )
+    return examine(run)
+
+
+def _refuse_what_is_no_batch(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"audit reads models on Keras' TensorFlow backend; this is {keras.backend.backend()!r}.")
+    if not getattr(model, "compiled", False):
+        name = getattr(model, "name", type(model).__name__)
+        raise ValueError(f"audit needs a compiled model, and {name!r} is not. Call model.compile(...) first.")
+    if hasattr(x, "element_spec") or isinstance(x, keras.utils.PyDataset) or inspect.isgenerator(x):
+        raise TypeError(
+            f"audit takes one batch, and x is a {type(x).__name__}. "
+            "Pass its first batch: x, y = next(iter(dataset)); audit(model, x, y)."
+        )
+    lengths: dict[str, int] = {}
+    for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight)):
+        found = leaves(arrays(value))
+        lengths |= {name if len(found) == 1 else f"{name}[{i}]": len(leaf) for i, leaf in enumerate(found)}
+        for leaf in found if name == "y" else ():
+            if leaf.dtype.kind in "OUS":
+                example = str(leaf.ravel()[:1].tolist())[1:-1]
+                raise ValueError(
+                    f"the labels are strings or objects, such as {example}; a Keras loss needs numbers. "
+                    "Number the classes: classes, y = np.unique(y, return_inverse=True)."
+                )
+    if not lengths or min(lengths.values()) == 0:
+        raise ValueError("the batch is empty: audit needs at least one sample in x.")
+    if len(set(lengths.values())) > 1:
+        all_lengths = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"x, y and sample_weight differ in their number of samples: {all_lengths}.")
+
+
+def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, Any]:
+    """What one batch tells about the configuration; the module's docstring lists the keys. All of it fits into JSON.
+
+    x, y, sample_weight: arrays or tensors, in the structures that `fit` hands to `train_step`.
+    """
+    start = time.perf_counter()
+    x, y, sample_weight = arrays(x), arrays(y), arrays(sample_weight)
+    build(model, x)
+    with on_loan(model):
+        rows = _rows(model, x)
+        few_x, few_y, few_weights = (taken(part, rows) for part in (x, y, sample_weight))
+        predictions = forward(model, few_x)
+        extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
+        parts, whole = parts_of(model, few_x, few_y, predictions, few_weights)
+        spread = taken(x, rows[:: max(1, len(rows) // REACH_ROWS)][:REACH_ROWS])
+        draws = under_random_weights(model, spread, REACH_GAINS, REACH_SECONDS)
+        outputs = [
+            _Output(model, part, name, draws, rows).facts(x, y, few_x, sample_weight)
+            for part, name in zip(parts, names_of(model, predictions), strict=True)
+        ]
+    return plain(
+        {
+            "samples": len(rows),
+            "seconds": round(time.perf_counter() - start, 3),
+            "iterations": int(model.optimizer.iterations) if model.optimizer is not None else 0,
+            "loss": _whole_facts(whole, extra),
+            "outputs": outputs,
+        }
+    )
+
+
+def _whole_facts(whole: Whole, extra: int) -> dict[str, Any]:
+    return {"value": whole.value, "error": whole.error, "custom": whole.custom, "extra": extra}
+
+
+def _rows(model: Any, x: Any) -> np.ndarray:
+    """Which samples to look at: spread over all, since sorted labels would else show one class."""
+    total = len(leaves(x)[0])
+    count = min(SAMPLES, total)
+    if count > REACH_ROWS:
+        few = taken(x, np.arange(REACH_ROWS))
+        forward(model, few)  # the first call also loads kernels
+        began = time.perf_counter()
+        forward(model, few)
+        seconds = (time.perf_counter() - began) / REACH_ROWS
+        count = max(REACH_ROWS, min(count, int(FORWARD_SECONDS / seconds)))
+    return np.unique(np.linspace(0, total - 1, count).astype(int))
+
+
+class _Output:
+    """What is known of one output while its facts are gathered."""
+
+    def __init__(
+        self, model: Any, part: Part, name: str, draws: list[tuple[float, list[np.ndarray]]], rows: Any
+    ) -> None:
+        self.model, self.part, self.name, self.rows = model, part, name, rows
+        self.coarse = "16" in str(part.predictions.dtype)
+        self.predictions = np.asarray(part.predictions).astype(np.float32)
+        self.targets = None if part.targets is None else np.asarray(part.targets)
+        self.width = self.predictions.shape[-1] if self.predictions.ndim > 1 else 1
+        self.reach = probing.reach(
+            [(gain, values[part.index]) for gain, values in draws], HALF if self.coarse else 1e-3
+        )
+
+    def facts(self, x: Any, y: Any, few_x: Any, sample_weight: Any) -> dict[str, Any]:
+        """All facts of this output."""
+        labels = self._all_labels(y)
+        found: dict[str, Any] = {
+            "name": self.name,
+            "where": place_of(self.model, self.part.index),
+            "shape": list(self.predictions.shape[1:]),
+            "width": self.width,
+            "prediction": self._prediction(),
+            "reach": self.reach,
+            "labels": _label_facts(labels, self.predictions.shape, [leaf[self.rows] for leaf in leaves(x)], self.rows),
+            "loss": None,
+            "weights": _weight_facts(sample_weight),
+            "accuracies": {},
+            "metrics": [],
+        }
+        if self.targets is None or not found["labels"]["given"]:
+            return found
+        assert labels is not None
+        found["labels"]["unreachable"] = _beyond(labels, self.reach)
+        if self.part.loss is not None:
+            found["loss"] = self._loss(found, few_x)
+        plain_targets = self.targets.astype(np.float32) if self.targets.dtype.kind == "b" else self.targets
+        found["accuracies"] = probing.accuracies(plain_targets, self.predictions)
+        end = time.perf_counter() + METRIC_SECONDS
+        found["metrics"] = [self._metric(metric, targets, end) for metric, targets in self.part.metrics]
+        return found
+
+    def _all_labels(self, y: Any) -> np.ndarray | None:
+        """All labels given for this output, not only those of the samples looked at."""
+        found = leaves(y)
+        if self.targets is None or len(found) <= 1:
+            return found[0] if found and self.targets is not None else None
+        # A dict may hold them in another order than the outputs: the samples looked at tell which is which.
+        alike = [leaf for leaf in found if leaf.shape[1:] == self.targets.shape[1:]]
+        same = [leaf for leaf in alike if np.allclose(leaf[self.rows], self.targets, equal_nan=True)]
+        return same[0] if same else self.targets
+
+    def _prediction(self) -> dict[str, Any]:
+        finite = np.isfinite(self.predictions)
+        kept = self.predictions[finite]
+        return {
+            "min": kept.min() if kept.size else None,
+            "max": kept.max() if kept.size else None,
+            "finite": finite.mean(),
+            "unit_interval": bool(kept.size and kept.min() >= -1e-6 and kept.max() <= 1.0 + 1e-6),
+            "distribution": probing.is_distribution(self.predictions, HALF if self.coarse else 1e-3),
+            "row_sum": self.predictions.sum(-1).mean() if self.width > 1 else None,
+            "always_one": bool(self.width == 1 and kept.size and (np.abs(self.predictions - 1.0) <= 1e-6).all()),
+        }
+
+    def _loss(self, found: dict[str, Any], few_x: Any) -> dict[str, Any]:
+        part, targets, predictions, labels = self.part, self.targets, self.predictions, found["labels"]
+        assert part.loss is not None and targets is not None
+        at = _asking(part.loss, targets.dtype)
+        nature = probing.loss_nature(at, targets.shape[1:], predictions.shape[1:])
+        error, value = "", math.nan
+        try:
+            value = float(np.mean(part.loss(part.targets, part.predictions, part.weights)))
+        except Exception as problem:
+            error = told(problem)
+        free = at(targets, predictions)
+        sure = found["prediction"]["distribution" if nature.over == "classes" else "unit_interval"]
+        rescuable = nature.takes == "logits" and sure and math.isfinite(free)
+        per_target, per_prediction = targets.shape[1:], predictions.shape[1:]
+        if nature.targets == "ids":
+            labels |= _class_numbers(at, labels, targets, predictions.shape)
+        return {
+            "name": part.loss_name,
+            "weight": part.loss_weight,
+            "value": number(value),
+            "error": error,
+            "takes": nature.takes,
+            "over": nature.over,
+            "targets": nature.targets,
+            "reason": nature.reason,
+            "free": free,
+            "rescued": rescuable and _is_rescued(self.model, part, few_x, free),
+            "silent": _is_silent(at, targets, predictions.shape),
+            "pairs_up": probing.pairs_up_wrongly(at, per_prediction) if labels["alignment"] == "flat" else None,
+            "repeats": nature.targets == "repeated" or probing.repeats_predictions(at, per_target, per_prediction),
+            "heeds_wild_labels": _heeds_wild(at, labels, targets, predictions.shape),
+        }
+
+    def _metric(self, metric: Any, targets: Any, end: float) -> dict[str, Any]:
+        known = np.asarray(targets)
+
+        def read(some: Any, given: Any) -> float:
+            if time.perf_counter() > end:
+                return math.nan
+            try:
+                metric.reset_state()
+                metric.update_state(some, given)
+                return float(np.mean(metric.result()))
+            except Exception:  # shapes or values that it does not take
+                return math.nan
+
+        def at(some: np.ndarray, given: np.ndarray) -> float:
+            return read(tf.convert_to_tensor(some.astype(known.dtype)), tf.convert_to_tensor(given))
+
+        value = read(targets, self.part.predictions)
+        return {"name": metric.name, "value": value, **probing.metric_nature(at, known, self.predictions.shape[1:])}
+
+
+def _label_facts(
+    labels: np.ndarray | None, shape: tuple[int, ...], inputs: list[np.ndarray], rows: np.ndarray
+) -> dict[str, Any]:
+    if labels is None or labels.dtype.kind not in "buif":
+        return {"given": False, "dtype": "" if labels is None else str(labels.dtype)}
+    some = labels[rows] if len(labels) > len(rows) else labels
+    low, high = (np.nanmin(labels), np.nanmax(labels)) if labels.size else (None, None)
+    labels = labels[:: 1 + labels.size // LABELS]
+    values = labels.astype(np.float64 if labels.dtype.kind != "f" else labels.dtype)
+    kept = values[np.isfinite(values)]
+    one, per_sample = labels.shape[1:], shape[1:]
+    alignment = "other"
+    if one == per_sample:
+        alignment = "vectors"
+    elif per_sample and per_sample[-1] == 1 and one == per_sample[:-1]:
+        alignment = "flat"
+    elif per_sample and one in (per_sample[:-1], (*per_sample[:-1], 1)):
+        alignment = "ids"
+    found: dict[str, Any] = {
+        "given": True,
+        "shape": list(one),
+        "dtype": str(labels.dtype),
+        "count": len(labels),
+        "min": None if low is None else float(low),
+        "max": None if high is None else float(high),
+        "finite": kept.size / max(1, values.size),
+        "fractional": np.mean(kept != np.round(kept)) if kept.size else 0.0,
+        "distinct": min(1000, len(np.unique(kept))),
+        "alignment": alignment,
+        "zero_one": bool(kept.size and np.isin(kept, (0.0, 1.0)).all()),
+        "plus_minus_one": bool(kept.size and np.isin(kept, (-1.0, 1.0)).all() and (kept == -1.0).any()),
+        "varied": bool(kept.size and np.ptp(kept) > 0),
+        "is_input": any(other.shape == some.shape and np.array_equal(other, some) for other in inputs),
+    }
+    if one and one[-1] > 1:
+        sums = np.nansum(values, axis=-1)
+        zero_one = ((values == 0) | (values == 1)).all(-1)
+        found |= {
+            "one_hot": bool((zero_one & (sums == 1)).all()),
+            "many_hot": np.mean(zero_one & (sums != 1)),
+            "empty_rows": np.mean((values == 0).all(-1)),
+            "row_sum_min": sums.min(),
+            "row_sum_max": sums.max(),
+        }
+    return found
+
+
+def _beyond(labels: np.ndarray, reach: dict[str, Any]) -> float:
+    """Share of the labels that lie beyond the bounds of the output by more than a hundredth of their own span."""
+    values = labels[:: 1 + labels.size // LABELS].astype(np.float64)
+    values = values[np.isfinite(values)]
+    slack = 0.01 * float(np.ptp(values)) if values.size else 0.0
+    low = -math.inf if reach["lower"] is None else reach["lower"] - slack
+    high = math.inf if reach["upper"] is None else reach["upper"] + slack
+    return float(np.mean((values < low) | (values > high))) if values.size else 0.0
+
+
+def _weight_facts(sample_weight: Any) -> dict[str, Any]:
+    found = leaves(sample_weight)
+    return {"given": bool(found), "sum": sum(float(np.abs(leaf).sum()) for leaf in found) if found else None}
+
+
+def _asking(loss: Callable[[Any, Any, Any], Any], kind: np.dtype[Any]) -> probing.Evaluate:
+    """The loss as a function on arrays, with targets of the kind that the batch has."""
+    whole = kind if kind.kind == "f" else np.dtype(np.int64 if kind.itemsize == 8 else np.int32)
+
+    def at(targets: np.ndarray, predictions: np.ndarray) -> float:
+        wanted = whole if (targets == np.round(targets)).all() else np.dtype(np.float32)
+        try:
+            value = loss(tf.convert_to_tensor(targets.astype(wanted)), tf.convert_to_tensor(predictions), None)
+            return float(np.mean(value))
+        except Exception:  # class numbers out of range, shapes it does not take: an answer too
+            return math.nan
+
+    return at
+
+
+def _class_numbers(
+    at: probing.Evaluate, labels: dict[str, Any], targets: np.ndarray, shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Which class numbers no unit stands for, and whether the loss fails on them or leaves them out."""
+    width = shape[-1]
+    wrong = (targets < 0) | (targets >= width)
+    share, asked = float(np.mean(wrong)), np.unique(targets[wrong])[:20]
+    if not share:  # none in the samples looked at: the extremes of all labels
+        asked = np.array(
+            [edge for edge in (labels["min"], labels["max"]) if edge is not None and not 0 <= edge < width]
+        )
+        share = len(asked) / max(1, labels["count"])
+    even = np.full((1, *shape[1:]), 1.0 / width, np.float32)
+    refused = [math.isnan(at(np.full((1, *targets.shape[1:]), label, targets.dtype), even)) for label in asked]
+    return {"outside": share, "outside_refused": any(refused)}
+
+
+def _is_silent(at: probing.Evaluate, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether the loss of these very targets is 0 whatever is predicted."""
+    draw = np.random.default_rng(2)
+    values = []
+    for _ in range(2):
+        rows = draw.uniform(0.05, 0.95, shape).astype(np.float32)
+        values.append(at(targets, rows / rows.sum(-1, keepdims=True) if len(shape) > 1 and shape[-1] > 1 else rows))
+    return all(math.isfinite(value) and abs(value) <= 1e-6 for value in values)
+
+
+def _heeds_wild(at: probing.Evaluate, labels: dict[str, Any], targets: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether labels outside [0, 1] change what is asked of a prediction: a mask of -1 does not."""
+    for edge in (labels["min"], labels["max"]):
+        if edge is not None and not -1e-6 <= edge <= 1.0 + 1e-6:
+            same = np.full(targets.shape, edge, np.float32)
+            low, high = (at(same, np.full(shape, value, np.float32)) for value in (0.3, 0.6))
+            if math.isfinite(low) and abs(low - high) > 1e-6:
+                return True
+    return False
+
+
+def _is_rescued(model: Any, part: Part, x: Any, free: float) -> bool:
+    """Whether Keras finds the logits behind the probabilities: the loss then differs from that of the bare numbers.
+
+    In the compiled step it also finds them by the softmax operation itself, which only a graph shows.
+    """
+    loss = part.loss
+    assert loss is not None
+
+    def differs(predictions: Any) -> Any:
+        predictions._keras_mask = None  # a mask makes a difference of its own
+        return abs(loss(part.targets, predictions, None) - free) > 1e-4 * max(1e-3, abs(free))
+
+    def traced(some: Any) -> Any:
+        return differs(leaves(forward(model, some))[part.index])
+
+    mask = getattr(part.predictions, "_keras_mask", None)
+    try:
+        if np.any(differs(part.predictions)):
+            return True
+        return not model.run_eagerly and bool(np.any(tf.function(traced, autograph=False)(x)))
+    except Exception:  # not traceable: then it is trained as it was just run
+        return False
+    finally:
+        part.predictions._keras_mask = mask

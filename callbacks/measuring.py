@@ -1,0 +1,169 @@
+"""From what an observation read to the measurements of the run.
+
+Sums over tensors are done inside the shadow step; what is left is arithmetic on small samples, and what needs memory:
+which units were dead in the last batches, where a function was flat on the range it met.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from diagnose.callbacks.curves import MIXES, SiteCurve, falling_share, folds, saturated_share, working_range
+from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading
+from diagnose.run import Measurement
+from diagnose.skill import Task, accuracy, task_of
+
+DEAD_BATCHES = 10  # the contract's: a unit is dead if its slope was 0 at every sample of so many observed batches
+BINS = 96  # of a histogram of z: fine enough for a page, 0.8 kB
+ARRAY_KINDS = ("preactivation.histogram", "activation.curve")
+
+Array = tuple[str, str, int, np.ndarray]
+
+
+class Measuring:
+    """Turns readings into measurements; remembers what spans several of them.
+
+    instruments: which parts are wanted, of "activations", "gradients", "numerics", "outputs", "weights".
+    """
+
+    def __init__(self, instruments: frozenset[str]) -> None:
+        self.instruments = instruments
+        self.unmeasured: dict[str, str] = {}
+        self.sites: dict[str, dict[str, Any]] = {}
+        self.tasks: dict[str, Task] = {}
+        self._curves: dict[str, SiteCurve] = {}
+        self._alive: dict[str, deque[np.ndarray]] = {}
+
+    def learn_sites(self, shadow: ShadowStep, reading: Reading) -> None:
+        """Find out, from the first reading of a shadow step, what each of its sites is."""
+        for order, (tap, site) in enumerate(zip(shadow.taps, reading.sites, strict=True)):
+            if tap.where in self.sites:
+                continue
+            mixing = site.numbers.get("mixing", 0.0)
+            curve = SiteCurve(tap, site.z if site.z is not None else np.empty(0), site.a, mixing)
+            self._curves[tap.where] = curve
+            role = "mixing" if tap.role == "hidden" and mixing > MIXES else tap.role
+            self.sites[tap.where] = {
+                "where": tap.where,
+                "layer": tap.layer,
+                "function": _function_name(tap.function),
+                "role": role,
+                "elementwise": None if tap.z is None else mixing <= MIXES,
+                "units": tap.units,
+                "order": order,
+                "dtype": tap.a.dtype.name,
+                "custom": not (getattr(tap.function, "__module__", "") or "").startswith("keras."),
+            }
+            if curve.reason and role in ("hidden", "recurrent"):
+                self.unmeasured[tap.where] = curve.reason
+        for where, reason in shadow.missed.items():
+            self.unmeasured.setdefault(where, reason)
+
+    def measure(self, reading: Reading, step: int) -> tuple[list[Measurement], list[Array]]:
+        """All measurements of one observation at `step`, and its histograms and curves."""
+        found: list[Measurement] = []
+        arrays: list[Array] = []
+
+        def add(quantity: str, where: str, value: float) -> None:
+            found.append(Measurement(quantity, where, step, float(value)))
+
+        for name, numbers in reading.inputs.items():
+            for key, value in numbers.items():
+                if "numerics" in self.instruments or key != "nonfinite":
+                    add(f"input.{key}", name, value)
+        for site in reading.sites:
+            self._measure_site(site, step, add, arrays)
+        for path, numbers in reading.gradients.items():
+            for key, value in numbers.items():
+                if "gradients" in self.instruments or ("numerics" in self.instruments and key == "nonfinite"):
+                    add(f"gradient.{key}", path, value)
+        for path, numbers in reading.weights.items():
+            for key, value in numbers.items():
+                if "weights" in self.instruments or ("numerics" in self.instruments and key == "nonfinite"):
+                    add(f"weight.{key}", path, value)
+        self._measure_outputs(reading, add)
+        return found, arrays
+
+    def _measure_site(self, site: SiteReading, step: int, add: Any, arrays: list[Array]) -> None:
+        numbers, where = site.numbers, site.where
+        for key, value in numbers.items():
+            if key.startswith(("activation.", "preactivation.")):
+                wanted = "numerics" if key.endswith(".nonfinite") else "activations"
+                if wanted in self.instruments:
+                    add(key, where, value)
+        if "numerics" in self.instruments:
+            for key, name in (("a", "activation"), ("z", "preactivation")):
+                if f"gradient_{key}.nonfinite" in numbers:
+                    add(f"{name}.gradient_nonfinite", where, numbers[f"gradient_{key}.nonfinite"])
+        if "gradients" in self.instruments and "gradient_a.rms" in numbers:
+            arriving = numbers["gradient_a.rms"]
+            add("activation.gradient_rms", where, arriving)
+            if arriving > 0 and "gradient_z.rms" in numbers:
+                add("activation.gate_gain", where, numbers["gradient_z.rms"] / arriving)
+        if "activations" in self.instruments:
+            add("activation.constant_share", where, float(np.mean(site.constant)))
+            self._measure_slopes(site, step, add, arrays)
+
+    def _measure_slopes(self, site: SiteReading, step: int, add: Any, arrays: list[Array]) -> None:
+        if site.z is None:
+            return
+        finite = site.z[np.isfinite(site.z)]
+        if finite.size:
+            counts, edges = np.histogram(finite, bins=BINS)
+            centres = (edges[:-1] + edges[1:]) / 2
+            arrays.append(("preactivation.histogram", site.where, step, np.stack([centres, counts]).astype(np.float32)))
+        curve_of = self._curves[site.where]
+        if curve_of.reason or site.slope is None:
+            return
+        curve = curve_of(*working_range(site.z))
+        if curve is not None:
+            arrays.append(
+                ("activation.curve", site.where, step, np.stack([curve.z, curve.f, curve.slope]).astype(np.float32))
+            )
+            add("activation.saturated_share", site.where, saturated_share(site.slope, site.z, curve))
+            add("activation.folds", site.where, folds(curve, site.z))
+        add("activation.falling_share", site.where, falling_share(site.slope))
+        if site.alive is not None:
+            recent = self._alive.setdefault(site.where, deque(maxlen=DEAD_BATCHES))
+            if recent and recent[-1].shape != site.alive.shape:
+                recent.clear()
+            recent.append(site.alive)
+            add("activation.dead_share", site.where, float(1 - np.mean(np.any(recent, axis=0))))
+
+    def _measure_outputs(self, reading: Reading, add: Any) -> None:
+        if "outputs" in self.instruments:
+            if reading.loss is not None:
+                add("batch.loss", "", reading.loss)
+            if "loss" in reading.reported:
+                add("batch.loss_reported", "", reading.reported["loss"])
+                if reading.loss is None:
+                    add("batch.loss", "", reading.reported["loss"])
+        names = output_names(len(reading.predictions))
+        if len(reading.targets) != len(reading.predictions):
+            return
+        for name, target, prediction in zip(names, reading.targets, reading.predictions, strict=True):
+            if "outputs" in self.instruments:
+                if name not in self.tasks or self.tasks[name].kind == "unknown":
+                    self.tasks[name] = task_of(target, prediction)
+                score = accuracy(self.tasks[name], target, prediction)
+                if np.isfinite(score):
+                    add("batch.accuracy", name, score)
+            if "numerics" in self.instruments and prediction.dtype.kind == "f":
+                add("prediction.nonfinite", name, np.count_nonzero(~np.isfinite(prediction)))
+        if "outputs" in self.instruments and reading.predictions and reading.predictions[0].ndim:
+            add("batch.size", "", len(reading.predictions[0]))
+
+
+def output_names(count: int) -> list[str]:
+    """Names of a model's outputs as places: "" for a single one, else "output_0", "output_1" and so on."""
+    return [""] if count == 1 else [f"output_{index}" for index in range(count)]
+
+
+def _function_name(f: Any) -> str:
+    inner = getattr(f, "__self__", None)
+    if inner is not None and getattr(f, "__name__", "") == "call":
+        return type(inner).__name__
+    return str(getattr(f, "__name__", None) or getattr(f, "name", None) or type(f).__name__)

@@ -1,0 +1,228 @@
+"""The Keras callbacks. They hold arguments and pass hooks on; the work is done by the `Session` they share.
+
+Several monitors in one fit observe once: the first is asked for path and pace, and the instruments of all are joined.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from diagnose.callbacks.session import Session
+from diagnose.run import Run
+from diagnose.store import Store
+
+if TYPE_CHECKING:
+    from diagnose.diagnosis import Diagnosis
+
+#: What can be watched: activation sites; gradients; non-finite numbers; loss, accuracy and skill; weights and updates.
+INSTRUMENTS = ("activations", "gradients", "numerics", "outputs", "weights")
+
+#: The session last opened for each model: monitors of one fit find each other here.
+_sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
+
+
+class TrainingMonitor(keras.callbacks.Callback):
+    """Watches a `model.fit` without changing it, and says afterwards what went wrong.
+
+    path: of the run file (SQLite); None keeps the run in memory. A run file that is already there is kept as NAME.1;
+        any other file there is refused.
+    overhead: own seconds allowed for each other second of fit, after set-up, in (0, 1).
+    every: observe the steps 0, every, 2 * every ... instead of by budget; at least 1.
+    instruments: "all", or any of "activations", "gradients", "numerics", "outputs", "weights".
+    Raises ValueError or TypeError for a bad argument and OSError for a path that can't be written, all in the
+    constructor. From the start of `fit` on nothing of ours raises, but for two monitors with different paths in one fit.
+
+        monitor = TrainingMonitor("digits.sqlite")
+        model.fit(x, y, validation_data=val, epochs=20, callbacks=[monitor])
+        print(monitor.diagnosis)
+        monitor.diagnosis.to_html("digits.html")
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        overhead: float = 0.03,
+        every: int | None = None,
+        instruments: str | Iterable[str] = "all",
+    ) -> None:
+        super().__init__()
+        self.path = None if path is None else _checked_path(path)
+        self.overhead = _checked_overhead(overhead)
+        self.every = _checked_every(every)
+        self.instruments = _checked_instruments(instruments)
+        self._session: Session | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TrainingMonitor:
+        """A monitor with the same arguments and no run: tuners copy callbacks before they use them."""
+        copy = type(self).__new__(type(self))
+        TrainingMonitor.__init__(
+            copy, self.path, overhead=self.overhead, every=self.every, instruments=self.instruments
+        )
+        return copy
+
+    @property
+    def run(self) -> Run:
+        """What was seen so far; also during a fit, and after one that failed or was interrupted."""
+        if self._session is None:
+            return Run()
+        self._session.settle()
+        return self._session.run
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What it means; also during a fit, and after one that failed or was interrupted."""
+        from diagnose.diagnosis import examine
+
+        return examine(self.run)
+
+    # Hooks of Keras, in the order in which fit calls them.
+
+    def set_model(self, model: Any) -> None:
+        """Keras tells the model. Raises ValueError if another monitor of the same fit writes to another path."""
+        super().set_model(model)
+        known = _sessions.get(model)
+        if known is not None and known.opening and id(self) not in known.members:
+            if self.path is not None and known.path not in (None, self.path):
+                raise ValueError(
+                    f"two monitors of one fit write to {known.path} and {self.path}, but they share one run. "
+                    "Give both the same path, or leave `path` out of one."
+                )
+            self._session = known
+        else:
+            self._session = self._session or Session(self.path, self.overhead, self.every)
+            self._session.members.clear()
+            self._session.instruments = frozenset()
+            self._session.opening = True
+            _sessions[model] = self._session
+        self._session.path = self._session.path or self.path
+        self._session.members.append(id(self))
+        self._session.instruments |= self.instruments
+
+    def _leads(self) -> bool:
+        return self._session is not None and self._session.members[:1] == [id(self)]
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Keras: fit begins."""
+        if self._session is not None and self._leads():
+            self._session.begin(self.model, self.params or {})
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Keras: a training step comes."""
+        if self._session is not None and self._leads():
+            self._session.before_batch()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keras: a training step is done."""
+        if self._session is not None and self._leads():
+            self._session.after_batch(batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Keras: a validation step comes."""
+        if self._session is not None and self._leads():
+            self._session.before_validation_batch(batch)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keras: a validation step is done."""
+        if self._session is not None and self._leads():
+            self._session.after_validation_batch()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Keras: an epoch is done."""
+        if self._session is not None and self._leads():
+            self._session.after_epoch(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Keras: fit has ended by itself."""
+        if self._session is None or not self._leads():
+            return
+        self._session.end("completed")
+        if (self.params or {}).get("verbose", 1):
+            with self._session.guarded("telling the diagnosis", "telling"):
+                self._tell()
+
+    def _tell(self) -> None:
+        diagnosis = self.diagnosis
+        where = f"`keras-diagnose report {self.path}`" if self.path else "`print(monitor.diagnosis)`"
+        print(f"\nkeras-diagnose: {diagnosis.headline}\n  More: {where}, or monitor.diagnosis.to_html(...)")
+
+
+class _Part(TrainingMonitor):
+    """A monitor of some instruments; loss and skill always belong to them, since no harm shows without."""
+
+    _parts: tuple[str, ...] = ()
+
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, overhead: float = 0.03, every: int | None = None
+    ) -> None:
+        super().__init__(path, overhead=overhead, every=every, instruments=(*self._parts, "outputs"))
+
+
+class SaturationMonitor(_Part):
+    """A `TrainingMonitor` for saturated, dead and blocked activations. Same arguments but `instruments`."""
+
+    _parts = ("activations", "gradients")
+
+
+class GradientMonitor(_Part):
+    """A `TrainingMonitor` for vanishing and exploding gradients and updates. Same arguments but `instruments`."""
+
+    _parts = ("gradients", "weights")
+
+
+class NonMonotonicityMonitor(_Part):
+    """A `TrainingMonitor` for activations used beyond their turning points. Same arguments but `instruments`."""
+
+    _parts = ("activations",)
+
+
+class NumericsMonitor(_Part):
+    """A `TrainingMonitor` for NaN and infinity, also where the loss hides them. Same arguments but `instruments`."""
+
+    _parts = ("numerics",)
+
+
+class GapMonitor(_Part):
+    """A `TrainingMonitor` for the gap between training and validation. Same arguments but `instruments`."""
+
+    _parts = ("weights",)
+
+
+def _checked_path(path: str | os.PathLike[str]) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path is {path!r}; it must be a path of the run file, such as 'run.sqlite', or None.")
+    return str(Store.check(os.fspath(path)))
+
+
+def _checked_overhead(overhead: float) -> float:
+    if isinstance(overhead, bool) or not isinstance(overhead, (int, float)) or not 0 < overhead < 1:
+        raise ValueError(
+            f"overhead is {overhead!r}; it must lie between 0 and 1, both excluded: 0.03 allows 3 seconds of observing "
+            "in 100 seconds of training."
+        )
+    return float(overhead)
+
+
+def _checked_every(every: int | None) -> int | None:
+    if every is None:
+        return None
+    if isinstance(every, bool) or not hasattr(every, "__index__") or every < 1:
+        raise ValueError(f"every is {every!r}; it must be a whole number from 1 on (10: each tenth step), or None.")
+    return int(every)
+
+
+def _checked_instruments(instruments: str | Iterable[str]) -> frozenset[str]:
+    if isinstance(instruments, str):
+        chosen = INSTRUMENTS if instruments == "all" else (instruments,)
+    else:
+        chosen = tuple(instruments)
+    unknown = [name for name in chosen if name not in INSTRUMENTS]
+    if unknown or not chosen:
+        what = f"holds {unknown[0]!r}" if unknown else "is empty"
+        raise ValueError(f"instruments {what}; pass 'all', or any of: {', '.join(INSTRUMENTS)}.")
+    return frozenset(chosen)

@@ -1,0 +1,456 @@
+"""What a loss or a metric does with predictions made for the purpose; and what an output can say at all.
+
+A name says little: a loss may be a lambda, a softmax may stand in a layer of the user's own, `from_logits` may be lost
+in a wrapper. So each is asked a few questions whose answers differ. A cross-entropy of probabilities grows by the same
+amount from 0.1 to 0.01 as from 0.01 to 0.001; one of logits does not care for a constant added to all of them; a
+squared error is least where prediction and target agree, and a hinge is flat beyond its margin. What passes no test
+is "unknown", and no rule judges it.
+
+Everything here is NumPy: `configuration` brings the loss, the metric and the outputs as functions on arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+#: (targets, predictions) -> one number; NaN where it could not be computed.
+Evaluate = Callable[[np.ndarray, np.ndarray], float]
+
+ROWS = 2  # samples in a crafted batch: the least that keeps a batch axis apart from an axis of length 1
+LOG_RATIO = (
+    0.5,
+    2.0,
+)  # -log p gives 1; a focal loss with gamma 2 gives 0.9, log(p + 1e-3) gives 0.77, a squared error 0.1
+LINE_RATIO = (0.7, 1.6)  # log(1 + exp(-z)) from -16 over -8 to 0 gives 8 / 7.31 = 1.09; a squared error 2.6
+LITTLE = 0.3  # arithmetic: 0 for a cross-entropy over classes, 0.1 with smoothing of 0.3, 1 for entries alone
+SAME = 1e-4  # float32 arithmetic on numbers of order 1 to 10 leaves some 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class LossNature:
+    """What a loss takes for granted of predictions and targets.
+
+    takes: "probabilities", "logits", "values" (a regression: least where both agree), "margins" (a hinge),
+        "nothing" (it is the same whatever is predicted), or "unknown".
+    over: "classes" (the last axis is one choice) or "entries" (each entry is judged alone).
+    targets: "ids" (a class number), "vectors" (as wide as the prediction), or "repeated" (a narrower target is
+        compared with each entry).
+    reason: why it is unknown.
+    """
+
+    takes: Literal["probabilities", "logits", "values", "margins", "nothing", "unknown"] = "unknown"
+    over: Literal["classes", "entries", "unknown"] = "unknown"
+    targets: Literal["ids", "vectors", "repeated", "unknown"] = "unknown"
+    reason: str = ""
+
+
+def loss_nature(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> LossNature:
+    """Find out what `loss` expects.
+
+    target_shape, shape: of one sample's target and prediction, without the batch axis.
+
+    >>> squared = lambda t, p: float(np.mean((p - t) ** 2))
+    >>> loss_nature(squared, (1,), (1,)).takes
+    'values'
+    """
+    target_shape, shape = tuple(target_shape), tuple(shape)
+    if not shape:
+        return loss_nature(lambda targets, predictions: loss(targets[:, 0], predictions[:, 0]), (1,), (1,))
+    width = shape[-1]
+    is_vector = target_shape == shape or (width == 1 and target_shape == shape[:-1])
+    if not is_vector and target_shape not in (shape[:-1], (*shape[:-1], 1)):
+        return LossNature(
+            reason=f"targets of shape {target_shape} under predictions of shape {shape} are the loss' own"
+        )
+    probe = _Probe(loss, target_shape, shape)
+    if not probe.answers():
+        return LossNature(reason="the loss refused crafted targets and predictions of the same shapes")
+    if probe.ignores_predictions(is_vector):
+        return LossNature("nothing", "unknown", "vectors" if is_vector else "ids")
+    if width == 1:
+        return _entries(probe.constants)
+    if is_vector:
+        if probe.is_over_classes():
+            return _classes(probe.one_hot, width, "vectors")
+        return _entries(probe.constants, probe.mixed, width)
+    nature = _classes(probe.ids, width, "ids")
+    if nature.takes == "unknown" and probe.repeats_targets():
+        wide = _Probe(loss, shape, shape)
+        nature = _entries(wide.constants, wide.mixed, width)
+        if nature.takes != "unknown":
+            return LossNature(nature.takes, nature.over, "repeated")
+    return nature
+
+
+class _Probe:
+    """The questions to one loss, on arrays of the shapes it knows; long inner axes are cut where the loss allows it."""
+
+    def __init__(self, loss: Evaluate, target_shape: tuple[int, ...], shape: tuple[int, ...]) -> None:
+        self.loss = loss
+        self.shape = shape
+        inner, short = shape[:-1], tuple(min(axis, 3) for axis in shape[:-1])
+        self.tails = [(short, shape[-1]), (inner, shape[-1])]
+        self.target_tail = target_shape[len(inner) :] if len(target_shape) >= len(inner) else ()
+        self.inner = short
+
+    def answers(self) -> bool:
+        """Whether the loss gives a finite number for something ordinary; settles the length of the inner axes."""
+        for inner, _ in self.tails:
+            self.inner = inner
+            if any(math.isfinite(self.constants(target, 0.6)) for target in (0.0, 1.0)):
+                return True
+        return False
+
+    def _targets(self, last: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(last, (ROWS, *self.inner, *self.target_tail)).copy()
+
+    def _predictions(self, row: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(row.astype(np.float32), (ROWS, *self.inner, self.shape[-1])).copy()
+
+    def constants(self, target: float, prediction: float) -> float:
+        """Loss where every target and every prediction is the same number."""
+        return self.loss(self._targets(np.float32(target)), self._predictions(np.full(1, prediction)))
+
+    def mixed(self, others: float, target: float, prediction: float) -> float:
+        """Loss where the first entry's target is `target` and the other entries' is `others`."""
+        row = np.full(self.shape[-1], others, np.float32)
+        row[0] = target
+        return self.loss(self._targets(row), self._predictions(np.full(1, prediction)))
+
+    def one_hot(self, index: int, row: np.ndarray) -> float:
+        """Loss of a row of predictions where class `index` is right, told by a row of targets."""
+        return self.loss(self._targets(np.eye(self.shape[-1], dtype=np.float32)[index]), self._predictions(row))
+
+    def ids(self, index: int, row: np.ndarray) -> float:
+        """Loss of a row of predictions where class `index` is right, told by its number."""
+        return self.loss(self._targets(np.float32(index)), self._predictions(row))
+
+    def ignores_predictions(self, is_vector: bool) -> bool:
+        """Whether the loss is the same for any positive predictions (uneven ones: a softmax may run over any axis)."""
+        draw = np.random.default_rng(0)
+        given = []
+        for target in (0.0, 1.0):
+            targets = self._targets(np.float32(target))
+            if is_vector and self.shape[-1] > 1 and target:
+                targets[..., 1:] = 0.0
+            rows = (draw.uniform(0.05, 0.95, (ROWS, *self.inner, self.shape[-1])) for _ in range(3))
+            given += [self.loss(targets, row.astype(np.float32)) for row in rows]
+        finite = [value for value in given if math.isfinite(value)]
+        return len(finite) >= 3 and max(finite) - min(finite) <= 1e-5  # -log(1 - 1e-7), Keras' clip, is 1.2e-7
+
+    def is_over_classes(self) -> bool:
+        """Whether only what belongs to the right class counts: other entries matter little without a class in the row.
+
+        A loss that judges entries alone changes as much for empty rows as for others when the wrong entries change.
+        Label smoothing spreads a share of the target over all entries, hence "little" and not "nothing".
+        """
+        low, high = np.full(self.shape[-1], 0.3), np.full(self.shape[-1], 0.9)
+        low[0] = high[0] = 0.05
+        sure = np.where(np.arange(self.shape[-1]) == 0, 0.5, 0.3)
+        empty = [self.loss(self._targets(np.float32(0.0)), self._predictions(row)) for row in (low, high)]
+        full = [self.one_hot(0, row) for row in (low, high, sure)]
+        most = max(abs(full[0] - full[1]), abs(full[0] - full[2]))
+        return abs(empty[0] - empty[1]) <= LITTLE * most
+
+    def repeats_targets(self) -> bool:
+        """Whether a narrow target means the same as that number repeated over the width of the prediction.
+
+        The entries must be alike to the loss, too: one quantile each from a single target is no accident.
+        """
+        row = np.linspace(0.1, 0.8, self.shape[-1])
+        wide = _Probe(self.loss, self.shape, self.shape)
+        wide.inner = self.inner
+        for target in (0.0, 1.0):
+            narrow = self.ids(int(target), row)
+            others = (
+                wide.loss(wide._targets(np.float32(target)), wide._predictions(row)),
+                self.ids(int(target), row[::-1]),
+            )
+            if not all(_same(narrow, other) for other in others):
+                return False
+        return True
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(one - other) <= SAME * max(1.0, abs(one), abs(other))
+
+
+def _within(top: float, bottom: float, bounds: tuple[float, float]) -> bool:
+    return bottom > 0 and top > 0 and bounds[0] <= top / bottom <= bounds[1]
+
+
+def _like_log(at: Callable[[float], float]) -> bool:
+    """Whether `at(p)`, the loss by the probability of what is right, grows like -log p."""
+    tenth, hundredth, thousandth = at(0.1), at(0.01), at(0.001)
+    return at(0.8) < tenth and _within(thousandth - hundredth, hundredth - tenth, LOG_RATIO)
+
+
+def _like_softplus(at: Callable[[float], float]) -> bool:
+    """Whether `at(z)`, the loss by the logit of what is right, falls in a line that bends towards 0."""
+    line = _within(at(-16.0) - at(-8.0), at(-8.0) - at(0.0), LINE_RATIO)
+    return line and at(0.0) > at(2.0) and at(2.0) - at(4.0) > 1e-3 * (at(-8.0) - at(0.0)) > 0
+
+
+def _classes(at: Callable[[int, np.ndarray], float], width: int, targets: Literal["ids", "vectors"]) -> LossNature:
+    """Nature of a loss over classes, where `at(index, row)` is the loss of a row whose right class is `index`."""
+
+    def chance(index: int) -> Callable[[float], float]:
+        def of(p: float) -> float:
+            row = np.full(width, (1.0 - p) / (width - 1))
+            row[index] = p
+            return at(index, row)
+
+        return of
+
+    def logit(index: int, shift: float) -> Callable[[float], float]:
+        def of(z: float) -> float:
+            row = np.full(width, shift)
+            row[index] += z
+            return at(index, row)
+
+        return of
+
+    ends = (0, width - 1)
+    if all(_like_log(chance(index)) for index in ends):
+        return LossNature("probabilities", "classes", targets)
+    if all(
+        _like_softplus(logit(index, 0.0)) and _same(logit(index, 0.0)(-4.0), logit(index, 7.0)(-4.0)) for index in ends
+    ):
+        return LossNature("logits", "classes", targets)
+    return LossNature("unknown", "classes", targets, "the loss behaves like no cross-entropy")
+
+
+def _entries(
+    at: Callable[[float, float], float], mixed: Callable[[float, float, float], float] | None = None, width: int = 1
+) -> LossNature:
+    """Nature of a loss over single entries, where `at(target, prediction)` is the loss with both constant."""
+    if _like_log(lambda p: at(1.0, p)) and _like_log(lambda p: at(0.0, 1.0 - p)):
+        return LossNature("probabilities", "entries", "vectors")
+    if _like_softplus(lambda z: at(1.0, z)) and _like_softplus(lambda z: at(0.0, -z)):
+        return LossNature("logits", "entries", "vectors")
+    if _like_hinge(lambda m: at(1.0, m)) and _like_hinge(lambda m: at(-1.0, -m)) and _adds_up(at, mixed, width):
+        return LossNature("margins", "entries", "vectors")
+    if _like_distance(lambda d: at(1.0, 1.0 + d)) and _like_distance(lambda d: at(3.0, 3.0 + d)):
+        return LossNature("values", "entries", "vectors")
+    return LossNature("unknown", "entries", "vectors", "the loss behaves like no loss of the pairing table")
+
+
+def _like_hinge(at: Callable[[float], float]) -> bool:
+    """Whether `at(m)`, the loss by the margin, rises without end to the left and is flat beyond 1."""
+    return _same(at(1.5), at(8.0)) and _same(at(2.0), at(8.0)) and at(-2.0) - at(0.0) > SAME < at(0.0) - at(1.5)
+
+
+def _like_distance(at: Callable[[float], float]) -> bool:
+    """Whether `at(d)`, the loss by what the prediction is off, is least at 0 and keeps rising on both sides."""
+    return at(0.0) < at(0.5) < at(2.0) and at(0.0) < at(-0.5)
+
+
+def _adds_up(
+    at: Callable[[float, float], float], mixed: Callable[[float, float, float], float] | None, width: int
+) -> bool:
+    """Whether a row's loss is the mean of those of its entries (a categorical hinge compares them instead)."""
+    return mixed is None or _same(mixed(-1.0, 1.0, 0.3), (at(1.0, 0.3) + (width - 1) * at(-1.0, 0.3)) / width)
+
+
+def pairs_up_wrongly(loss: Evaluate, shape: Sequence[int]) -> float | None:
+    """How many times larger the loss of (n,) targets under (n, 1) predictions is than that of (n, 1) targets.
+
+    Each target meets the prediction of every sample, where the loss subtracts the two without bringing their shapes
+    together. None where it does not: then both targets give the same. `shape` is that of one prediction, ending in 1.
+    """
+    targets = np.arange(1.0, 7.0, dtype=np.float32).reshape(6, *([1] * len(shape)))
+    targets = np.broadcast_to(targets, (6, *shape)).copy()
+    predictions = targets + np.float32(0.5)
+    aligned, flat = loss(targets, predictions), loss(targets[..., 0], predictions)
+    if not (math.isfinite(aligned) and math.isfinite(flat)) or _same(aligned, flat):
+        return None
+    every = np.broadcast_to(targets[..., 0], np.broadcast_shapes(targets[..., 0].shape, predictions.shape))
+    pairs = loss(
+        np.ascontiguousarray(every).reshape(-1, *shape),
+        np.ascontiguousarray(np.broadcast_to(predictions, every.shape)).reshape(-1, *shape),
+    )
+    return flat / aligned if _same(pairs, flat) and aligned > 0 else None
+
+
+def repeats_predictions(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a loss meets predictions of width 1 with wider targets by repeating them, each entry like the others."""
+    if len(target_shape) != len(shape) or tuple(shape[:-1]) != tuple(target_shape[:-1]):
+        return False
+    if not shape or shape[-1] != 1 or target_shape[-1] < 2:
+        return False
+    row = np.linspace(0.0, 1.0, target_shape[-1], dtype=np.float32)
+    targets = np.broadcast_to(row, (ROWS, *target_shape)).copy()
+    narrow, wide = (np.full((ROWS, *shape[:-1], size), 0.3, np.float32) for size in (1, target_shape[-1]))
+    plain = loss(targets, narrow)
+    return _same(plain, loss(targets, wide)) and _same(plain, loss(targets[..., ::-1].copy(), narrow))
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def accuracies(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Every accuracy that makes sense of these shapes, by the way it decides.
+
+    "argmax": the largest entry is the class; "half", "zero": an entry over 0.5, over 0, means 1; "sign": its sign is
+    the label; "exact": prediction and target are equal; "first": class 0 is right always (what Keras'
+    CategoricalAccuracy makes of a column of class numbers).
+
+    >>> accuracies(np.array([0, 2]), np.array([[0.8, 0.1, 0.1], [0.2, 0.5, 0.3]]))
+    {'argmax': 0.5}
+    """
+    given: dict[str, float] = {}
+    width = predictions.shape[-1] if predictions.ndim > 1 else 1
+    if width > 1 and targets.shape != predictions.shape:
+        ids = targets[..., 0] if targets.shape == (*predictions.shape[:-1], 1) else targets
+        if ids.shape == predictions.shape[:-1]:
+            best = predictions.argmax(-1)
+            given["argmax"] = float(np.mean(ids == best))
+            if ids.shape != targets.shape:
+                given["first"] = float(np.mean(best == 0))
+        return given
+    if targets.shape == predictions.shape[:-1] and width == 1:
+        targets = targets[..., None] if predictions.ndim == targets.ndim + 1 else targets
+    if targets.shape != predictions.shape:
+        return given
+    if width > 1:
+        given["argmax"] = float(np.mean(targets.argmax(-1) == predictions.argmax(-1)))
+    given["half"] = float(np.mean(targets == (predictions > 0.5)))
+    given["zero"] = float(np.mean(targets == (predictions > 0.0)))
+    given["sign"] = float(np.mean(targets == np.where(predictions > 0.0, 1.0, -1.0)))
+    given["exact"] = float(np.mean(targets == predictions))
+    return given
+
+
+def metric_nature(metric: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> dict[str, Any]:
+    """What a metric counts, asked with the targets of the batch and predictions of shape (n, *shape) made up here.
+
+    flavours: the accuracies (see `accuracies`) that it equals on two sets of random predictions; [] if it is none.
+    deaf: it reads the same for nearly perfect predictions (a thousandth off) as for random ones.
+    cut: "half" where it tells 0 from 1 at 0.5, "interval" where it ranks but sees nothing outside [0, 1]; else "".
+    """
+    draw = np.random.default_rng(1)
+    size = (len(targets), *shape)
+    random = [draw.normal(0.25, 1.0, size).astype(np.float32) for _ in range(2)]
+    readings = [metric(targets, predictions) for predictions in random]
+    expected = [accuracies(targets, predictions) for predictions in random]
+    flavours = [
+        name
+        for name in expected[0]
+        if all(abs(reading - flavour[name]) <= 1e-5 for reading, flavour in zip(readings, expected, strict=True))
+    ]
+    aligned = targets.reshape(size) if targets.size == math.prod(size) else None
+    deaf = False
+    if aligned is not None and not any(math.isnan(reading) for reading in readings):
+        spread = float(np.std(aligned)) or 1.0
+        close = metric(targets, (aligned + 1e-3 * spread * draw.uniform(0.5, 1.0, size)).astype(np.float32))
+        deaf = readings[0] == readings[1] == close
+    asked = aligned is not None and "argmax" not in flavours
+    cut = _cut(metric, targets.shape[1:], tuple(shape)) if asked else ""
+    return {"flavours": flavours, "deaf": deaf, "cut": cut}
+
+
+def _cut(metric: Evaluate, target_shape: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Where a metric of 0/1 targets puts the line between them."""
+    rows = 8
+    truth = (np.arange(rows * max(1, math.prod(shape))) % 2).astype(np.float32).reshape(rows, *shape)
+    if shape and shape[-1] % 2 == 0:
+        truth[1::2] = 1.0 - truth[1::2]  # else every row would hold the same labels
+
+    def at(low: float, high: float) -> float:
+        return metric(truth.reshape(rows, *target_shape), np.where(truth > 0.5, high, low).astype(np.float32))
+
+    good = at(0.2, 0.8)
+    if good == at(-1.0, 0.25) or good != at(-3.0, 3.0) or math.isnan(good):
+        # A ranking or a line at 0 is content with -1 against 0.25; a distance tells 0.8 from 3.
+        ranks = good == at(0.6, 0.8) == at(0.2, 0.4) == at(-3.0, 3.0)
+        return "interval" if ranks and at(2.0, 5.0) != good and at(-5.0, -2.0) != good else ""
+    return "half" if at(-1.0, 0.25) == at(-3.0, -1.0) else ""
+
+
+# --- outputs ---------------------------------------------------------------------------------------------------------
+
+PILE = 0.05  # share of entries that must lie at an end for it to be a bound: a sigmoid at gain 16 has some 90 %
+WIDE, WILD = 4.0, 16.0  # gains of the weights drawn: a bound is what does not move from the one to the other
+
+
+def is_distribution(predictions: np.ndarray, tolerance: float = 1e-3) -> bool:
+    """Whether every row holds probabilities of one choice: not negative, sum 1; rows of one entry never count.
+
+    tolerance: float16 rounds each entry by up to 5e-4.
+    """
+    if predictions.ndim < 2 or predictions.shape[-1] < 2 or not np.isfinite(predictions).all():
+        return False
+    return bool(
+        (predictions >= -1e-6).all() and (np.abs(predictions.sum(-1, dtype=np.float64) - 1.0) <= tolerance).all()
+    )
+
+
+def reach(draws: Sequence[tuple[float, np.ndarray]], tolerance: float = 1e-3) -> dict[str, Any]:
+    """What an output can say, from its predictions under weights drawn at random: (gain, predictions) each.
+
+    draws: how many were finite; lower, upper: bounds of its entries, None where none shows; always_one: width 1, and 1
+    under any weights; distribution: rows sum to 1 under any weights; escapes: share of the draws that leave [0, 1];
+    logit_span: the most by which two logits of a row can differ, if that is bounded by 2 or less; logit_floor: logits
+    are cut at the bottom (a ReLU); doubled: the logits are themselves a distribution.
+    """
+    finite = [(gain, values) for gain, values in draws if np.isfinite(values).all()]
+    facts: dict[str, Any] = {"draws": len(finite), "lower": None, "upper": None}
+    wide = [values for gain, values in finite if gain == WIDE]
+    wild = [values for gain, values in finite if gain == WILD]
+    if not finite:
+        return facts
+    width = finite[0][1].shape[-1] if finite[0][1].ndim > 1 else 1
+    enough = len(wide) >= 3 <= len(wild)
+    facts["always_one"] = width == 1 and all((np.abs(values - 1.0) <= 1e-6).all() for _, values in finite)
+    facts["distribution"] = all(is_distribution(values, tolerance) for _, values in finite)
+    facts["escapes"] = float(np.mean([(values.min() < -1e-3) or (values.max() > 1.001) for _, values in finite]))
+    if enough and not facts["always_one"]:
+        facts["upper"] = _bound(wide, wild)
+        lower = _bound([-values for values in wide], [-values for values in wild])
+        facts["lower"] = None if lower is None else -lower
+    if enough and facts["distribution"]:
+        facts |= _behind_softmax(finite, tolerance > 1e-3)
+    return facts
+
+
+def _bound(wide: Sequence[np.ndarray], wild: Sequence[np.ndarray]) -> float | None:
+    top, before = max(float(values.max()) for values in wild), max(float(values.max()) for values in wide)
+    span = before - min(float(values.min()) for values in wide)
+    piled = np.mean([np.mean(values >= top - 0.01 * max(span, 1e-6)) for values in wild])
+    return top if span > 0 and abs(top - before) <= 0.02 * span and piled >= PILE else None
+
+
+def _behind_softmax(draws: Sequence[tuple[float, np.ndarray]], coarse: bool) -> dict[str, Any]:
+    """What the probabilities tell of the logits: their differences are those of log p.
+
+    coarse: 16 bits a number, so that equal ones mean nothing.
+    """
+    seen = [(gain, np.log(values)) for gain, values in draws if values.min() > 1e-30]  # below, float32 has no log left
+    wild, wide = ([logs for gain, logs in seen if gain == size] for size in (WILD, WIDE))
+    facts: dict[str, Any] = {"logit_span": None, "logit_floor": False, "doubled": False}
+    if not seen:
+        return facts
+    spans = np.concatenate([np.ptp(logs, axis=-1).ravel() for _, logs in seen])
+    everywhere = len(seen) == len(draws)  # logits without bound underflow somewhere at gain 16
+    if everywhere and len(wild) >= 3 and spans.max() <= 2.01 and _widest(wild) <= 1.25 * _widest(wide):
+        facts["logit_span"] = float(spans.max())
+        width = seen[0][1].shape[-1]
+        inner = [logs + (1.0 - logs.sum(-1, keepdims=True)) / width for _, logs in seen]
+        sure = float(np.median(np.concatenate([np.ptp(logs, axis=-1).ravel() for logs in wild])))
+        facts["doubled"] = spans.max() <= 1.001 and all(logs.min() >= -1e-3 for logs in inner) and sure > 0.9
+        return facts
+    ties: list[float] = []
+    for _, logs in seen if not coarse else ():
+        count = (logs == logs.min(-1, keepdims=True)).sum(-1)
+        ties.append(float(np.mean((count >= 2) & (count < logs.shape[-1]))))
+    facts["logit_floor"] = len(ties) >= 3 and float(np.mean(ties)) >= 0.1  # free logits have no chance of exact ties
+    return facts
+
+
+def _widest(draws: Sequence[np.ndarray]) -> float:
+    return max((float(np.ptp(logs, axis=-1).max()) for logs in draws), default=0.0)

@@ -1,0 +1,403 @@
+"""One run being watched: what several monitors of one fit share.
+
+The callbacks are thin; the work is here: when to observe, what to measure, what to keep. Nothing here may fail the
+training. What goes wrong in our code is caught, told once as a warning, kept on the run as a note, and the part that
+failed is left off from then on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from diagnose.callbacks import layout
+from diagnose.callbacks.budget import Budget
+from diagnose.callbacks.configuration import facts
+from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
+from diagnose.callbacks.holdout import Evaluator, HeldSet, scores
+from diagnose.callbacks.measuring import Array, Measuring, output_names
+from diagnose.callbacks.reversible import CannotUndo
+from diagnose.callbacks.shadow import ShadowStep, optimizers_of
+from diagnose.callbacks.weights import Weights, updates_of
+from diagnose.run import Measurement, Run
+from diagnose.store import Store
+
+MOST_OBSERVATIONS = 2000  # kept in a run: about 15 MB at 300 series; beyond that older ones are thinned
+KEEP_FIRST = 50  # observations that thinning leaves alone: the first steps decide much
+VALIDATION_FIRST = 8  # validation batches kept one after the other; then each eighth, for data ordered by class
+CANNOT = "what happens inside a step is not measured"
+
+
+class Session:
+    """Watches a model over one or several fits, and fills one run.
+
+    path: of the run file, None for memory only. overhead: see `Budget`. every: fixed spacing of observed steps.
+    """
+
+    def __init__(self, path: str | None, overhead: float, every: int | None) -> None:
+        self.run = Run()
+        self.path, self.every = path, every
+        self.instruments: frozenset[str] = frozenset()
+        self.members: list[int] = []
+        self.opening = False
+        self.budget = Budget(overhead)
+        self.steps = 0
+        self._training = False
+        self._store: Store | None = None
+        self._model: Any = None
+        self._off: set[str] = set()
+        self._measuring = Measuring(frozenset())
+        self._kept: list[int] = []
+        self._latest_arrays: list[Array] = []
+
+    @property
+    def model(self) -> Any:
+        """The model under watch; None before the first fit and when it is gone."""
+        return self._model() if self._model is not None else None
+
+    # Fit begins and ends.
+
+    def begin(self, model: Any, params: dict[str, Any]) -> None:
+        """A fit of this model begins."""
+        self.opening, self._training, self._model = False, True, weakref.ref(model)
+        self._off = set()
+        self._weights: Weights | None = None
+        self._shadows: dict[Any, ShadowStep] = {}
+        self._evaluator: Evaluator | None = None
+        self._held, self._held_validation = HeldSet(), HeldSet()
+        self._validation_done = False
+        self._evaluated_at, self._evaluation_seconds = -1, 0.0
+        self._last_good: int | None = None
+        self._tripped = self._forced = False
+        self._spectral_due = True
+        self._epoch_steps = params.get("steps")
+        self._train = Handover(model, "train_function", self.budget, self.guarded)
+        self._test = Handover(model, "test_function", self.budget, self.guarded)
+        self._measuring.instruments = self.instruments
+        self.budget.start()
+        with self.guarded("describing the model", "description"), self.budget.own("set-up"):
+            self.run.meta.update(layout.describe(model))
+        self.run.meta["fit"] = {key: params.get(key) for key in ("epochs", "steps")}
+        self.run.meta["monitor"] = {
+            "overhead": self.budget.overhead,
+            "every": self.every,
+            "instruments": sorted(self.instruments),
+        }
+        self.run.meta["finished"] = ""
+        with self.guarded("opening the run file", "file"), self.budget.own("set-up"):
+            if self.path is not None and self._store is None:
+                self._store = Store.create(self.path)
+        if keras.backend.backend() != "tensorflow":
+            self._give_up(f"Keras runs on {keras.backend.backend()}, and steps are observed on TensorFlow only; {CANNOT}")
+        elif getattr(model, "_distribute_strategy", None) is not None:
+            self._give_up(f"the model is distributed over devices, and such batches can't be handed on; {CANNOT}")
+        self._save_meta()
+
+    def end(self, finished: str) -> None:
+        """The fit has ended; `finished` says how."""
+        self.settle()
+        self._training = False
+        self.run.meta["finished"] = finished
+        self._save_meta()
+        with self.guarded("closing the run file", "file"):
+            if self._store is not None:
+                self._store.close()
+        self.budget.stop()
+
+    def settle(self) -> None:
+        """Bring run and model in order: the model as its owner made it, a last evaluation, the run file up to date."""
+        if not self._training or self.model is None:
+            return
+        with self.guarded("bringing the model in order", "observation"):
+            self._train.restore()
+            self._test.restore()
+        if self._evaluated_at < self.steps:
+            self._evaluate()
+        self._keep(None, [], self._latest_arrays)
+        self._latest_arrays = []
+        self._save_meta()
+
+    # Batches.
+
+    def before_batch(self) -> None:
+        """A training step comes: observe it if it is due."""
+        with self.guarded("preparing an observation", "observation"), self.budget.own("hook"):
+            self._train.restore()
+            self._train.taken = None
+            if self._due():
+                self._train.arm(self._observe, self._measure_update)
+
+    def after_batch(self, batch: int, logs: dict[str, Any] | None) -> None:
+        """A training step is done: count its batches, and look whether the weights are finite."""
+        with self.guarded("counting a step", "count"), self.budget.own("hook"):
+            self._train.restore()
+            first, self.steps = self.steps, self.steps + self._batches_taken(batch)
+        with self.guarded("checking the weights", "check"), self.budget.own("check"):
+            self._check(first, logs or {})
+
+    def _batches_taken(self, batch: int) -> int:
+        if self._train.taken is not None:
+            return self._train.taken
+        size = steps_per_execution(self.model)
+        begun = batch - size + 1  # Keras tells the last index of a full execution, also for a short one
+        return max(1, min(size, self._epoch_steps - begun)) if self._epoch_steps else size
+
+    def _due(self) -> bool:
+        if "observation" in self._off:
+            return False
+        if self._forced:
+            return True
+        if self.every is not None:
+            return (-self.steps) % self.every < steps_per_execution(self.model)
+        return self.budget.may_observe()
+
+    def _check(self, step: int, logs: dict[str, Any]) -> None:
+        """Whether all weights are finite after this step; if not for the first time, observe the next step at once."""
+        if self._tripped or "numerics" not in self.instruments or self._weights is None:
+            return
+        loss = logs.get("loss")
+        broken = isinstance(loss, float) and not np.isfinite(loss)
+        if not broken:
+            if not self.budget.may_check():
+                return
+            broken = not self._weights.all_finite()
+        if not broken:
+            self._last_good = step
+            return
+        self._tripped = self._forced = True
+        known = [] if self._last_good is None else [Measurement("weight.finite", "", self._last_good, 1.0)]
+        self._keep(None, [*known, Measurement("weight.finite", "", step, float(self._weights.all_finite()))])
+
+    # One observation.
+
+    def _observe(self, batches: list[Any], spec: Any) -> None:
+        self._forced = False
+        model, measuring, step = self.model, self._measuring, self.steps
+        shadow = self._shadow_for(model, spec)
+        if shadow is None:
+            return
+        with contextlib.nullcontext() if shadow.called else self.budget.own("set-up"):  # its first call is slow
+            reading = shadow(batches[0])
+        if self._weights is None or any(tap.where not in measuring.sites for tap in shadow.taps):
+            with self.budget.own("set-up"):
+                self._learn(model, shadow, reading, batches[0])
+        if shadow.standard:
+            self._held.keep(batches[0])
+        measurements, arrays = measuring.measure(reading, step)
+        measurements += self._optimizer_state(model, step)
+        if self._weights is not None and "weights" in self.instruments:
+            if self._spectral_due:
+                measurements += self._weights.spectral_norms(step)
+                self._spectral_due = False
+            if "weights" not in self._off:
+                self._weights.before()
+        self._keep(step, measurements, arrays)
+
+    def _measure_update(self) -> None:
+        if self._weights is not None and "weights" in self.instruments and "weights" not in self._off:
+            self._keep(None, self._weights.after(self.steps))
+
+    def _shadow_for(self, model: Any, spec: Any) -> ShadowStep | None:
+        # A loss-scaling optimizer scales by a constant until it is built: what was traced before is another step.
+        key = (spec_key(spec), tuple(optimizer.built for optimizer in optimizers_of(model)))
+        if key not in self._shadows:
+            with self.budget.own("set-up"):
+                try:
+                    self._shadows = {key: ShadowStep(model, spec)}
+                except CannotUndo as reason:
+                    self._give_up(f"{reason}; {CANNOT}")
+                    return None
+        return self._shadows[key]
+
+    def _learn(self, model: Any, shadow: ShadowStep, reading: Any, batch: Any) -> None:
+        self._measuring.learn_sites(shadow, reading)
+        self._weights = Weights(model)
+        self.run.meta["model"] = layout.describe_layers(model)
+        self.run.meta["sites"] = list(self._measuring.sites.values())
+        self.run.meta["unmeasured"] = dict(self._measuring.unmeasured)
+        with self.guarded("auditing the first batch", "audit"):
+            if "outputs" in self.instruments and "audit" not in self.run.meta and shadow.standard:
+                x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+                self.run.meta["audit"] = facts(model, x, y, sample_weight)
+        self._save_meta()
+
+    def _optimizer_state(self, model: Any, step: int) -> list[Measurement]:
+        found = [Measurement("optimizer.updates", "", step, updates_of(model))]
+        for optimizer in optimizers_of(model)[:1]:
+            if hasattr(optimizer, "inner_optimizer"):
+                scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
+                found.append(Measurement("optimizer.loss_scale", "", step, float(scale)))
+                optimizer = optimizer.inner_optimizer
+            with contextlib.suppress(Exception):  # a schedule of the user's own may need more than we have
+                found.append(Measurement("optimizer.learning_rate", "", step, float(optimizer.learning_rate)))
+        return found
+
+    # Epochs and validation.
+
+    def after_epoch(self, logs: dict[str, Any] | None) -> None:
+        """An epoch is done: keep its logs, and evaluate the held sets if the budget allows."""
+        with self.guarded("keeping the epoch's logs", "history"), self.budget.own("hook"):
+            for name, value in (logs or {}).items():
+                with contextlib.suppress(TypeError, ValueError):  # a metric that is no number
+                    self.run.history.setdefault(name, []).append(float(value))
+            self._spectral_due = True
+            if self._held_validation.samples:
+                self._validation_done = True
+            if self._store is not None and "file" not in self._off:
+                self._store.set_history(self.run.history)
+        if self.budget.may_evaluate(self._evaluation_seconds):
+            self._evaluate()
+
+    def before_validation_batch(self, batch: int) -> None:
+        """A validation step comes: keep some of its samples, in the first validation only."""
+        if not self._training or self._validation_done or not self._evaluable():
+            return
+        position = batch // steps_per_execution(self.model)
+        if self._held_validation.full or (position >= VALIDATION_FIRST and position % 8):
+            return
+        with self.guarded("preparing to see a validation batch", "validation"), self.budget.own("hook"):
+            self._test.arm(lambda batches, _: self._held_validation.keep(batches[0]), lambda: None)
+
+    def after_validation_batch(self) -> None:
+        """A validation step is done."""
+        if self._training:
+            with self.guarded("bringing the model in order", "validation"):
+                self._test.restore()
+
+    def _evaluable(self) -> bool:
+        return (
+            "outputs" in self.instruments
+            and not {"evaluation", "observation"} & self._off
+            and any(shadow.standard for shadow in self._shadows.values())
+        )
+
+    def _evaluate(self) -> None:
+        """Skill and loss on the held sets, in inference mode, with the weights of this moment."""
+        if not self._evaluable() or not self._held.samples or self.model is None:
+            return
+        self._evaluated_at = self.steps
+        with self.guarded("evaluating the held samples", "evaluation"):
+            if self._evaluator is None:
+                with self.budget.own("set-up"):
+                    self._evaluator = Evaluator(self.model, self._held)
+            kind = "evaluation" if self._evaluation_seconds else "set-up"  # the first call of a traced function is slow
+            began = time.perf_counter()
+            with self.budget.own(kind):
+                self._measure_skill(self._evaluator, max(0, self.steps - 1))
+            self._evaluation_seconds = time.perf_counter() - began
+
+    def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
+        found = []
+        for side, held in (("train", self._held), ("validation", self._held_validation)):
+            if not held.samples:
+                continue
+            targets, predictions, loss = evaluator(held)
+            names = output_names(len(predictions))
+            if len(targets) != len(predictions):
+                return
+            tasks, numbers = scores(targets, predictions, names)
+            found.append(Measurement(f"loss.{side}", "", step, loss))
+            for name in names:
+                found.append(Measurement(f"skill.{side}", name, step, numbers[name]["skill"]))
+                if side == "train":
+                    found.append(Measurement("prediction.spread", name, step, numbers[name]["spread"]))
+            if side == "train" and "task" not in self.run.meta:
+                self._learn_task(evaluator, tasks, numbers, targets, predictions, found, step)
+        if "task" in self.run.meta:
+            self.run.meta["task"]["held_samples"] = self._held.samples
+            self.run.meta["task"]["held_validation_samples"] = self._held_validation.samples
+        self._keep(None, [each for each in found if not np.isnan(each.value)])
+
+    def _learn_task(self, evaluator: Evaluator, tasks: Any, numbers: Any, targets: Any, predictions: Any, found: list[Measurement], step: int) -> None:  # fmt: skip
+        outputs = {
+            name: {
+                "kind": task.kind,
+                "classes": task.classes,
+                "reason": task.reason,
+                "majority_share": numbers[name]["majority_share"],
+                "target_mean": _mean(target),
+                "target_variance": _variance(target),
+            }
+            for (name, task), target in zip(tasks.items(), targets, strict=True)
+        }
+        self.run.meta["task"] = {**next(iter(outputs.values())), "outputs": outputs}
+        constant = evaluator.constant_loss(self._held, list(tasks.values()), predictions)
+        found.append(Measurement("loss.constant", "", step, constant))
+
+    # Keeping what was measured.
+
+    def _keep(self, observed: int | None, measurements: list[Measurement], arrays: list[Array] | None = None) -> None:
+        if observed is not None:
+            self.run.observed(observed)
+            self._kept.append(observed)
+            count = self.run.observations
+            self._latest_arrays = arrays or []
+            if count & (count - 1):  # arrays of the 1st, 2nd, 4th, 8th ... observation are kept, and the last ones
+                arrays = []
+            else:
+                self._latest_arrays = []
+        self.run.add(*measurements)
+        for array in arrays or []:
+            self.run.add_array(*array)
+        with self.guarded("writing the run file", "file"):
+            if self._store is not None and "file" not in self._off:
+                self._store.write(observed, measurements, arrays or [])
+        if len(self._kept) > MOST_OBSERVATIONS:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Forget every second observation of the older half, the first ones aside."""
+        dropped = frozenset(self._kept[KEEP_FIRST : len(self._kept) // 2 : 2])
+        self._kept = [step for step in self._kept if step not in dropped]
+        self.run.drop(dropped)
+        with self.guarded("thinning the run file", "file"):
+            if self._store is not None and "file" not in self._off:
+                self._store.drop(dropped)
+
+    def _save_meta(self) -> None:
+        self.run.meta["steps_seen"] = self.steps
+        with self.guarded("writing the run file", "file"):
+            if self._store is not None and "file" not in self._off:
+                self._store.set_meta(self.run.meta)
+
+    # What goes wrong.
+
+    @contextlib.contextmanager
+    def guarded(self, doing: str, part: str) -> Iterator[None]:
+        """Catch what fails in the body, tell it once, note it on the run, and leave `part` off for this fit."""
+        try:
+            yield
+        except Exception as error:
+            text = str(error).strip().split("\n")[0][:300]
+            self._tell(part, f"{doing} failed: {type(error).__name__}: {text}. The training goes on; {part} is left off.")
+
+    def _give_up(self, reason: str) -> None:
+        self._tell("observation", f"{reason}.")
+
+    def _tell(self, part: str, note: str) -> None:
+        if part in self._off:
+            return
+        self._off.add(part)
+        if note in self.run.notes:
+            return
+        self.run.notes.append(note)
+        warnings.warn(f"keras-diagnose: {note}", RuntimeWarning, stacklevel=2)
+        if self._store is not None and "file" not in self._off:
+            with contextlib.suppress(OSError):  # the disk is full: the note is in memory
+                self._store.add_note(note)
+
+
+def _mean(targets: np.ndarray) -> float | None:
+    return float(np.mean(targets)) if targets.dtype.kind in "buif" else None
+
+
+def _variance(targets: np.ndarray) -> float | None:
+    return float(np.var(targets)) if targets.dtype.kind in "buif" else None

@@ -1,0 +1,353 @@
+"""Where activations are, and how they are read without the user's step knowing.
+
+A *site* is one call of one activation function: `layer.activation` of any layer that has one, the call of an activation
+layer, a Lambda, a user's own layer without a kernel, or a function marked by `watch`. While the shadow step is traced,
+a layer's `activation` (or `call`) is replaced by a tapped one, and put back at once, so that saving, cloning and
+serializing never meet a tap.
+
+    z --tap--> f --tap--> a      forward:  z, a         backward: dL/da arrives, dL/dz leaves
+
+A tap is an identity with a custom gradient. What Keras hangs on a tensor (`_keras_logits`, `_keras_mask`) is handed on:
+its cross-entropies use it, and would compute another loss without. Where the loss takes the logits that way, no gradient
+passes f, and no gate gain is measured.
+
+The slope f'(z) of every entry is read by an inner tape on the same call of f, with ones from above; that is the slope
+only where f is elementwise, so a few rows are asked with a random sign pattern as well, and the host sets aside
+whatever mixes its inputs (softmax, normalizations).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import keras
+import tensorflow as tf
+
+SAMPLE = 2048  # entries of z kept a site: a share of 1 % is then told with a standard error of 0.2 %
+PROBE_ROWS = 4  # rows asked for mixing: two are the least that can show mixing over the batch
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The tapping that is under way, if any; `watch` asks it.
+_tapping: contextvars.ContextVar[Tapping | None] = contextvars.ContextVar("diagnose_tapping", default=None)
+
+
+def watch(f: F | None = None, name: str | None = None) -> Any:
+    """Give a function that behaves as `f` and is an activation site of its own while a training is observed.
+
+    f: a function whose first argument is a tensor and that returns one tensor of the same shape.
+    name: the site's name in the diagnosis; by default the function's own.
+    Outside of an observation it calls `f` and nothing else. Works inline, `watch(swish)(x)`, and as a decorator, with a
+    name (`@watch(name="swish")`) or without. Raises TypeError for what can't be called.
+
+    >>> double = watch(lambda x: 2 * x, name="double")
+    >>> double(21)
+    42
+    """
+    if f is None:
+        return functools.partial(watch, name=name)
+    if not callable(f):
+        raise TypeError(f"watch was given {f!r}, which can't be called. Pass a function of a tensor: watch(f, name=...).")
+    site = name or getattr(f, "__name__", type(f).__name__)
+
+    @functools.wraps(f, updated=())
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        tapping = _tapping.get()
+        if tapping is None or not args:
+            return f(*args, **kwargs)
+        return tapping.through(site, "", f, *args, **kwargs)
+
+    return watched
+
+
+@dataclass
+class Tap:
+    """What one site gives while the shadow step is traced: symbolic tensors of its graph, None where there is none."""
+
+    where: str
+    layer: str
+    function: Callable[..., Any]
+    z: Any
+    a: Any
+    out: Any = None  # a, handed on to the rest of the model
+    slope: Any = None
+    mixing: Any = None
+    gradient_a: Any = None
+    gradient_z: Any = None
+    unit_axis: int = -1
+    role: str = "hidden"
+
+    @property
+    def units(self) -> int | None:
+        """Size of the unit axis; None where it is not static."""
+        shape = self.a.shape
+        return None if not shape.rank else shape[self.unit_axis]
+
+
+@dataclass
+class Tapping:
+    """The taps of one traced step, in the order of the calls, and the sites that could not be tapped."""
+
+    graph: Any
+    taps: list[Tap] = field(default_factory=list)
+    missed: dict[str, str] = field(default_factory=dict)
+    _names: dict[str, int] = field(default_factory=dict)
+
+    def through(
+        self, name: str, layer: str, f: Callable[..., Any], x: Any, *args: Any, unit_axis: int = -1, role: str = "hidden", sure: bool = True, **kwargs: Any
+    ) -> Any:  # fmt: skip
+        """What f gives for x, read on its way; whatever can't be read is handed through untouched.
+
+        sure: whether this is an activation for certain; of a layer that only may be one, no failure is told.
+        """
+        reason = self._unreadable(x)
+        if reason:
+            if sure:
+                self.missed.setdefault(name, reason)
+            return f(x, *args, **kwargs)
+        count = self._names[name] = self._names.get(name, 0) + 1
+        tap = Tap(name if count == 1 else f"{name}@{count}", layer, f, x, None, unit_axis=unit_axis, role=role)
+        z = _hand_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch(z)
+            a = f(z, *args, **kwargs)
+        if not isinstance(a, tf.Tensor) or not a.dtype.is_floating or not _same_shape(a, x):
+            if sure:
+                self.missed.setdefault(name, "its function does not return one float tensor of its input's shape")
+            return a
+        if a is z:  # an identity written as `return x`: nothing lies between the taps
+            tap.slope = tf.ones_like(z)
+        else:
+            tap.slope = _none_on_error(lambda: tape.gradient(a, z))
+        del tape
+        tap.mixing = _none_on_error(lambda: _mixing(functools.partial(_call, f, args, kwargs), x))
+        tap.z, tap.a = x, a
+        self.taps.append(tap)
+        tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        return tap.out
+
+    def output_of(self, name: str, layer: str, a: Any) -> Any:
+        """Tap the output of a layer whose activation can't be reached (a recurrent one)."""
+        if self._unreadable(a):
+            return a
+        count = self._names[name] = self._names.get(name, 0) + 1
+        tap = Tap(name if count == 1 else f"{name}@{count}", layer, lambda x: x, None, a, role="recurrent")
+        self.taps.append(tap)
+        tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        return tap.out
+
+    def _unreadable(self, x: Any) -> str:
+        if not isinstance(x, tf.Tensor) or isinstance(x, tf.RaggedTensor):
+            return "it is called with something that is not a dense tensor"
+        if not x.dtype.is_floating:
+            return f"it is called with {x.dtype.name}, which has no gradient"
+        if getattr(x, "graph", None) is not self.graph:
+            return "it runs inside a loop or a function of its own, where values can't be read from outside"
+        return ""
+
+    def _received(self, tap: Tap, side: str, gradient: Any) -> None:
+        if getattr(tap, side) is None and getattr(gradient, "graph", None) is self.graph:
+            setattr(tap, side, gradient)
+
+
+def _call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x: Any) -> Any:
+    return f(x, *args, **kwargs)
+
+
+def _none_on_error(measure: Callable[[], Any]) -> Any:
+    """What can't be measured at a site (a custom gradient that refuses a tape, say) must not cost the others."""
+    try:
+        return measure()
+    except Exception:
+        return None
+
+
+def _identity(x: Any, received: Callable[[Any], None]) -> Any:
+    @tf.custom_gradient
+    def tap(value: Any) -> Any:
+        def gradient(upstream: Any) -> Any:
+            received(upstream)
+            return upstream
+
+        return tf.identity(value), gradient
+
+    return tap(x)
+
+
+def _hand_on(source: Any, copy: Any) -> Any:
+    for name, value in list(getattr(source, "__dict__", {}).items()):
+        if name.startswith("_keras"):
+            setattr(copy, name, value)
+    return copy
+
+
+def _same_shape(a: Any, x: Any) -> bool:
+    return a.shape.rank == x.shape.rank and a.shape.is_compatible_with(x.shape)
+
+
+def _mixing(f: Callable[[Any], Any], x: Any) -> Any:
+    """0 where f is elementwise, else up to 1: how far a gradient with signs differs from those signs times the slope.
+
+    With s the ones-gradient and v signs, an elementwise f has gradient v * s for every v.
+    """
+    rows = tf.stop_gradient(x[:PROBE_ROWS])
+    # Signs from the golden ratio: no period, so that no structure of f (pairs, strides) can agree with them.
+    positions = tf.cast(tf.range(tf.size(rows)), tf.float64) * 0.6180339887498949
+    signs = tf.reshape(tf.where(positions % 1.0 < 0.5, 1.0, -1.0), tf.shape(rows))
+    signs = tf.cast(signs, rows.dtype)
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(rows)
+        outputs = f(rows)
+    signed, slope = tape.gradient(outputs, rows, output_gradients=signs), tape.gradient(outputs, rows)
+    if signed is None:
+        return tf.constant(0.0)
+    signed, slope = tf.cast(signed, tf.float32), tf.cast(slope, tf.float32)
+    difference = tf.abs(signed - tf.cast(signs, tf.float32) * slope)
+    finite = tf.math.is_finite(difference)
+    largest = tf.reduce_max(tf.where(finite, tf.maximum(tf.abs(signed), tf.abs(slope)), 0.0))
+    return tf.math.divide_no_nan(tf.reduce_max(tf.where(finite, difference, 0.0)), largest)
+
+
+@contextlib.contextmanager
+def tapped(model: Any, graph: Any) -> Iterator[Tapping]:
+    """Tap every site of the model while the body runs; at its end each layer is as its owner made it."""
+    tapping = Tapping(graph)
+    replaced: list[tuple[Any, str, Any]] = []
+    token = _tapping.set(tapping)
+    try:
+        for layer in leaf_layers(model):
+            for name, replacement in _replacements(layer, tapping):
+                replaced.append((layer, name, layer.__dict__.get(name, _ABSENT)))
+                object.__setattr__(layer, name, replacement)  # past Keras' tracking: it must not see the tap
+        yield tapping
+    finally:
+        _tapping.reset(token)
+        for layer, name, value in reversed(replaced):
+            if value is _ABSENT:
+                layer.__dict__.pop(name, None)
+            else:
+                object.__setattr__(layer, name, value)
+
+
+_ABSENT = object()
+
+
+def leaf_layers(model: Any) -> list[Any]:
+    """All layers of the model at any depth, itself aside, each once, in the order of `_flatten_layers`."""
+    return list(dict.fromkeys(model._flatten_layers(include_self=False)))
+
+
+def path_of(layer: Any) -> str:
+    """The Keras path of a layer; its name where it has none yet."""
+    return str(getattr(layer, "path", None) or layer.name)
+
+
+def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
+    axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+    inner = [sub for sub in layer._flatten_layers(include_self=False)]
+    owned = "activation" in layer.__dict__ and callable(layer.__dict__["activation"])
+    in_cell = hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN)
+    for attribute in ("activation", "recurrent_activation"):
+        f = layer.__dict__.get(attribute)
+        if callable(f) and not isinstance(layer, keras.layers.RNN):
+            role = "gate" if in_cell else "hidden"
+            suffix = "" if attribute == "activation" else f"/{attribute}"
+            yield attribute, _TappedActivation(tapping, layer, suffix, f, axis, role)
+    if isinstance(layer, keras.layers.RNN):
+        yield "call", _tapped_output(tapping, layer, layer.call)
+    elif not owned and not inner and _may_be_activation(layer):
+        yield "call", _tapped_call(tapping, layer, layer.call, axis)
+
+
+def _may_be_activation(layer: Any) -> bool:
+    """Whether a leaf layer could be an activation: nothing that multiplies, normalizes, drops or moves its input.
+
+    Keras' own activation layers live in one package; of a user's own layers, those without a kernel are asked. Whether
+    such a layer mixes its inputs, or has no curve at all, is measured, not guessed.
+    """
+    if isinstance(layer, keras.layers.Lambda):
+        return True
+    module = type(layer).__module__
+    if module.startswith(("keras.", "keras_")):
+        return ".layers.activations." in module
+    return all(len(variable.shape) < 2 for variable in layer.variables)
+
+
+class _TappedActivation:
+    """Stands in for `layer.activation` while a step is traced; attributes are the original's (Keras compares names)."""
+
+    def __init__(self, tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str) -> None:
+        self._through = functools.partial(_through_layer, tapping, layer, suffix, f, axis, role)
+        self._f = f
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._through(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._f, name)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._f or other == self._f
+
+    def __hash__(self) -> int:
+        return hash(self._f)
+
+
+def _through_layer(tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str, *args: Any, **kwargs: Any) -> Any:  # fmt: skip
+    if not args:
+        return f(**kwargs)
+    return tapping.through(path_of(layer) + suffix, path_of(layer), f, *args, unit_axis=axis, role=role, **kwargs)
+
+
+def _tapped_call(tapping: Tapping, layer: Any, call: Any, axis: int) -> Any:
+    @functools.wraps(call)
+    def tapped_call(*args: Any, **kwargs: Any) -> Any:
+        if not args or any(isinstance(value, tf.Tensor) for value in args[1:]):
+            return call(*args, **kwargs)
+        sure = type(layer).__module__.startswith("keras.")
+        return tapping.through(path_of(layer), path_of(layer), call, *args, unit_axis=axis, sure=sure, **kwargs)
+
+    return tapped_call
+
+
+def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:
+    @functools.wraps(call)
+    def tapped_call(*args: Any, **kwargs: Any) -> Any:
+        outputs = call(*args, **kwargs)
+        if isinstance(outputs, tf.Tensor):
+            return tapping.output_of(path_of(layer), path_of(layer), outputs)
+        if isinstance(outputs, (list, tuple)) and outputs and isinstance(outputs[0], tf.Tensor):
+            return type(outputs)([tapping.output_of(path_of(layer), path_of(layer), outputs[0]), *outputs[1:]])
+        return outputs
+
+    return tapped_call
+
+
+def sample_of(t: Any) -> Callable[[Any], Any]:
+    """A function that takes the same sample, about `SAMPLE` entries, of every tensor shaped as `t`: flat, float32.
+
+    Whole rows, evenly spaced, where a row has no more entries than the sample; else a stride coprime to the width (one
+    that shares a factor with it would see some units only).
+    """
+    features = t.shape[1:].num_elements() if t.shape.rank else None
+    if features is not None and 0 < features <= SAMPLE:
+        rows = max(1, SAMPLE // features)
+        step = tf.maximum(1, tf.shape(t)[0] // rows)
+        return lambda tensor: tf.reshape(tf.cast(tensor[::step][:rows], tf.float32), [-1])
+    indices = _coprime_stride(tf.size(t), t.shape[-1] if t.shape.rank else None)
+    return lambda tensor: tf.cast(tf.gather(tf.reshape(tensor, [-1]), indices), tf.float32)
+
+
+def _coprime_stride(size: Any, width: int | None) -> Any:
+    stride = tf.maximum(1, size // SAMPLE)
+    if width and width > 1:
+        below = [next(s for s in range(max(step, 1), 0, -1) if math.gcd(s, width) == 1) for step in range(width + 1)]
+        beyond = (stride // width) * width + 1  # one more than a multiple of the width has no factor with it
+        stride = tf.where(stride <= width, tf.gather(tf.constant(below, tf.int32), tf.minimum(stride, width)), beyond)
+    return tf.range(0, size, stride)[: 2 * SAMPLE]

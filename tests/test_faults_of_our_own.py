@@ -1,0 +1,269 @@
+"""Whatever fails in our own code: the training goes on to the same weights, one warning tells it, the run keeps it."""
+
+from __future__ import annotations
+
+import copy
+import sqlite3
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import diagnose
+from diagnose.callbacks import (
+    GapMonitor,
+    GradientMonitor,
+    NonMonotonicityMonitor,
+    NumericsMonitor,
+    SaturationMonitor,
+    TrainingMonitor,
+    budget,
+    curves,
+    handover,
+    holdout,
+    layout,
+    measuring,
+    relay,
+    session,
+    shadow,
+    weights,
+)
+from diagnose.store import Store
+
+
+def fit(callbacks, model=None, **options):
+    keras.utils.set_random_seed(5)
+    if model is None:
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2), layers.Dense(2, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((40, 4)).astype("float32"), rng.integers(0, 2, 40)
+    model.fit(x, y, validation_data=(x, y), callbacks=callbacks, **{"epochs": 2, "batch_size": 8, "verbose": 0, **options})
+    return [variable.numpy() for variable in model.variables]
+
+
+@pytest.fixture(scope="module")
+def bare():
+    return fit([])
+
+
+PARTS = [
+    (layout, "describe"),
+    (Store, "create"),
+    (Store, "write"),
+    (Store, "set_meta"),
+    (Store, "set_history"),
+    (relay.Relay, "__init__"),
+    (relay.Relay, "iterator_over"),
+    (shadow.ShadowStep, "__init__"),
+    (shadow.ShadowStep, "__call__"),
+    (shadow, "assign_roles"),
+    (shadow, "_distribution"),
+    (curves.SiteCurve, "__init__"),
+    (curves.SiteCurve, "__call__"),
+    (measuring.Measuring, "measure"),
+    (weights.Weights, "__init__"),
+    (weights.Weights, "before"),
+    (weights.Weights, "after"),
+    (weights.Weights, "spectral_norms"),
+    (weights.Weights, "all_finite"),
+    (session, "facts"),
+    (session, "updates_of"),
+    (holdout.Evaluator, "__init__"),
+    (holdout.Evaluator, "__call__"),
+    (holdout.Evaluator, "constant_loss"),
+    (holdout.HeldSet, "keep"),
+    (handover.Handover, "arm"),
+    (budget.Budget, "may_observe"),
+    (budget.Budget, "may_check"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), PARTS, ids=lambda part: getattr(part, "__name__", part))
+def test_a_fault_in_any_part_leaves_the_training_as_it_is(owner, name, bare, monkeypatch, tmp_path):
+    """The fault is planted in our code; the training is a real one."""
+
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(owner, name, broken)
+    monitor = TrainingMonitor(tmp_path / "run.sqlite")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        watched = fit([monitor])
+    for one, other in zip(bare, watched, strict=True):
+        np.testing.assert_array_equal(one, other)
+    ours = [str(each.message) for each in told if "keras-diagnose" in str(each.message)]
+    assert len(ours) == len(set(ours)) >= 1 and all("planted" in text for text in ours)
+    assert any("ZeroDivisionError: planted" in note for note in monitor.run.notes)
+    monkeypatch.undo()
+    assert monitor.diagnosis.outcome
+
+
+def test_a_step_that_cannot_be_undone_is_not_observed():
+    class Outward(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.answer, self.calls = layers.Dense(2, "softmax"), []
+
+        def call(self, x):
+            return self.answer(x)
+
+        def train_step(self, data):
+            tf.numpy_function(lambda: self.calls.append(1) or np.float32(0), [], tf.float32)
+            return super().train_step(data)
+
+    counts = []
+    for callbacks in ([], [monitor := TrainingMonitor()]):
+        keras.utils.set_random_seed(5)
+        model = Outward()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit(callbacks, model)
+        counts.append(len(model.calls))
+    assert counts[0] == counts[1]
+    assert any("PyFunc" in note for note in monitor.run.notes)
+    assert monitor.run.observations == 0
+    assert monitor.diagnosis.outcome in ("unknown", "learning", "not-learning")
+
+
+def test_a_distributed_training_is_left_alone_and_says_so():
+    devices = tf.config.list_logical_devices("CPU")
+    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    with strategy.scope():
+        model = keras.Sequential([layers.Input((4,)), layers.Dense(2, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+    monitor = TrainingMonitor()
+    with pytest.warns(RuntimeWarning, match="distributed"):
+        fit([monitor], model)
+    assert any("distributed" in note for note in monitor.run.notes)
+    assert len(monitor.run.history["loss"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"overhead": 0}, "between 0 and 1"),
+        ({"overhead": 1.5}, "between 0 and 1"),
+        ({"overhead": "much"}, "between 0 and 1"),
+        ({"every": 0}, "from 1 on"),
+        ({"every": 2.5}, "from 1 on"),
+        ({"instruments": ["activations", "thermometer"]}, "thermometer"),
+        ({"instruments": []}, "empty"),
+    ],
+)
+def test_a_bad_argument_is_refused_in_the_constructor(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        TrainingMonitor(**arguments)
+
+
+def test_a_file_that_is_no_run_is_never_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("three years of work")
+    with pytest.raises(ValueError, match="no run file"):
+        TrainingMonitor(tmp_path / "thesis.txt")
+    with pytest.raises(OSError, match="directory"):
+        TrainingMonitor(tmp_path / "missing" / "run.sqlite")
+
+
+def test_a_second_monitor_keeps_the_first_run(tmp_path):
+    path = tmp_path / "run.sqlite"
+    fit([TrainingMonitor(path)], epochs=1)
+    fit([TrainingMonitor(path)], epochs=2)
+    assert len(diagnose.load(path).history["loss"]) == 2
+    assert len(diagnose.load(f"{path}.1").history["loss"]) == 1
+
+
+def test_a_second_fit_goes_on_in_the_same_run(tmp_path):
+    monitor = TrainingMonitor(tmp_path / "run.sqlite", every=3)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    fit([monitor], model)
+    fit([monitor], model)
+    assert monitor.run.observed_steps.tolist() == list(range(0, 20, 3))
+    assert diagnose.load(tmp_path / "run.sqlite").observed_steps.tolist() == list(range(0, 20, 3))
+
+
+def test_several_monitors_share_one_observation(bare):
+    monitors = [kind(every=2) for kind in (SaturationMonitor, GradientMonitor, NonMonotonicityMonitor, NumericsMonitor, GapMonitor)]
+    watched = fit(monitors)
+    for one, other in zip(bare, watched, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len({id(monitor.run) for monitor in monitors}) == 1
+    assert {"activation.saturated_share", "gradient.rms", "activation.nonfinite", "skill.train"} <= set(monitors[0].run.quantities)
+
+
+def test_a_part_measures_its_own_part_only():
+    monitor = NumericsMonitor(every=2)
+    fit([monitor])
+    assert "activation.nonfinite" in monitor.run.quantities
+    assert not {"activation.saturated_share", "gradient.rms", "update.ratio"} & set(monitor.run.quantities)
+
+
+def test_two_paths_in_one_fit_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="share one run"):
+        fit([TrainingMonitor(tmp_path / "a.sqlite"), TrainingMonitor(tmp_path / "b.sqlite")])
+
+
+def test_tuners_may_copy_a_monitor():
+    monitor = TrainingMonitor(every=2, instruments=["weights", "outputs"])
+    twin = copy.deepcopy(monitor)
+    assert (twin.every, twin.instruments) == (2, monitor.instruments)
+    fit([twin])
+    assert monitor.run.observations == 0 < twin.run.observations
+
+
+def test_the_layers_are_as_their_owner_made_them_while_watched():
+    function = keras.activations.gelu
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(6, function), layers.ReLU(), layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((model.layers[0].activation is function, "call" in vars(model.layers[1])))
+            keras.models.clone_model(model)
+
+    fit([TrainingMonitor(every=1), Look()], model)
+    assert set(seen) == {(True, False)}
+
+
+def test_the_run_file_holds_no_sample(tmp_path):
+    monitor = TrainingMonitor(tmp_path / "run.sqlite")
+    fit([monitor])
+    x = np.random.default_rng(0).standard_normal((40, 4)).astype("float32")
+    content = (tmp_path / "run.sqlite").read_bytes()
+    assert sqlite3.connect(tmp_path / "run.sqlite").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert not any(x[row].tobytes() in content for row in range(40))
+
+
+def test_an_uncompiled_model_fails_as_keras_says():
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(2)])
+    with pytest.raises(ValueError, match="compile"):
+        model.fit(np.zeros((8, 4)), np.zeros(8), callbacks=[TrainingMonitor()], verbose=0)
+
+
+def test_a_monitor_that_saw_nothing_says_so():
+    assert "nothing measured" in TrainingMonitor().diagnosis.headline
+
+
+@pytest.mark.parametrize("loss", ["mse", lambda y, p: tf.reduce_mean(tf.abs(tf.cast(y, p.dtype) - p))])
+def test_no_metrics_and_no_validation_are_coped_with(loss):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+    model.compile("adam", loss)
+    monitor = TrainingMonitor()
+    model.fit(np.ones((16, 4), "float32"), np.arange(16.0), verbose=0, callbacks=[monitor])
+    assert monitor.run.observations > 0
+    assert monitor.run.notes == []
+
+
+def test_the_headline_is_told_at_the_end_unless_fit_is_silent(capsys):
+    fit([TrainingMonitor()], verbose=2)
+    assert "keras-diagnose:" in capsys.readouterr().out
+    fit([TrainingMonitor()], verbose=0)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,309 @@
+"""A watched training is the same training: weights, optimizer and statistics are bit for bit equal with and without.
+
+Each case builds its model and data from one seed, fits it twice, and compares every variable. The promise is for the
+CPU; on a GPU two bare runs differ already.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from diagnose.callbacks import TrainingMonitor, watch
+
+SAMPLES = 90  # with batches of 16: five full ones and a short one
+
+
+def features(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).standard_normal((SAMPLES, *shape)).astype("float32")
+
+
+def classes(count: int) -> np.ndarray:
+    return np.random.default_rng(2).integers(0, count, SAMPLES)
+
+
+def state_of(model) -> list[np.ndarray]:
+    variables = list(model.variables)
+    for value in vars(model).values():
+        if isinstance(value, keras.optimizers.Optimizer):
+            variables += value.variables
+    counted = [np.array(getattr(model, "calls", 0))]  # a user's own counter must not be counted up by our tracing
+    return counted + [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def assert_same_state(bare, watched) -> None:
+    assert len(bare) == len(watched) > 2
+    for one, other in zip(bare, watched, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def seeded() -> None:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(7)
+
+
+def mlp(**compiled):
+    model = keras.Sequential(
+        [layers.Input((6,)), layers.Dense(12, "tanh"), layers.Dense(12, "relu"), layers.Dense(3, "softmax")]
+    )
+    options = {"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+    model.compile(**{**options, **compiled})
+    return model
+
+
+def fit(model, callbacks, x=None, y=None, **options):
+    options = {"epochs": 3, "batch_size": 16, "verbose": 0, **options}
+    if x is None:
+        x, y = features(6), classes(3)
+    model.fit(x, y, callbacks=callbacks, **options)
+    return model
+
+
+class OwnStep(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = layers.Dense(8, "elu")
+        self.drop = layers.Dropout(0.4)
+        self.answer = layers.Dense(3)
+        self.calls = 0
+        self.seen = tf.Variable(0.0, trainable=False)
+
+    def call(self, x, training=False):
+        return self.answer(self.drop(watch(tf.sin, name="wave")(self.hidden(x)), training=training))
+
+    def train_step(self, data):
+        self.calls += 1
+        self.seen.assign_add(1.0)
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+class TwoNetworks(keras.Model):
+    """A small GAN: two networks, two optimizers, noise drawn inside the step."""
+
+    def __init__(self):
+        super().__init__()
+        self.maker = keras.Sequential([layers.Input((4,)), layers.Dense(8, "relu"), layers.Dense(6, "tanh")])
+        self.critic = keras.Sequential([layers.Input((6,)), layers.Dense(8, "leaky_relu"), layers.Dense(1)])
+        self.maker_optimizer = keras.optimizers.Adam(1e-3)
+        self.critic_optimizer = keras.optimizers.Adam(2e-3)
+        self.score = keras.losses.BinaryCrossentropy(from_logits=True)
+        self.noise = keras.random.SeedGenerator(3)
+
+    def call(self, x):
+        return self.critic(x)
+
+    def train_step(self, real):
+        noise = keras.random.normal((tf.shape(real)[0], 4), seed=self.noise)
+        with tf.GradientTape() as tape:
+            told, made = self.critic(real), self.critic(self.maker(noise))
+            loss = self.score(tf.ones_like(told), told) + self.score(tf.zeros_like(made), made)
+        variables = self.critic.trainable_variables
+        self.critic_optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        with tf.GradientTape() as tape:
+            told = self.critic(self.maker(noise))
+            cheated = self.score(tf.ones_like(told), told)
+        variables = self.maker.trainable_variables
+        self.maker_optimizer.apply_gradients(zip(tape.gradient(cheated, variables), variables, strict=True))
+        return {"critic_loss": loss, "maker_loss": cheated}
+
+
+class EagerNoise(layers.Layer):
+    def call(self, x, training=False):
+        return x + 0.1 * tf.random.normal(tf.shape(x)) if training else x
+
+
+class Numbers(keras.utils.PyDataset):
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        rows = slice(index * 16, index * 16 + 16)
+        return features(6)[rows], classes(3)[rows]
+
+
+def case_mlp(callbacks):
+    return fit(mlp(), callbacks, validation_split=0.2)
+
+
+def case_convolutions(callbacks):
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 3)),
+            layers.Conv2D(6, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return fit(model, callbacks, features(8, 8, 3), classes(3))
+
+
+def case_xla(callbacks):
+    return fit(mlp(jit_compile=True), callbacks)
+
+
+def case_several_steps_an_execution(callbacks):
+    return fit(mlp(steps_per_execution=4), callbacks)
+
+
+def case_seven_steps_an_execution(callbacks):
+    return fit(mlp(steps_per_execution=7), callbacks, batch_size=8)
+
+
+def case_eager(callbacks):
+    return fit(mlp(run_eagerly=True), callbacks, epochs=1)
+
+
+def case_accumulation(callbacks):
+    return fit(mlp(optimizer=keras.optimizers.Adam(gradient_accumulation_steps=4)), callbacks)
+
+
+def case_moving_average(callbacks):
+    return fit(mlp(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=5)), callbacks)
+
+
+def case_mixed_precision(callbacks):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return fit(mlp(), callbacks)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def case_subclassed_with_own_step(callbacks):
+    model = OwnStep()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return fit(model, callbacks)
+
+
+def case_several_inputs_and_outputs(callbacks):
+    left, right = keras.Input((6,), name="left"), keras.Input((4,), name="right")
+    both = layers.Concatenate()([layers.Dense(8, "gelu")(left), layers.Dense(8, "silu")(right)])
+    outputs = {"kind": layers.Dense(3, "softmax", name="kind")(both), "size": layers.Dense(1, name="size")(both)}
+    model = keras.Model({"left": left, "right": right}, outputs)
+    model.compile("rmsprop", {"kind": "sparse_categorical_crossentropy", "size": "mse"}, metrics={"kind": ["accuracy"]})
+    return fit(model, callbacks, {"left": features(6), "right": features(4)}, {"kind": classes(3), "size": features(1)})
+
+
+def case_recurrent(callbacks):
+    model = keras.Sequential([layers.Input((5, 3)), layers.LSTM(6), layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return fit(model, callbacks, features(5, 3), classes(3))
+
+
+def case_data_set(callbacks):
+    data = tf.data.Dataset.from_tensor_slices((features(6), classes(3))).shuffle(50, seed=3).batch(16).prefetch(2)
+    return fit(mlp(), callbacks, data, batch_size=None)
+
+
+def case_generator(callbacks):
+    return fit(mlp(), callbacks, Numbers(), batch_size=None)
+
+
+def case_sample_weights(callbacks):
+    return fit(mlp(), callbacks, features(6), classes(3), sample_weight=np.linspace(0, 2, SAMPLES))
+
+
+def case_class_weights(callbacks):
+    return fit(mlp(), callbacks, class_weight={0: 1.0, 1: 0.5, 2: 3.0})
+
+
+def case_second_fit(callbacks):
+    model = fit(mlp(), callbacks, epochs=1)
+    return fit(model, callbacks, epochs=2)
+
+
+def case_saved_while_watched(callbacks):
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/{{epoch}}.keras"
+        model = fit(mlp(), [*callbacks, keras.callbacks.ModelCheckpoint(path)])
+        loaded = keras.saving.load_model(path.format(epoch=3))
+        for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    return model
+
+
+class BreaksOff(keras.callbacks.Callback):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 4:
+            raise self.error
+
+
+def case_interrupted_and_started_again(callbacks):
+    model = mlp()
+    for error in (KeyboardInterrupt(), RuntimeError("the data are gone")):
+        with pytest.raises(type(error)):
+            fit(model, [*callbacks, BreaksOff(error)])
+        for monitor in callbacks:
+            assert monitor.diagnosis.outcome
+            assert "Handover" not in repr(model.train_function)
+    return fit(model, callbacks, epochs=1)
+
+
+def case_two_networks(callbacks):
+    model = TwoNetworks()
+    model.compile()
+    return fit(model, callbacks, features(6), None)
+
+
+def case_eager_random_numbers(callbacks):
+    model = keras.Sequential([layers.Input((6,)), EagerNoise(), layers.Dense(8, "softplus"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    fit(model, callbacks, features(6), features(1))
+    model.compile("adam", "mse", run_eagerly=True)
+    fit(model, callbacks, features(6), features(1), epochs=1)
+    random_after = tf.random.normal([2]).numpy()
+    model.variables[0].assign_add(tf.fill(model.variables[0].shape, random_after[0]))
+    return model
+
+
+def case_early_stopping(callbacks):
+    stop = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=10.0, restore_best_weights=True)
+    return fit(mlp(), [*callbacks, stop])
+
+
+CASES = [value for name, value in sorted(globals().items()) if name.startswith("case_")]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.removeprefix("case_"))
+def test_a_watched_training_is_the_same_training(case):
+    seeded()
+    bare = state_of(case([]))
+    seeded()
+    monitor = TrainingMonitor(every=None if case is case_convolutions else 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        watched = state_of(case([monitor]))
+    assert_same_state(bare, watched)
+    assert monitor.run.notes == []
+    assert monitor.run.observations > 2
+    if case is case_mlp:
+        assert monitor.run.observed_steps.tolist() == list(range(0, 3 * 5, 2))
+
+
+def test_python_and_numpy_draw_the_same_numbers_after_a_watched_training():
+    drawn = []
+    for callbacks in ([], [TrainingMonitor()]):
+        seeded()
+        fit(mlp(), callbacks)
+        drawn.append((random.random(), np.random.random(), float(tf.random.normal([]))))
+    assert drawn[0] == drawn[1]
