@@ -8,8 +8,6 @@ from `run.meta["audit"]`:
 - `samples`: of the batch looked at; `seconds`: what it took; `iterations`: optimizer updates so far.
 - `loss`: {"value": the model's own compute_loss in inference mode, "error": why it gave none, "custom": compute_loss
   is the user's, "extra": number of losses by add_loss}.
-- `reported` (by the monitor, where it can tell): {"loss": what train_step returned for the batch, "computed": what
-  compute_loss gave in the same step}.
 - `outputs`: one entry each, in Keras' order:
   - `name`, `where` (Keras path of what ends it), `shape` (of one sample), `width` (of its last axis);
   - `prediction`: {"min", "max", "finite" (share), "unit_interval", "distribution" (rows are probabilities that sum to
@@ -53,6 +51,8 @@ from diagnose.diagnosis import Diagnosis, examine
 from diagnose.run import Run
 
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
+ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
+ASKED = 100_000  # entries of crafted predictions for the targets of the batch
 LABELS = 1_000_000  # entries; of more, evenly spaced samples are looked at
 FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as are the next two
 REACH_SECONDS = 0.3
@@ -62,6 +62,8 @@ REACH_GAINS = (
     *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
     *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
 )
+ENOUGH_DRAWS = 7  # three of each large gain, which show a bound
+FEW_DRAWS = 4  # taken whatever the time where an output gives nothing but 1: the rule on it asks for as many
 HALF = 5e-3  # float16 and bfloat16 outputs: 10 and 7 bits each, and a sum of several
 
 
@@ -137,11 +139,12 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
     with on_loan(model):
         rows = _rows(model, x)
         few_x, few_y, few_weights = (taken(part, rows) for part in (x, y, sample_weight))
+        began = time.perf_counter()
         predictions = forward(model, few_x)
+        pace = time.perf_counter() - began
         extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
         parts, whole = parts_of(model, few_x, few_y, predictions, few_weights)
-        spread = taken(x, rows[:: max(1, len(rows) // REACH_ROWS)][:REACH_ROWS])
-        draws = under_random_weights(model, spread, REACH_GAINS, REACH_SECONDS)
+        draws = _draws(model, x, rows, parts, pace)
         outputs = [
             _Output(model, part, name, draws, rows).facts(x, y, few_x, sample_weight)
             for part, name in zip(parts, names_of(model, predictions), strict=True)
@@ -166,13 +169,34 @@ def _rows(model: Any, x: Any) -> np.ndarray:
     total = len(leaves(x)[0])
     count = min(SAMPLES, total)
     if count > REACH_ROWS:
-        few = taken(x, np.arange(REACH_ROWS))
-        forward(model, few)  # the first call also loads kernels
         began = time.perf_counter()
-        forward(model, few)
-        seconds = (time.perf_counter() - began) / REACH_ROWS
-        count = max(REACH_ROWS, min(count, int(FORWARD_SECONDS / seconds)))
+        answer = forward(model, taken(x, np.arange(2)))  # the first call also loads kernels
+        slow = time.perf_counter() - began > FORWARD_SECONDS
+        if not slow:
+            few = taken(x, np.arange(REACH_ROWS))
+            began = time.perf_counter()
+            answer = forward(model, few)
+        seconds = (time.perf_counter() - began) / len(leaves(answer)[0])
+        each = _entries(answer) / len(leaves(answer)[0])
+        count = min(count, max(REACH_ROWS, int(FORWARD_SECONDS / seconds)), max(2, int(ANSWERS / each)))
     return np.unique(np.linspace(0, total - 1, count).astype(int))
+
+
+def _draws(
+    model: Any, x: Any, rows: np.ndarray, parts: list[Part], pace: float
+) -> list[tuple[float, list[np.ndarray]]]:
+    """Predictions under random weights, where a pass over the batch, which takes `pace` seconds, leaves time for it."""
+    entries = _entries([part.predictions for part in parts]) / len(rows)
+    few = max(1, min(REACH_ROWS, int(ANSWERS / 4 / entries)))
+    spread = taken(x, rows[:: max(1, len(rows) // few)][:few])
+    constant = any(part.predictions.shape[-1:] == (1,) and np.all(part.predictions == 1) for part in parts)
+    seconds = REACH_SECONDS if pace < FORWARD_SECONDS else 0.0
+    least = ENOUGH_DRAWS if pace < REACH_SECONDS / ENOUGH_DRAWS else FEW_DRAWS if constant else 0
+    return under_random_weights(model, spread, REACH_GAINS, seconds, least)
+
+
+def _entries(predictions: Any) -> int:
+    return max(1, sum(math.prod(leaf.shape) for leaf in leaves(predictions)))
 
 
 class _Output:
@@ -186,6 +210,7 @@ class _Output:
         self.predictions = np.asarray(part.predictions).astype(np.float32)
         self.targets = None if part.targets is None else np.asarray(part.targets)
         self.width = self.predictions.shape[-1] if self.predictions.ndim > 1 else 1
+        self.few = max(2, ASKED * len(self.predictions) // max(1, self.predictions.size))
         self.reach = probing.reach(
             [(gain, values[part.index]) for gain, values in draws], HALF if self.coarse else 1e-3
         )
@@ -255,8 +280,9 @@ class _Output:
         sure = found["prediction"]["distribution" if nature.over == "classes" else "unit_interval"]
         rescuable = nature.takes == "logits" and sure and math.isfinite(free)
         per_target, per_prediction = targets.shape[1:], predictions.shape[1:]
+        some, shape = targets[: self.few], predictions[: self.few].shape
         if nature.targets == "ids":
-            labels |= _class_numbers(at, labels, targets, predictions.shape)
+            labels |= _class_numbers(at, labels, targets, shape)
         return {
             "name": part.loss_name,
             "weight": part.loss_weight,
@@ -268,10 +294,10 @@ class _Output:
             "reason": nature.reason,
             "free": free,
             "rescued": rescuable and _is_rescued(self.model, part, few_x, free),
-            "silent": _is_silent(at, targets, predictions.shape),
+            "silent": nature.over == "classes" and _is_silent(at, some, shape),
             "pairs_up": probing.pairs_up_wrongly(at, per_prediction) if labels["alignment"] == "flat" else None,
             "repeats": nature.targets == "repeated" or probing.repeats_predictions(at, per_target, per_prediction),
-            "heeds_wild_labels": _heeds_wild(at, labels, targets, predictions.shape),
+            "heeds_wild_labels": nature.takes != "unknown" and _heeds_wild(at, labels, some, shape),
         }
 
     def _metric(self, metric: Any, targets: Any, end: float) -> dict[str, Any]:
@@ -291,7 +317,8 @@ class _Output:
             return read(tf.convert_to_tensor(some.astype(known.dtype)), tf.convert_to_tensor(given))
 
         value = read(targets, self.part.predictions)
-        return {"name": metric.name, "value": value, **probing.metric_nature(at, known, self.predictions.shape[1:])}
+        nature = probing.metric_nature(at, known[: self.few], self.predictions.shape[1:])
+        return {"name": metric.name, "value": value, **nature}
 
 
 def _label_facts(

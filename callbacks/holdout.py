@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from diagnose.callbacks.reversible import Reversible
+from diagnose.callbacks.shadow import named_leaves
 from diagnose.skill import Task, constant_answers, majority_share, relative_spread, skill, task_of
 
 SAMPLES = 1024  # a share of 50 % is then told with a standard error of 1.6 %
@@ -115,6 +116,16 @@ def scores(
             "spread": relative_spread(prediction),
         }
     return tasks, numbers
+
+
+def inputs_of(held: HeldSet) -> list[tuple[str, np.ndarray]]:
+    """The numeric inputs of a set that is not empty: name and all values, as one observation names them."""
+    parts = [dict(named_leaves(x)) for x, _ in held.batches]
+    return [
+        (name, np.concatenate([part[name].numpy().astype(np.float64).reshape(-1) for part in parts]))
+        for name, leaf in parts[0].items()
+        if isinstance(leaf, tf.Tensor) and (leaf.dtype.is_floating or leaf.dtype.is_integer)
+    ]
 
 
 def _any_size(tensor: Any) -> Any:

@@ -24,7 +24,8 @@ from tensorflow.python.ops import stateful_random_ops
 from diagnose.callbacks.arrays import leaves, mapped, taken
 from diagnose.callbacks.reversible import pristine
 
-BIG_VARIABLE = 2_000_000  # entries; to draw a larger one anew takes longer than it tells
+BIG_VARIABLE = 300_000  # entries; to draw a larger one anew takes longer than it tells, so it is scaled
+LAST = 4  # variables, mostly two layers, that get the whole gain; deeper ones share three times of it
 
 
 def build(model: Any, x: Any) -> None:
@@ -91,23 +92,25 @@ def forward(model: Any, x: Any) -> Any:
 
 
 def under_random_weights(
-    model: Any, x: Any, gains: Sequence[float], seconds: float
+    model: Any, x: Any, gains: Sequence[float], seconds: float, least: int = 0
 ) -> list[tuple[float, list[np.ndarray]]]:
-    """Predictions of x by output, with the gain of the weights drawn for them; as many gains as time allows."""
+    """Predictions of x by output, with the gain of the weights drawn for them; as many as time allows, or `least`."""
     few = mapped(_of_unit_size, x)
     drawn: list[tuple[float, list[np.ndarray]]] = []
     variables = model.trainable_variables
     end = time.perf_counter() + seconds
-    for number, gain in enumerate(gains if variables else ()):
+    for number, gain in enumerate(gains if variables and (seconds or least) else ()):
         began = time.perf_counter()
-        values = [_redrawn(variable, gain, (number, index)) for index, variable in enumerate(variables)]
+        deep = gain ** min(1.0, 3 / len(variables))  # or a hundred layers would overflow
+        gains_here = [gain if index >= len(variables) - LAST else deep for index in range(len(variables))]
+        values = [_redrawn(*pair, (number, i)) for i, pair in enumerate(zip(variables, gains_here, strict=True))]
         try:
             with under(model, values):
                 predictions = [np.asarray(leaf).astype(np.float32) for leaf in leaves(forward(model, few))]
         except Exception:  # a layer that checks its own numbers; what was drawn so far has to do
             break
         drawn.append((gain, predictions))
-        if 2 * time.perf_counter() - began > end:
+        if len(drawn) >= least and 2 * time.perf_counter() - began > end:
             break
     return drawn
 
@@ -122,7 +125,9 @@ def _of_unit_size(leaf: Any) -> Any:
 def _redrawn(variable: Any, gain: float, seed: tuple[int, int]) -> Any:
     """A value for the variable, normal, with `gain` times the spread that keeps the size of a signal."""
     shape = tuple(variable.shape)
-    if not str(variable.dtype).startswith(("float", "bfloat")) or math.prod(shape) > BIG_VARIABLE:
+    if not str(variable.dtype).startswith(("float", "bfloat")):
         return variable.value
+    if math.prod(shape) > BIG_VARIABLE:
+        return variable.value * tf.cast(gain if sum(seed) % 2 else -gain, variable.dtype)
     inputs = math.prod(shape[:-1]) if len(shape) > 1 else 1
     return tf.cast(tf.random.stateless_normal(shape, seed, stddev=gain / math.sqrt(inputs)), variable.dtype)

@@ -6,6 +6,7 @@ which units were dead in the last batches, where a function was flat on the rang
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from typing import Any
 
@@ -14,9 +15,10 @@ import numpy as np
 from diagnose.callbacks.curves import MIXES, SiteCurve, falling_share, folds, saturated_share, working_range
 from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading
 from diagnose.run import Measurement
-from diagnose.skill import Task, accuracy, task_of
+from diagnose.skill import Task, accuracy, majority_share, task_of
 
 DEAD_BATCHES = 10  # the contract's: a unit is dead if its slope was 0 at every sample of so many observed batches
+FINGERPRINT = 16384  # entries of a batch that are hashed: two different batches rarely agree in so many
 BINS = 96  # of a histogram of z: fine enough for a page, 0.8 kB
 ARRAY_KINDS = ("preactivation.histogram", "activation.curve")
 
@@ -36,6 +38,7 @@ class Measuring:
         self.tasks: dict[str, Task] = {}
         self._curves: dict[str, SiteCurve] = {}
         self._alive: dict[str, deque[np.ndarray]] = {}
+        self._direction: np.ndarray | None = None
 
     def learn_sites(self, shadow: ShadowStep, reading: Reading) -> None:
         """Find out, from the first reading of a shadow step, what each of its sites is."""
@@ -80,6 +83,13 @@ class Measuring:
             for key, value in numbers.items():
                 if "gradients" in self.instruments or ("numerics" in self.instruments and key == "nonfinite"):
                     add(f"gradient.{key}", path, value)
+        if "gradients" in self.instruments:
+            cosine = _cosine(self._direction, reading.direction)
+            self._direction = reading.direction
+            if np.isfinite(cosine):
+                add("gradient.cosine", "", cosine)
+            if reading.kept_share is not None:
+                add("gradient.kept_share", "", min(1.0, reading.kept_share))
         for path, numbers in reading.weights.items():
             for key, value in numbers.items():
                 if "weights" in self.instruments or ("numerics" in self.instruments and key == "nonfinite"):
@@ -137,6 +147,8 @@ class Measuring:
         if "outputs" in self.instruments:
             if reading.loss is not None:
                 add("batch.loss", "", reading.loss)
+            if reading.regularization is not None:
+                add("batch.regularization", "", reading.regularization)
             if "loss" in reading.reported:
                 add("batch.loss_reported", "", reading.reported["loss"])
                 if reading.loss is None:
@@ -151,6 +163,7 @@ class Measuring:
                 score = accuracy(self.tasks[name], target, prediction)
                 if np.isfinite(score):
                     add("batch.accuracy", name, score)
+                    add("batch.majority_share", name, majority_share(self.tasks[name], target))
             if "numerics" in self.instruments and prediction.dtype.kind == "f":
                 add("prediction.nonfinite", name, np.count_nonzero(~np.isfinite(prediction)))
         if "outputs" in self.instruments and reading.predictions and reading.predictions[0].ndim:
@@ -160,6 +173,23 @@ class Measuring:
 def output_names(count: int) -> list[str]:
     """Names of a model's outputs as places: "" for a single one, else "output_0", "output_1" and so on."""
     return [""] if count == 1 else [f"output_{index}" for index in range(count)]
+
+
+def fingerprint(inputs: list[Any]) -> float:
+    """A number that tells batches apart: CRC-32 of evenly spaced entries of their inputs, 0 to 2**32."""
+    code = 0
+    for leaf in inputs:
+        values = leaf.numpy().reshape(-1)
+        spaced = values[:: max(1, values.size // FINGERPRINT)]
+        code = zlib.crc32("\0".join(map(repr, spaced)).encode() if spaced.dtype == object else spaced.tobytes(), code)
+    return float(code)
+
+
+def _cosine(one: np.ndarray | None, other: np.ndarray | None) -> float:
+    if one is None or other is None or one.shape != other.shape:
+        return float("nan")
+    size = float(np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64)))
+    return float(np.clip(one.astype(np.float64) @ other / size, -1, 1)) if size > 0 else float("nan")
 
 
 def _function_name(f: Any) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from diagnose.callbacks.arrays import leaves, mapped, number
 from diagnose.callbacks.loan import lend_loss
+from diagnose.callbacks.taps import path_of
 
 
 @dataclass
@@ -180,5 +181,5 @@ def place_of(model: Any, index: int) -> str:
         if history is None or history.operation is owner:
             break
         owner, index = history.operation, history.tensor_index
-        place = str(getattr(owner, "path", owner.name))
+        place = path_of(owner)
     return place

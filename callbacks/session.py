@@ -22,12 +22,13 @@ from diagnose.callbacks import layout
 from diagnose.callbacks.budget import Budget
 from diagnose.callbacks.configuration import facts
 from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
-from diagnose.callbacks.holdout import Evaluator, HeldSet, scores
-from diagnose.callbacks.measuring import Array, Measuring, output_names
+from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, scores
+from diagnose.callbacks.measuring import Array, Measuring, fingerprint, output_names
 from diagnose.callbacks.reversible import CannotUndo
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
 from diagnose.callbacks.weights import Weights, updates_of
 from diagnose.run import Measurement, Run
+from diagnose.skill import label_shift, renamed_skill
 from diagnose.store import Store
 
 MOST_OBSERVATIONS = 2000  # kept in a run: about 15 MB at 300 series; beyond that older ones are thinned
@@ -77,7 +78,7 @@ class Session:
         self._evaluated_at, self._evaluation_seconds = -1, 0.0
         self._last_good: int | None = None
         self._tripped = self._forced = False
-        self._spectral_due = True
+        self._kernels_due = True
         self._epoch_steps = params.get("steps")
         self._train = Handover(model, "train_function", self.budget, self.guarded)
         self._test = Handover(model, "test_function", self.budget, self.guarded)
@@ -193,10 +194,14 @@ class Session:
             self._held.keep(batches[0])
         measurements, arrays = measuring.measure(reading, step)
         measurements += self._optimizer_state(model, step)
+        if "outputs" in self.instruments:
+            x = batches[0][0] if isinstance(batches[0], tuple) else batches[0]
+            inputs = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor)]
+            measurements.append(Measurement("batch.fingerprint", "", step, fingerprint(inputs)))
         if self._weights is not None and "weights" in self.instruments:
-            if self._spectral_due:
-                measurements += self._weights.spectral_norms(step)
-                self._spectral_due = False
+            if self._kernels_due:
+                measurements += self._weights.kernels(step)
+                self._kernels_due = False
             if "weights" not in self._off:
                 self._weights.before()
         self._keep(step, measurements, arrays)
@@ -207,7 +212,8 @@ class Session:
 
     def _shadow_for(self, model: Any, spec: Any) -> ShadowStep | None:
         # A loss-scaling optimizer scales by a constant until it is built: what was traced before is another step.
-        key = (spec_key(spec), tuple(optimizer.built for optimizer in optimizers_of(model)))
+        scaling = [optimizer for optimizer in optimizers_of(model) if hasattr(optimizer, "inner_optimizer")]
+        key = (spec_key(spec), *(optimizer.built for optimizer in scaling))
         if key not in self._shadows:
             with self.budget.own("set-up"):
                 try:
@@ -248,7 +254,7 @@ class Session:
             for name, value in (logs or {}).items():
                 with contextlib.suppress(TypeError, ValueError):  # a metric that is no number
                     self.run.history.setdefault(name, []).append(float(value))
-            self._spectral_due = True
+            self._kernels_due = True
             if self._held_validation.samples:
                 self._validation_done = True
             if self._store is not None and "file" not in self._off:
@@ -295,7 +301,8 @@ class Session:
             self._evaluation_seconds = time.perf_counter() - began
 
     def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
-        found = []
+        found: list[Measurement] = []
+        seen: dict[str, list[np.ndarray]] = {}
         for side, held in (("train", self._held), ("validation", self._held_validation)):
             if not held.samples:
                 continue
@@ -303,14 +310,24 @@ class Session:
             names = output_names(len(predictions))
             if len(targets) != len(predictions):
                 return
+            seen[side] = targets
             tasks, numbers = scores(targets, predictions, names)
             found.append(Measurement(f"loss.{side}", "", step, loss))
-            for name in names:
+            for name, target, prediction in zip(names, targets, predictions, strict=True):
                 found.append(Measurement(f"skill.{side}", name, step, numbers[name]["skill"]))
                 if side == "train":
                     found.append(Measurement("prediction.spread", name, step, numbers[name]["spread"]))
+                else:
+                    renamed = renamed_skill(tasks[name], target, prediction)
+                    found.append(Measurement("skill.validation_renamed", name, step, renamed))
+                    shift = label_shift(tasks[name], seen["train"][names.index(name)], target)
+                    found.append(Measurement("labels.shift", name, step, shift))
             if side == "train" and "task" not in self.run.meta:
                 self._learn_task(evaluator, tasks, numbers, targets, predictions, found, step)
+        if "validation" in seen and not self.run.places("input.validation_mean"):
+            for name, values in inputs_of(self._held_validation):
+                found.append(Measurement("input.validation_mean", name, step, float(values.mean())))
+                found.append(Measurement("input.validation_std", name, step, float(values.std())))
         if "task" in self.run.meta:
             self.run.meta["task"]["held_samples"] = self._held.samples
             self.run.meta["task"]["held_validation_samples"] = self._held_validation.samples

@@ -26,6 +26,8 @@ from diagnose.callbacks.taps import Tap, Tapping, _tapping, leaf_layers, path_of
 
 #: Entries above which the distribution of a tensor is read from evenly spaced rows; counts of NaN stay exact.
 LARGE = 1 << 18
+#: Entries of each kernel's gradient that are compared with those of the last observation.
+DIRECTION = 512
 #: Entries of targets and predictions that are handed to the host at one observation.
 ANSWERS = 1 << 18
 
@@ -50,6 +52,9 @@ class Reading:
     loss: of this batch, as `compute_loss` gave it (None where train_step does not call it exactly once).
     reported: what train_step returned, with metrics that started from zero.
     gradients: variable path -> {"rms", "nonfinite", "missing"}; weights: variable path -> {"rms", "nonfinite"}.
+    direction: a fixed sample of the gradients of all kernels, one vector; kept_share: norm of all gradients after
+        clipping over before it, None where the optimizer does not clip; regularization: the part of the loss that
+        comes from `model.losses`.
     inputs: input name -> numbers; sites: in the order of the calls; targets, predictions: by output, None if unknown.
     """
 
@@ -61,6 +66,9 @@ class Reading:
     sites: list[SiteReading]
     targets: list[np.ndarray] = field(default_factory=list)
     predictions: list[np.ndarray] = field(default_factory=list)
+    direction: np.ndarray | None = None
+    kept_share: float | None = None
+    regularization: float | None = None
 
 
 class ShadowStep:
@@ -121,15 +129,21 @@ class ShadowStep:
         for path, value in seen.gradients.items():
             scalars.update({("gradient", path, name): number for name, number in value.items()})
         for variable in self.model.trainable_variables:
-            for name, number in _size_numbers(tf.convert_to_tensor(variable)).items():
+            for name, number in _size(variable).items():
                 scalars["weight", variable.path, name] = number
         x = data[0] if isinstance(data, tuple) else data
         for name, value in named_leaves(x):
             if isinstance(value, tf.Tensor) and (value.dtype.is_floating or value.dtype.is_integer):
-                for key, number in _distribution(tf.cast(value, tf.float32)).items():
-                    scalars["input", name, key] = number
+                for key, number in _distribution("input", value).items():
+                    scalars["input", name, key.removeprefix("input.")] = number
         if self.standard:
             scalars["loss", ""] = tf.cast(tf.convert_to_tensor(seen.loss), tf.float32)
+        if seen.kept_share is not None:
+            scalars["kept_share", ""] = seen.kept_share
+        if seen.directions:
+            packed["direction"] = tf.concat(seen.directions, axis=0)
+        with contextlib.suppress(Exception):  # losses of layers that ran inside a loop belong to another graph
+            scalars["regularization", ""] = tf.add_n([tf.cast(loss, tf.float32) for loss in [0.0, *self.model.losses]])
         if isinstance(reported, dict):
             for name, value in reported.items():
                 if isinstance(value, tf.Tensor) and value.shape.rank == 0:
@@ -152,6 +166,10 @@ class ShadowStep:
                     sites[int(index)][name] = value
                 case ("loss", _):
                     reading.loss = value
+                case ("kept_share", _):
+                    reading.kept_share = value
+                case ("regularization", _):
+                    reading.regularization = value
                 case ("reported", name):
                     reading.reported[name] = value
                 case (kind, place, name):
@@ -160,6 +178,7 @@ class ShadowStep:
         for index, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
             arrays = {name: packed.get(f"site/{index}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
             reading.sites.append(SiteReading(tap.where, numbers, **arrays))  # type: ignore[arg-type]
+        reading.direction = packed.get("direction")
         for side, values in (("target", reading.targets), ("prediction", reading.predictions)):
             count = sum(name.startswith(f"{side}/") for name in packed)
             values.extend(packed[f"{side}/{index}"] for index in range(count))
@@ -171,6 +190,8 @@ class _Seen:
     """What the train step did while it was traced."""
 
     gradients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    directions: list[Any] = field(default_factory=list)
+    kept_share: Any = None
     loss: Any = None
     loss_calls: int = 0
     y: Any = None
@@ -205,7 +226,13 @@ def _recorded(seen: _Seen) -> Iterator[None]:
             if _tapping.get() is not tapping:  # another thread trains a model of its own
                 return original(self, grads, trainable_variables)
             variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+            grads = list(grads)
+            seen.kept_share = _kept_share(self, grads)
             for gradient, variable in zip(grads, variables, strict=False):
+                if isinstance(gradient, tf.Tensor) and len(variable.shape) > 1:
+                    flat = tf.reshape(gradient, [-1])
+                    stride = max(1, int(np.prod(variable.shape)) // DIRECTION)
+                    seen.directions.append(tf.cast(flat[::stride][:DIRECTION], tf.float32))
                 seen.gradients[variable.path] = _gradient_numbers(gradient, variable, _scale_of(self))
             return None
 
@@ -218,6 +245,14 @@ def _recorded(seen: _Seen) -> Iterator[None]:
     finally:
         for cls, original in originals.items():
             cls.apply = original
+
+
+def _kept_share(optimizer: Any, gradients: list[Any]) -> Any:
+    """Norm of the gradients after the optimizer's own clipping over their norm before; None where it does not clip."""
+    if not any(getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
+        return None
+    known = [gradient for gradient in gradients if gradient is not None]
+    return tf.math.divide_no_nan(tf.linalg.global_norm(optimizer._clip_gradients(known)), tf.linalg.global_norm(known))
 
 
 def _family(base: type) -> list[type]:
@@ -253,19 +288,16 @@ def _remembered_loss(model: Any, seen: _Seen) -> Iterator[None]:
 
 
 def _site_numbers(tap: Tap) -> dict[str, Any]:
-    numbers = {f"activation.{name}": value for name, value in _distribution(tf.cast(tap.a, tf.float32)).items()}
-    a = _thinned(tf.cast(tap.a, tf.float32))
-    deviation = a - tf.reduce_mean(a, axis=0)
-    numbers["activation.spread"] = _ratio(tf.sqrt(tf.reduce_mean(deviation * deviation)), tf.sqrt(tf.reduce_mean(a * a)))
+    numbers = _distribution("activation", tap.a)
+    a = tf.cast(_thinned(tap.a), tf.float32)
+    numbers["activation.spread"] = _spread(tf.reshape(a, [tf.shape(a)[0], -1]))
     if tap.z is not None:
-        z = _distribution(tf.cast(tap.z, tf.float32))
-        numbers.update({f"preactivation.{name}": value for name, value in z.items()})
+        numbers.update(_distribution("preactivation", tap.z))
     if tap.mixing is not None:
         numbers["mixing"] = tap.mixing
     for side, gradient in (("a", tap.gradient_a), ("z", tap.gradient_z)):
         if gradient is not None:
-            size = _size_numbers(tf.convert_to_tensor(gradient))
-            numbers[f"gradient_{side}.rms"], numbers[f"gradient_{side}.nonfinite"] = size["rms"], size["nonfinite"]
+            numbers.update({f"gradient_{side}.{name}": value for name, value in _size(gradient).items()})
     return numbers
 
 
@@ -293,56 +325,90 @@ def _constant_units(a: Any, axis: int) -> Any:
 
 def _thinned(t: Any) -> Any:
     """Evenly spaced rows of a tensor, about `LARGE` entries; the tensor itself if it has no more."""
-    if not t.shape.rank:
-        return t
-    return t[:: tf.maximum(1, tf.size(t) // LARGE)]
+    return t[:: tf.maximum(1, tf.size(t) // LARGE)] if t.shape.rank else tf.reshape(t, [1])
 
 
-def _distribution(t: Any) -> dict[str, Any]:
-    nonfinite = tf.math.count_nonzero(~tf.math.is_finite(t))
-    t = _thinned(t)
+def _reading(shape: list[int | None]) -> Callable[[Callable[[Any], Any]], Any]:
+    """Compile a reduction of one float32 tensor of this shape once, for all places that read it.
+
+    A call is one operation in the shadow step's graph where its body would be twenty: a model of 40 layers would else
+    be traced for seconds. Not inlined, so that the graph stays small for TensorFlow's optimizer too.
+    """
+
+    def compiled(function: Callable[[Any], Any]) -> Any:
+        return tf.function(
+            function,
+            input_signature=[tf.TensorSpec(shape, tf.float32)],
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
+
+    return compiled
+
+
+@_reading([None])
+def _distribution_of(t: Any) -> Any:
     finite = tf.math.is_finite(t)
-    count = tf.cast(tf.maximum(tf.math.count_nonzero(finite), 1), tf.float32)
+    count = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.float32)), 1.0)
     mean = tf.reduce_sum(tf.where(finite, t, 0.0)) / count
     variance = tf.reduce_sum(tf.where(finite, tf.square(t - mean), 0.0)) / count
-    return {
-        "nonfinite": nonfinite,
-        "mean": mean,
-        "std": tf.sqrt(variance),
-        "min": tf.reduce_min(tf.where(finite, t, float("inf"))),
-        "max": tf.reduce_max(tf.where(finite, t, float("-inf"))),
-    }
+    low, high = tf.where(finite, t, float("inf")), tf.where(finite, t, float("-inf"))
+    return tf.stack([mean, tf.sqrt(variance), tf.reduce_min(low), tf.reduce_max(high)])
 
 
-def _size_numbers(t: Any) -> dict[str, Any]:
-    t = tf.cast(t, tf.float32)
+@_reading([None])
+def _size_of(t: Any) -> Any:
+    """Largest size, mean square of the entries over it, and count of the entries that are not finite."""
     finite = tf.math.is_finite(t)
-    count = tf.math.count_nonzero(finite)
     clean = tf.where(finite, t, 0.0)
+    count = tf.math.count_nonzero(finite)
     # Scaled by the largest entry: squares of gradients under 1e-19 would vanish in float32.
     largest = tf.reduce_max(tf.abs(clean))
-    scaled = tf.math.divide_no_nan(clean, largest)
-    mean_square = tf.reduce_sum(tf.square(scaled)) / tf.cast(tf.maximum(count, 1), tf.float32)
-    return {"rms": largest * tf.sqrt(mean_square), "nonfinite": tf.size(t, tf.int64) - count}
+    squares = tf.reduce_sum(tf.square(tf.math.divide_no_nan(clean, largest)))
+    rms = largest * tf.sqrt(squares / tf.cast(tf.maximum(count, 1), tf.float32))
+    return tf.stack([rms, tf.cast(tf.size(t, tf.int64) - count, tf.float32)])
+
+
+@_reading([None])
+def _nonfinite_of(t: Any) -> Any:
+    return tf.cast(tf.math.count_nonzero(~tf.math.is_finite(t)), tf.float32)
+
+
+@_reading([None, None])
+def _spread(a: Any) -> Any:
+    deviation = a - tf.reduce_mean(a, axis=0)
+    return tf.math.divide_no_nan(tf.sqrt(tf.reduce_mean(tf.square(deviation))), tf.sqrt(tf.reduce_mean(tf.square(a))))
+
+
+def _flat(t: Any) -> Any:
+    return tf.cast(tf.reshape(t, [-1]), tf.float32)
+
+
+def _distribution(prefix: str, t: Any) -> dict[str, Any]:
+    """`nonfinite` over the whole tensor, the rest over its finite entries, of large tensors over evenly spaced rows."""
+    names = [f"{prefix}.{name}" for name in ("mean", "std", "min", "max")]
+    numbers = dict(zip(names, tf.unstack(_distribution_of(_flat(_thinned(t))), num=4), strict=True))
+    return {f"{prefix}.nonfinite": _nonfinite_of(_flat(t)), **numbers}
+
+
+def _size(t: Any) -> dict[str, Any]:
+    rms, nonfinite = tf.unstack(_size_of(_flat(tf.convert_to_tensor(t))), num=2)
+    return {"rms": rms, "nonfinite": nonfinite}
 
 
 def _gradient_numbers(gradient: Any, variable: Any, scale: Any) -> dict[str, Any]:
     if gradient is None:
         return {"missing": tf.constant(1.0)}
     if isinstance(gradient, tf.IndexedSlices):
-        rows, positions = tf.unique(gradient.indices)
+        rows, positions = tf.unique(tf.reshape(gradient.indices, [-1]))
         values = tf.math.unsorted_segment_sum(tf.cast(gradient.values, tf.float32), positions, tf.size(rows))
-        numbers = _size_numbers(values)
+        numbers = _size(values)
         touched = tf.cast(tf.size(values), tf.float32) / float(np.prod(variable.shape))
         numbers["rms"] = numbers["rms"] * tf.sqrt(touched)  # over the whole variable: other rows have gradient 0
     else:
-        numbers = _size_numbers(tf.convert_to_tensor(gradient))
+        numbers = _size(gradient)
     numbers["rms"] = numbers["rms"] / tf.cast(scale, tf.float32)
     return {**numbers, "missing": tf.constant(0.0)}
-
-
-def _ratio(part: Any, whole: Any) -> Any:
-    return tf.math.divide_no_nan(part, whole)
 
 
 def _first_rows(t: Any) -> Any:

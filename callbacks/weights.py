@@ -69,8 +69,11 @@ class Weights:
                 found.append(Measurement("update.ratio", path, step, move / size / updates))
         return found
 
-    def spectral_norms(self, step: int) -> list[Measurement]:
-        """`weight.spectral_norm` of each kernel: matrices, and convolution kernels folded to (all but the last, last)."""
+    def kernels(self, step: int) -> list[Measurement]:
+        """`weight.spectral_norm` and `weight.twin_share` of each kernel.
+
+        A convolution's kernel is folded to (all axes but the last, last axis).
+        """
         found = []
         for variable in self.variables:
             shape = tuple(variable.shape)
@@ -78,6 +81,9 @@ class Weights:
                 kernel = np.asarray(tf.convert_to_tensor(variable), np.float64).reshape(-1, shape[-1])
                 norm, self._directions[variable.path] = spectral_norm(kernel, self._directions.get(variable.path))
                 found.append(Measurement("weight.spectral_norm", variable.path, step, norm))
+                if shape[-1] > 1:
+                    twins = float(np.mean(np.all(kernel[:, 1:] == kernel[:, :1], axis=0)))
+                    found.append(Measurement("weight.twin_share", variable.path, step, twins))
         return found
 
 

@@ -150,6 +150,47 @@ def relative_spread(predictions: np.ndarray) -> float:
     return float(np.sqrt(p.var(axis=0).mean()) / rms) if rms > 0 else 0.0
 
 
+def renamed_skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Skill if each predicted class is read as the class that it mostly stands for; NaN but for "categorical".
+
+    Far above the plain skill it means that the classes are numbered differently.
+
+    >>> swapped = np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
+    >>> renamed_skill(Task("categorical", 2), np.array([0, 0, 1]), swapped)
+    1.0
+    """
+    if task.kind != "categorical":
+        return float("nan")
+    classes, answers = _class_ids(task, np.asarray(targets)), np.asarray(predictions).reshape(-1, task.classes)
+    known = (classes >= 0) & np.isfinite(answers).all(axis=1)
+    base = majority_share(task, targets)
+    if not known.any() or base >= 1:
+        return float("nan")
+    table = np.zeros((task.classes, task.classes), np.int64)
+    np.add.at(table, (answers[known].argmax(axis=1), classes[known]), 1)
+    return float((table.max(axis=1).sum() / known.sum() - base) / (1 - base))
+
+
+def label_shift(task: Task, one: np.ndarray, other: np.ndarray) -> float:
+    """Half the sum of absolute differences between the class shares of two sets of labels, in [0, 1].
+
+    NaN but for "categorical" and "binary".
+
+    >>> label_shift(Task("binary", 2), np.array([0, 1]), np.array([1, 1]))
+    0.5
+    """
+    if task.kind == "binary":
+        return float(abs(np.mean(np.asarray(one) > 0.5) - np.mean(np.asarray(other) > 0.5)))
+    if task.kind != "categorical":
+        return float("nan")
+    shares = []
+    for labels in (one, other):
+        classes = _class_ids(task, np.asarray(labels))
+        counts = np.bincount(classes[classes >= 0], minlength=task.classes)
+        shares.append(counts / max(1, counts.sum()))
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
 def _answers(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     y, p = np.asarray(targets), np.asarray(predictions, np.float64)
     if task.kind == "categorical":

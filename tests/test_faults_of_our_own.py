@@ -68,7 +68,7 @@ PARTS = [
     (weights.Weights, "__init__"),
     (weights.Weights, "before"),
     (weights.Weights, "after"),
-    (weights.Weights, "spectral_norms"),
+    (weights.Weights, "kernels"),
     (weights.Weights, "all_finite"),
     (session, "facts"),
     (session, "updates_of"),

@@ -1,0 +1,47 @@
+"""A profile as one self-contained HTML page, and as a fragment for a notebook, in the look of the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diagnose._version import __version__
+from diagnose.activation import charts, text
+from diagnose.report import html
+
+if TYPE_CHECKING:
+    from diagnose.activation.activation_profile import ActivationProfile
+
+_TONES = {"critical": "bad", "warning": "warn", "note": "quiet"}
+
+
+def write_page(profile: ActivationProfile, path: str | Path) -> Path:
+    """Write the page, and give its path. Raises OSError with a clear message where that is not possible."""
+    return html.write_page(page(profile), path)
+
+
+def page(profile: ActivationProfile) -> str:
+    """The page as text."""
+    return html.environment().get_template("profile.html").render(_view(profile))
+
+
+def fragment(profile: ActivationProfile) -> str:
+    """What a notebook shows."""
+    return html.environment().get_template("profile-fragment.html").render(_view(profile))
+
+
+def _view(profile: ActivationProfile) -> dict[str, Any]:
+    grave = [finding for finding in profile.findings if finding.severity != "note"]
+    return {
+        "profile": profile,
+        "headline": text.headline(profile),
+        "verdict": "sound" if not grave else f"{len(grave)} finding{'s' if len(grave) > 1 else ''}",
+        "tone": _TONES[grave[0].severity] if grave else "good",
+        "grave": [(finding, _TONES[finding.severity]) for finding in grave],
+        "notes": [finding for finding in profile.findings if finding.severity == "note"],
+        "facts": text.facts_table(profile),
+        "curves": charts.curve_charts(profile),
+        "depths": charts.depth_charts(profile.propagation),
+        "reasons": text.reasons(profile.not_measured),
+        "version": __version__,
+    }

@@ -1,0 +1,589 @@
+"""The examination: from any callable to an `ActivationProfile`, within a fixed time.
+
+The order matters. First whether f can be called at all, on which shape, and whether two calls agree; then which inputs
+an output depends on, since only an elementwise function has a curve; then the curve, which all else builds on. Each
+part that fails leaves its reason in `missing` and the rest goes on: whatever f does, there is a profile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from diagnose.activation import captures, construct, cost, numerics, propagation, saving, shape, slopes
+from diagnose.activation.activation_profile import ActivationProfile
+from diagnose.activation.calling import TRIED_SHAPES, Target, UnusableError, find_shape, kind_of, probe, sentence
+from diagnose.activation.facts import Calls, Failure, Gap, GradientCheck, Mixing, Numerics, Shape
+from diagnose.activation.isolation import AteMemoryError, Isolation, TookTooLongError
+from diagnose.activation.naming import name_of
+
+#: Seconds after which an examination ends with what it has.
+SECONDS = 10.0
+#: Dtypes that a profile can be made for, and those whose finite limits are always told.
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+#: Two answers are the same if they differ by less than this share of their size (float32 rounding, other summation orders).
+SAME = 1e-5
+
+
+def profile(f: Any, *, dtype: str = "float32") -> ActivationProfile:
+    """Examine an activation function by what it does.
+
+    f: a function of a tensor (TensorFlow or keras.ops), the name of a Keras activation, a Keras layer, a `tf.function`,
+    anything that can be called with one tensor. dtype: in which it will compute: "float32", "float16", "bfloat16"
+    or "float64".
+    Takes well under 2 s for an ordinary function, 10 s at most for any. f runs on the CPU; its prints are kept from the
+    screen, random states and variables are put back.
+
+    Whatever f does, there is a profile: a function that raises or hangs gets a finding that says on which input.
+    Raises TypeError if f can't be called, ValueError for an unknown name or dtype.
+    """
+    return examine_function(f, dtype=dtype)
+
+
+def quick_profile(f: Any, *, dtype: str = "float32", seconds: float = 3.0) -> ActivationProfile:
+    """The same without the cost and the finite limits of other dtypes: for the start of a watched training."""
+    return examine_function(f, dtype=dtype, seconds=seconds, quick=True)
+
+
+def examine_function(f: Any, *, dtype: str, seconds: float = SECONDS, quick: bool = False) -> ActivationProfile:
+    """What `profile` and `quick_profile` do."""
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; profile knows {', '.join(DTYPES)}.")
+    function, kind = _callable(f)
+    start = time.perf_counter()
+    with Isolation(seconds) as isolation:
+        examination = _Examination(function, kind, dtype, isolation, quick)
+        with examination.variables_kept():
+            facts = examination.facts()
+    return ActivationProfile(
+        name=name_of(f if isinstance(f, str) else function),
+        kind=kind,
+        dtype=dtype,
+        missing=examination.missing,
+        seconds=time.perf_counter() - start,
+        **facts,
+    )
+
+
+def _callable(f: Any) -> tuple[Any, str]:
+    """The thing to call, and its kind."""
+    import keras
+
+    if isinstance(f, str):
+        from diagnose.activation.spec import keras_activation
+
+        return keras_activation(f), "name"
+    if isinstance(f, type):
+        raise TypeError(f"profile got the class {f.__name__}; pass an instance: profile({f.__name__}()).")
+    if not callable(f):
+        raise TypeError(
+            f"profile got a {type(f).__name__}, which can't be called. Pass a function of one tensor, a Keras layer or "
+            "the name of a Keras activation."
+        )
+    if isinstance(f, keras.layers.Layer):
+        return f, "layer"
+    if hasattr(f, "python_function"):
+        return f, "tf.function"
+    name = getattr(f, "__name__", "")
+    return f, "lambda" if name == "<lambda>" else "function" if name else "object"
+
+
+class _Examination:
+    """One function on the table."""
+
+    def __init__(self, f: Any, kind: str, dtype: str, isolation: Isolation, quick: bool) -> None:
+        self.f, self.kind, self.dtype, self.isolation, self.quick = f, kind, dtype, isolation, quick
+        self.missing: dict[str, str] = {}
+        self.changed: tuple[str, ...] = ()
+        self.target = self._target()
+
+    # -- how it is called ------------------------------------------------------------------------------------------
+
+    def _target(self) -> Target:
+        if self.kind == "layer":
+            layer = self.f if self.f.built else self._copied(self.f)
+            return Target(_inference(layer), self.isolation, layer=layer)
+        # A tf.function would be traced anew for each shape: what it wraps gives the same values.
+        return Target(getattr(self.f, "python_function", self.f), self.isolation)
+
+    def _copied(self, layer: Any, dtype: str | None = None) -> Any:
+        """A layer of the same configuration, so that the user's own is not built by us; itself if it can't be copied."""
+
+        def again() -> Any:
+            config = layer.get_config()
+            if dtype is not None:
+                config["dtype"] = dtype
+            return type(layer).from_config(config)
+
+        with contextlib.suppress(Exception):
+            return self.isolation.run(again)
+        if dtype is None:
+            with contextlib.suppress(Exception):
+                return self.isolation.run(lambda: copy.deepcopy(layer))
+        return None if dtype else layer
+
+    def _shapes(self) -> tuple[tuple[int, ...], ...]:
+        layer = self.target.layer
+        if layer is None or not layer.built:
+            return TRIED_SHAPES
+        known = None
+        with contextlib.suppress(Exception):
+            known = layer.get_build_config()["input_shape"]
+        if not isinstance(known, (tuple, list)) or not known or isinstance(known[0], (tuple, list)):
+            return TRIED_SHAPES
+        return (tuple(6 if size is None else int(size) for size in known[1:]), *TRIED_SHAPES)
+
+    def _prepare_dtypes(self) -> None:
+        """Copies of a layer that compute in other dtypes: a layer casts its input to its own."""
+        layer = self.target.layer
+        if layer is None:
+            return
+        for dtype in DTYPES:
+            if getattr(layer, "compute_dtype", None) == dtype:
+                continue
+            other = self._copied(layer, dtype)
+            if other is None:
+                continue
+
+            def ready(other: Any = other) -> None:
+                if layer.weights and not other.built:
+                    other.build((None, *self.target.shape))
+                other.set_weights(layer.get_weights())
+
+            with contextlib.suppress(Exception):
+                self.isolation.run(ready)
+                self.target.by_dtype[dtype] = _inference(other)
+
+    @contextlib.contextmanager
+    def variables_kept(self) -> Iterator[None]:
+        """Put the variables that f may change back to what they were."""
+        known = list(getattr(self.f, "variables", ())) if self.kind == "layer" else []
+        with contextlib.suppress(Exception):
+            known += captures.captured_variables(self.f)
+        kept = {id(captures.raw(variable)): (captures.raw(variable), variable.numpy().copy()) for variable in known}
+        try:
+            yield
+        finally:
+            for variable, before in kept.values():
+                with contextlib.suppress(Exception):
+                    variable.assign(before)
+
+    # -- the facts -------------------------------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """Everything that could be found out, by field of `ActivationProfile`."""
+        target = self.target
+        try:
+            least_rank = find_shape(target, self.dtype, self._shapes())
+        except UnusableError as error:
+            return self._unusable((error.failure,))
+        except (TookTooLongError, AteMemoryError) as error:
+            given = f"{self.dtype} tensor of shape {(4, *target.shape)}"
+            return self._unusable((Failure(kind_of(error), given, sentence(error), fatal=True),))
+        found: dict[str, Any] = {}
+        calls: dict[str, Any] = {"shape": target.shape, "least_rank": least_rank, "precision": self.dtype}
+        try:
+            self._prepare_dtypes()
+            self._watched(lambda: self._behaviour(calls))
+            calls["noisy_in_training"] = calls["repeatable"] and self._noisy_in_training()
+            self._measure(found, calls)
+        except (TookTooLongError, AteMemoryError) as error:
+            given = f"{self.dtype} z over the whole range (examined before: {', '.join(found) or 'nothing'})"
+            if not any(failure.kind == kind_of(error) for failure in target.failures):
+                target.failures.append(Failure(kind_of(error), given, sentence(error), fatal=False))
+            for name in ("mixing", "shape", "numerics", "gradient", "propagation", "saving", "cost"):
+                if name not in found:
+                    self.missing.setdefault(name, f"the examination was ended: {sentence(error)}")
+        calls["printed"] = self.isolation.printed
+        calls["prints_in_graph"] = target.trace is not None and target.trace.prints
+        calls["random_ops"] = target.trace is not None and target.trace.random
+        calls["changed"] = self.changed
+        read = () if target.trace is None else target.trace.variables
+        with contextlib.suppress(Exception):
+            found["captured"] = captures.captured(self.f, read, target.layer)
+        found["calls"] = Calls(**calls, failures=tuple(target.failures))
+        return found
+
+    def _unusable(self, failures: tuple[Failure, ...]) -> dict[str, Any]:
+        for name in ("mixing", "shape", "numerics", "gradient", "propagation", "saving", "cost"):
+            self.missing[name] = f"f can't be called: {failures[0].told}"
+        calls = Calls((), 0, failures, printed=self.isolation.printed, precision=self.dtype)
+        return {"calls": calls}
+
+    def _part(self, found: dict[str, Any], name: str, measure: Callable[[], Any]) -> Any:
+        """Take one part of the facts; if it fails, remember why and go on."""
+        try:
+            found[name] = measure()
+        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.missing[name] = sentence(error)
+        return found.get(name)
+
+    def _measure(self, found: dict[str, Any], calls: dict[str, Any]) -> None:
+        target = self.target
+        first = target.answer(probe(6, target.shape), self.dtype)
+        if not calls["repeatable"]:
+            why = "two calls on the same input differ"
+            self.missing.update(dict.fromkeys(("mixing", "shape", "gradient", "propagation"), why))
+        else:
+            self._part(found, "mixing", self._mixing)
+        mixing: Mixing | None = found.get("mixing")
+        if mixing is not None and mixing.elementwise:
+            if mixing.by_position:
+                target.position = self._middle_position()
+            calls["precision"] = self._precision()
+            self._curve(found, calls["precision"])
+        elif mixing is not None:
+            why = (
+                "f mixes its inputs: it has no curve of its own"
+                if mixing.keeps_shape
+                else "f changes the shape of its input"
+            )
+            self.missing.update(dict.fromkeys(("shape", "propagation"), why))
+            self._part(found, "gradient", self._rows_gradient)
+        self._part(found, "numerics", lambda: self._numerics(found.get("shape"), mixing))
+        calls["output_dtype"] = self._output_dtypes()
+        if not self.quick:
+            self._part(found, "saving", lambda: saving.saving(self.f, self.kind, target, self.dtype))
+            self._part(
+                found, "cost", lambda: self.isolation.run(lambda: cost.cost(target.call, target.shape, self.dtype))
+            )
+        else:
+            self.missing["saving"] = self.missing["cost"] = "left out of a quick examination"
+        if calls["repeatable"]:
+            last = target.answer(probe(6, target.shape), self.dtype)
+            calls["drifts"] = not _same(first, last)
+
+    def _behaviour(self, calls: dict[str, Any]) -> None:
+        """Do several calls agree?"""
+        target, z = self.target, probe(16, self.target.shape)
+        answers = [target.answer(z, self.dtype) for _ in range(3)]
+        differences = [_difference(answers[0], other) for other in answers[1:]]
+        calls["largest_difference"] = max(differences)
+        calls["repeatable"] = max(differences) <= SAME
+
+    def _noisy_in_training(self) -> bool:
+        """A layer that draws random numbers with training=True; its weights are put back."""
+        layer, shape = self.target.layer, self.target.shape
+        if layer is None or not getattr(layer, "_call_has_training_arg", False):
+            return False
+        training = Target(layer, self.isolation, shape=shape)
+        before = [variable.numpy().copy() for variable in layer.variables]
+        try:
+            once, twice = (training.answer(probe(16, shape), self.dtype, training=True) for _ in range(2))
+            return _difference(once, twice) > SAME
+        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            return False
+        finally:
+            for variable, old in zip(layer.variables, before, strict=True):
+                variable.assign(old)
+
+    def _watched(self, task: Callable[[], None]) -> None:
+        """Run the task, and remember which variables it changed."""
+        variables = list(self.target.layer.variables) if self.target.layer is not None else []
+        variables += list(self.target.trace.variables) if self.target.trace is not None else []
+        before = [captures.raw(variable).numpy().copy() for variable in variables]
+        task()
+        after = [captures.raw(variable).numpy() for variable in variables]
+        names = [
+            str(getattr(variable, "path", variable.name))
+            for variable, old, new in zip(variables, before, after, strict=True)
+            if not np.array_equal(old, new) and "seed" not in str(getattr(variable, "path", variable.name))
+        ]
+        self.changed = tuple(dict.fromkeys(names))
+        for variable, old in zip(variables, before, strict=True):
+            captures.raw(variable).assign(old)
+
+    def _mixing(self) -> Mixing:
+        """Change one sample, one unit, one place; which outputs move?"""
+        target, dtype = self.target, self.dtype
+        z = probe(6, target.shape)
+        base = target.answer(z, dtype)
+        keeps = base.shape == z.shape
+        batch = base.ndim == 0 or base.shape[0] != len(z)
+        units = positions = False
+        mixed_axis = -1
+        for axis in range(z.ndim):
+            if batch and axis == 0:
+                continue
+            followed = base.ndim == z.ndim and base.shape[axis] == z.shape[axis]
+            moved = False
+            for push in (1.0, 10.0, -10.0):
+                pushed = z.copy()
+                pushed[(slice(None),) * axis + (0,)] += push
+                try:
+                    answer = target.answer(pushed, dtype)
+                except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+                    raise
+                except BaseException:  # the sweep over z will find out where f raises
+                    continue
+                if axis == 0:
+                    moved |= not _same(base[1:], answer[1:])
+                elif followed:
+                    moved |= not _same(np.delete(base, 0, axis), np.delete(answer, 0, axis))
+            if axis == 0:
+                batch |= moved
+            elif axis == z.ndim - 1:
+                units |= moved
+            else:
+                positions |= moved
+                mixed_axis = axis if moved else mixed_axis
+        by_position, spread = False, 0.0
+        if keeps and not (batch or units or positions):
+            level = np.linspace(-3.0, 3.0, 13).reshape((13,) + (1,) * (z.ndim - 1)) * np.ones((1, *target.shape))
+            with contextlib.suppress(Exception), np.errstate(all="ignore"):
+                flat = target.answer(level, dtype).astype(float).reshape(13, -1)
+                size = float(np.nanmax(np.abs(flat), initial=0.0))
+                spread = float(np.nanmax(np.ptp(flat, axis=1), initial=0.0)) / max(size, 1e-300)
+            by_position = bool(spread > SAME)
+        normalizes = ""
+        if units or positions:
+            other = target.answer(3 * probe(6, target.shape) - 1, dtype)
+            normalizes = _invariant(*(np.moveaxis(answer, -1 if units else mixed_axis, -1) for answer in (base, other)))
+            alike = keeps and (not units or self._units_alike(z))
+            normalizes = normalizes or ("bound" if units and self._bounded(z) else "") if alike else ""
+        return Mixing(batch, units, positions, normalizes, tuple(base.shape[1:]), keeps, by_position, spread)
+
+    def _units_alike(self, z: np.ndarray) -> bool:
+        """Units in another order give the same outputs in that order."""
+        return _same(np.flip(self.target.answer(z, self.dtype), -1), self.target.answer(np.flip(z, -1), self.dtype))
+
+    def _bounded(self, z: np.ndarray) -> bool:
+        """The outputs stay within a bound whatever the size of the inputs."""
+        target, dtype = self.target, self.dtype
+        large, larger = (float(np.max(np.abs(target.answer(z * size, dtype)))) for size in (10, 100))
+        return bool(np.isfinite(larger) and larger <= 1.01 * large)
+
+    def _middle_position(self) -> int:
+        """The place whose curve is nearest to the median of all."""
+        level = np.linspace(-3.0, 3.0, 13).reshape((13,) + (1,) * len(self.target.shape)) * np.ones(
+            (1, *self.target.shape)
+        )
+        flat = self.target.answer(level, self.dtype).astype(float).reshape(13, -1)
+        return int(np.argmin(np.abs(flat - np.median(flat, axis=1, keepdims=True)).sum(axis=0)))
+
+    def _precision(self) -> str:
+        """float64 where f computes in it and agrees with the dtype asked for; else float32, or that dtype."""
+        z = np.linspace(-4.0, 4.0, 256)
+        wanted = self.target.values(z, self.dtype)
+        found = self.dtype
+        usual = self.target.output_dtype(probe(2, self.target.shape), self.dtype)
+        for dtype in ("float64", "float32"):
+            if dtype == self.dtype:
+                break
+            try:
+                answered = self.target.output_dtype(probe(2, self.target.shape), dtype)
+                if answered != dtype and (answered != usual or answered.startswith(("float", "bfloat"))):
+                    continue
+                values = self.target.values(z, dtype)
+            except (TookTooLongError, AteMemoryError):
+                raise
+            except Exception:
+                continue
+            rough = 0.02 if self.dtype in ("float16", "bfloat16") else 1e-3
+            both = np.isfinite(wanted) & np.isfinite(values)
+            size = float(np.max(np.abs(values[both]), initial=0.0))
+            if both.any() and np.mean(np.abs(values - wanted)[both] > rough * size) < 0.05:
+                found = dtype
+                break
+        return found
+
+    def _curve(self, found: dict[str, Any], precision: str) -> None:
+        target = self.target
+        try:
+            seen, answer = shape.look(target, precision)
+        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.missing.update(dict.fromkeys(("shape", "gradient", "propagation"), sentence(error)))
+            return
+        facts = self._part(found, "shape", lambda: shape.Measurer(target, precision, seen, answer).shape())
+        if facts is None:
+            self.missing.update(dict.fromkeys(("gradient", "propagation"), self.missing["shape"]))
+            return
+        self._part(found, "curve", lambda: shape.curve(target, precision, facts))
+        self._part(found, "gradient", lambda: slopes.check(target, precision, seen, facts, answer))
+        if answer != "slopes" and facts.monotone != "constant":
+            self.missing["propagation"] = "autodiff gives no slope"
+            return
+        self._part(found, "propagation", lambda: propagation.propagation(target, precision, seen))
+
+    def _numerics(self, facts: Shape | None, mixing: Mixing | None) -> tuple[Numerics, ...]:
+        target = self.target
+        dtypes = [self.dtype] if self.quick else list(dict.fromkeys([self.dtype, "float32", "float16", "bfloat16"]))
+        if mixing is None or not mixing.elementwise:
+            return tuple(found for dtype in dtypes if (found := self._rows_numerics(dtype)) is not None)
+        constants = np.array(target.trace.constants if target.trace is not None else ())
+        with np.errstate(divide="ignore"):
+            marks = np.concatenate([constants, 1 / constants[constants != 0]])
+        if facts is not None:
+            places = [*facts.singular, *(place.z for place in (*facts.kinks, *facts.jumps))]
+            marks = np.concatenate([marks, places])
+        found = []
+        for dtype in dtypes:
+            if dtype == self.dtype or self._accepts(dtype):
+                found.append(numerics.numerics(target, dtype, marks))
+        if found and found[0].dtype == self.dtype:
+            found[0] = self._explained(found[0])
+        return tuple(found)
+
+    def _accepts(self, dtype: str) -> bool:
+        try:
+            self.target.answer(probe(2, self.target.shape), dtype)
+        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            return False
+        return True
+
+    def _explained(self, found: Numerics) -> Numerics:
+        """The gaps within the range that matters, with the operation that makes them."""
+        wanted = [("forward", gap.nearest) for gap in found.forward] + [
+            ("backward", gap.nearest) for gap in found.backward
+        ]
+        wanted = list(dict.fromkeys(key for key in wanted if np.isfinite(key[1])))
+        if not wanted:
+            return found
+        call = self.target.by_dtype.get(self.dtype, self.target.call)
+        with contextlib.suppress(TookTooLongError, AteMemoryError, Exception):
+            told = self.isolation.run(lambda: construct.constructs(call, self.target.shape, self.dtype, wanted))
+            return numerics.with_constructs(found, told)
+        return found
+
+    def _rows_numerics(self, dtype: str) -> Numerics | None:
+        """For functions that mix: rows of equal, of large and of far apart numbers; the first size that breaks."""
+        import tensorflow as tf
+
+        target = self.target
+        largest = float(tf.as_dtype(dtype).max)
+        rows = [np.zeros(target.shape), np.ones(target.shape), probe(1, target.shape)[0], _one_hot(target.shape)]
+        sizes = [1.0, 4.0, 12.0, 30.0, 100.0, 1e3, 3e4, 1e10, 1e19, 1e38]
+        forward: list[Gap] = []
+        backward: list[Gap] = []
+        try:
+            for size in (size for size in sizes if size <= largest):
+                z = np.stack([row * size * sign for row in rows for sign in (1.0, -1.0)])
+
+                def both(z: np.ndarray = z) -> tuple[np.ndarray, np.ndarray | None]:
+                    a, (tape, x) = target._answer(z, dtype, False)
+                    slope = tape.gradient(tf.reduce_sum(a * a), x) if a.dtype.is_floating else None
+                    return a.numpy().astype(float), None if slope is None else slope.numpy().astype(float)
+
+                values, slopes_there = self.isolation.run(both)
+                for found, gaps in ((values, forward), (slopes_there, backward)):
+                    bad = np.zeros(0) if found is None else found[~np.isfinite(found)]
+                    if len(bad) and not gaps and not (gaps is backward and forward):
+                        kind = "nan" if np.isnan(bad).any() else "inf" if bad[0] > 0 else "-inf"
+                        gaps.append(Gap(size, np.inf, kind, np.nan))
+        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            if dtype == self.dtype:
+                self.missing["numerics"] = sentence(error)
+            return None
+        # Squares of large outputs, taken here to get a gradient, overflow by themselves.
+        backward = [gap for gap in backward if gap.low < np.sqrt(largest) / 16]
+        return Numerics(dtype, tuple(forward), tuple(backward), largest, exhaustive=False)
+
+    def _rows_gradient(self) -> GradientCheck:
+        """For functions that mix: whether autodiff has a gradient at all."""
+        target, dtype = self.target, self.dtype
+        z = probe(6, target.shape)
+        varies = not _same(target.answer(z, dtype), target.answer(-z, dtype))
+
+        def slope() -> np.ndarray | None:
+            import tensorflow as tf
+
+            a, (tape, x) = target._answer(z, dtype, False)
+            if not a.dtype.is_floating:
+                return None
+            arriving = tf.reshape(tf.linspace(-1.0, 2.0, int(np.prod(a.shape, dtype=int))), a.shape)
+            found = tape.gradient(a, x, output_gradients=tf.cast(arriving, a.dtype))
+            return None if found is None else tf.convert_to_tensor(found).numpy().astype(float)
+
+        found = target.isolation.run(slope)
+        answer = "none" if found is None else "slopes" if np.any(np.nan_to_num(found, nan=1.0)) else "zero"
+        return GradientCheck(answer, varies)
+
+    def _output_dtypes(self) -> dict[str, str]:
+        """For each dtype, the one that comes back, or why none does."""
+        target, told = self.target, {}
+        layer = target.layer
+        z = probe(2, target.shape)
+        own = str(getattr(layer, "compute_dtype", "")) if layer is not None else ""
+        for dtype in dict.fromkeys([self.dtype, "float32", "float16", "bfloat16"]):
+            if layer is not None and dtype != own and dtype not in target.by_dtype:
+                continue
+            try:
+                told[dtype] = target.output_dtype(z, dtype)
+            except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                told[dtype] = f"raises {sentence(error)}"
+        return told
+
+
+def _inference(layer: Any) -> Callable[[Any], Any]:
+    """The layer as it works after training."""
+    if getattr(layer, "_call_has_training_arg", False):
+        return lambda z, training=False: layer(z, training=training)
+    return lambda z: layer(z)
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Largest difference over the largest size; infinite for other shapes."""
+    if one.shape != other.shape:
+        return float("inf")
+    one, other = one.astype(float), other.astype(float)
+    both = np.isfinite(one) & np.isfinite(other)
+    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
+        return float("inf")
+    size = float(np.max(np.abs(one[both]), initial=0.0))
+    return float(np.max(np.abs(one - other)[both], initial=0.0)) / max(size, 1e-300)
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.dtype.itemsize == 2:  # a 16-bit answer has 3 digits
+        return _difference(one, other) <= 1e-2
+    return _difference(one, other) <= SAME
+
+
+def _one_hot(shape: tuple[int, ...]) -> np.ndarray:
+    row = np.zeros(shape)
+    row[(0,) * len(shape)] = 1.0
+    return row
+
+
+def _invariant(*answers: np.ndarray) -> str:
+    """What is the same for all rows of all answers, on purpose as it seems; "" for nothing."""
+    if any(answer.ndim < 2 or answer.shape[-1] < 2 for answer in answers):
+        return ""
+    rows = np.concatenate([answer.astype(float).reshape(-1, answer.shape[-1]) for answer in answers])
+    if not np.all(np.isfinite(rows)):
+        return ""
+    top = rows.max(axis=1, keepdims=True)
+    measures = {
+        "sum": rows.sum(axis=1),
+        "log-sum-exp": (top + np.log(np.exp(rows - top).sum(axis=1, keepdims=True)))[:, 0],
+        "sum of squares": (rows**2).sum(axis=1),
+        "sum of sizes": np.abs(rows).sum(axis=1),
+        "largest size": np.abs(rows).max(axis=1),
+        "largest": rows.max(axis=1),
+    }
+    size = float(np.abs(rows).max())
+    return next(
+        (
+            name
+            for name, measure in measures.items()
+            if np.ptp(measure) <= 1e-3 * max(size, float(np.abs(measure).max()))
+        ),
+        "",
+    )

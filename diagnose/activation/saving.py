@@ -1,0 +1,59 @@
+"""What serialization makes of a function on its own: can a saved model find it again?
+
+Keras saves a function by name and module. What it says on loading is asked of Keras itself, without custom objects and
+in safe mode, as `load_model` would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+from diagnose.activation.calling import Target, probe, sentence
+from diagnose.activation.facts import Saving
+
+
+def saving(f: Any, kind: str, target: Target, dtype: str) -> Saving:
+    """Serialize, deserialize, compare."""
+    import keras
+
+    if getattr(f, "__name__", "") == "<lambda>":
+        told = "a lambda has no name to be found by; Keras loads it only with safe_mode=False"
+        return Saving("lambda", False, told)
+    try:
+        found = target.isolation.run(lambda: _again(f))
+        again = _same(f, found, target, dtype)
+        told = "" if again else "what is loaded gives other values"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        again, told = False, sentence(error).split(". ")[0]
+    registered = keras.saving.get_registered_name(f) if hasattr(f, "__name__") else ""
+    if kind == "function" and ">" in registered:
+        return Saving("registered", again, told)
+    own = kind in ("name", "function") and again and str(getattr(f, "__module__", "")).startswith("keras.")
+    return Saving("name" if own else kind, again, told)
+
+
+def _again(f: Any) -> Any:
+    import keras
+
+    if isinstance(f, keras.layers.Layer):
+        config = keras.saving.serialize_keras_object(f)
+        return keras.saving.deserialize_keras_object(config)
+    return keras.activations.get(keras.activations.serialize(f))  # as Dense does
+
+
+def _same(f: Any, again: Any, target: Target, dtype: str) -> bool:
+    """Equal values on a probe; a layer's weights are carried over, as loading a model does."""
+    if target.layer is not None:
+        with contextlib.suppress(Exception):
+            if target.layer.weights and not again.built:
+                again.build((None, *target.shape))
+            again.set_weights(target.layer.get_weights())
+    z = probe(4, target.shape)
+    other = Target(again, target.isolation, shape=target.shape)
+    first, second = target.answer(z, dtype), other.answer(z, dtype)
+    return first.shape == second.shape and bool(np.allclose(first.astype(float), second.astype(float), equal_nan=True))

@@ -1,0 +1,353 @@
+"""The command `keras-diagnose`. Everything heavy is loaded by the command that needs it, so that help comes at once.
+
+Exit codes: 0: done, and nothing wrong; 1: a finding of severity warning or critical stands; 2: bad usage, or input that
+cannot be read, told in one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from diagnose._version import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from diagnose.report.index import Entry
+    from diagnose.rules import Rule
+
+WRONG = 1
+UNREADABLE = 2
+
+#: How a tone of the report looks in a terminal.
+STYLES: dict[str, dict[str, Any]] = {
+    "bad": {"fg": "red", "bold": True},
+    "warn": {"fg": "yellow", "bold": True},
+    "good": {"fg": "green", "bold": True},
+    "strong": {"bold": True},
+    "quiet": {"dim": True},
+}
+
+
+class Refused(click.ClickException):
+    """Bad usage or unreadable input: one line, exit code 2."""
+
+    exit_code = UNREADABLE
+
+    def show(self, file: Any = None) -> None:
+        """Print the message on one line of stderr."""
+        click.echo(f"keras-diagnose: {' '.join(self.message.split())}", err=True)
+
+
+class Commands(click.Group):
+    """Click's own complaints about usage, in one line too."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments of the group."""
+        with _in_one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the arguments of a command, and run it."""
+        with _in_one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "keras-diagnose"
+        message = error.format_message()
+        raise Refused(f"{message}{'' if message.endswith(('.', '?')) else '.'} See: {command} --help") from None
+
+
+@contextmanager
+def _refusing(*errors: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except errors as error:
+        ours = isinstance(error, OSError | ValueError) and str(error)
+        raise Refused(str(error) if ours else f"{type(error).__name__}: {error}") from error
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="keras-diagnose")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Say why a Keras training goes wrong: what happened, where, how sure, and what to change."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@main.command(short_help="Say what a run file tells, as text, page or JSON.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write the report page to FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.pass_context
+def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> None:
+    """Say what a run file tells: RUN is the path given to TrainingMonitor.
+
+    Exit code 1 says that there is something to change.
+    """
+    with _refusing(OSError, ValueError):
+        from diagnose.diagnosis import examine
+        from diagnose.store import load
+
+        seen = load(run)
+    diagnosis = examine(seen)
+    if page is not None:
+        with _refusing(OSError):
+            written = diagnosis.to_html(page)
+        click.echo(f"report: {written}", err=as_json)
+    if as_json:
+        click.echo(diagnosis.to_json())
+    elif page is None:
+        from diagnose.report.terminal import to_text
+
+        click.echo(to_text(diagnosis, width=_columns(), style=_styled))
+    ctx.exit(WRONG if diagnosis.causes else 0)
+
+
+@main.command(short_help="Examine an activation on its own.")
+@click.argument("function")
+@click.option(
+    "--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write the profile's page to FILE."
+)
+@click.pass_context
+def activation(ctx: click.Context, function: str, page: Path | None) -> None:
+    """Examine an activation on its own, before any training.
+
+    FUNCTION is module:function, path/to/file.py:function, or the name of an activation of Keras.
+    """
+    _load_keras()
+    with _refusing(Exception):  # whatever a module of the user's raises when it is imported
+        from diagnose.activation import resolve
+
+        examined = resolve(function)
+    with _refusing(OSError, ValueError, TypeError):
+        from diagnose.activation import profile
+
+        profiled = profile(examined)
+    if page is None:
+        click.echo(str(profiled))
+    else:
+        with _refusing(OSError):
+            click.echo(f"profile: {profiled.to_html(page)}")
+    ctx.exit(WRONG if any(finding.severity != "note" for finding in profiled.findings) else 0)
+
+
+@main.command(short_help="List the rules, or show one rule's page.")
+@click.argument("name", required=False)
+def rules(name: str | None) -> None:
+    """List the rules, or show the manual page of the one called NAME."""
+    from rich.console import Console
+
+    from diagnose.rules import ALL_RULES
+
+    known = {rule.name: rule for rule in ALL_RULES}
+    console = Console(width=_columns(), highlight=False)
+    if name is None:
+        _list_rules(console, list(known.values()))
+        return
+    wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
+    if wanted not in known:
+        close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see the list: keras-diagnose rules"
+        raise Refused(f"there is no rule {name!r}; {hint}")
+    _show_rule(console, known[wanted])
+
+
+def _list_rules(console: Console, known: list[Rule]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from diagnose.rules import PARTS
+
+    for part, title in PARTS.items():
+        members = [rule for rule in known if rule.part == part]
+        if not members:
+            continue
+        console.print(Text(f"\n{title}", style="bold"))
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, min_width=30)
+        table.add_column()
+        for rule in members:
+            table.add_row(Text(f"  {rule.name}", style="cyan"), Text(_sentence(rule)))
+        console.print(table)
+    console.print(Text(f"\n{len(known)} rules. The page of one: keras-diagnose rules NAME", style="dim"))
+
+
+def _sentence(rule: Rule) -> str:
+    """What stands after the title's colon."""
+    return rule.title.split(": ", 1)[-1]
+
+
+def _show_rule(console: Console, rule: Rule) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from diagnose.rules import PARTS, STORY_PARTS
+
+    console.print(Text(rule.name, style="bold cyan"), Text(f"  {PARTS[rule.part]}", style="dim"), sep="")
+    console.print(Text(rule.title))
+    console.print()
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for part, text in _paragraphs(rule.story, STORY_PARTS):
+        table.add_row(Text(part, style="bold"), Text(_with_values(text, rule)))
+    if rule.explains:
+        table.add_row(Text("Explains", style="bold"), Text(", ".join(rule.explains)))
+    console.print(table)
+
+
+def _with_values(text: str, rule: Rule) -> str:
+    """The text with the value behind each threshold of the rule's module that it names: CROWD becomes CROWD (0.5)."""
+
+    def with_value(name: re.Match[str]) -> str:
+        value = getattr(rule.module, name[0], None)
+        return f"{name[0]} ({value:g})" if isinstance(value, int | float) else name[0]
+
+    return re.sub(r"\b[A-Z][A-Z0-9_]+\b", with_value, text)
+
+
+def _paragraphs(story: str, parts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Each part of a rule's story with its text as one paragraph; a line that starts no part goes on with the last."""
+    name, lines = "", list[str]()
+    for line in story.split("\n\n", 1)[-1].splitlines():
+        start, colon, rest = line.partition(": ")
+        if colon and start in parts:
+            if name:
+                yield name, " ".join(" ".join(lines).split())
+            name, lines = start, [rest]
+        else:
+            lines.append(line)
+    if name:
+        yield name, " ".join(" ".join(lines).split())
+
+
+@main.command(short_help="Train six small networks, and report on each.")
+@click.option(
+    "--out",
+    "directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("keras-diagnose-demo"),
+    show_default=True,
+    help="Where runs and reports go.",
+)
+def demo(directory: Path) -> None:
+    """Train six small networks on scikit-learn's digits, and report on each.
+
+    Most of them have a fault that users really make. It takes about a minute on two cores, and writes a run file and a
+    page for each, and index.html that sets them side by side.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    from diagnose import demo as trainings
+    from diagnose.report.index import Entry, write_index
+
+    console = Console(highlight=False)
+    try:
+        data = trainings.load_digits()
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "sklearn":
+            raise
+        raise Refused("the demo takes its data from scikit-learn: pip install 'keras-diagnose[demo]'") from error
+    with _refusing(OSError):
+        directory.mkdir(parents=True, exist_ok=True)
+    with console.status("Loading Keras"):
+        _load_keras()
+    entries: list[Entry] = []
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    begun = time.perf_counter()
+    with Progress(*columns, console=console, transient=True) as progress:
+        for network in trainings.NETWORKS:
+            task = progress.add_task(_plain(network.name), total=trainings.EPOCHS)
+            with _refusing(OSError, ValueError):
+                run_file = directory / f"{network.file}.sqlite"
+                diagnosis = trainings.train(network, data, run_file, partial(progress.advance, task))
+                page = diagnosis.to_html(directory / f"{network.file}.html")
+            progress.remove_task(task)
+            entries.append(Entry(network.name, network.story, page.name, diagnosis))
+            _say_entry(progress.console, entries[-1])
+    with _refusing(OSError):
+        index = write_index(
+            entries,
+            directory / "index.html",
+            title="Six networks, one data set",
+            lede="Each was trained on scikit-learn's digits and watched by `TrainingMonitor`.",
+        )
+    console.print(Text(f"\n{time.perf_counter() - begun:.0f} s. Side by side: {index}", style="bold"))
+
+
+def _say_entry(console: Console, entry: Entry) -> None:
+    from rich.text import Text
+
+    from diagnose.report.html import tone_of
+    from diagnose.report.index import figures_of
+    from diagnose.report.words import title_of_outcome
+
+    colour = {"bad": "red", "warn": "yellow", "good": "green"}.get(tone_of(entry.diagnosis), "")
+    verdict = Text.assemble(
+        (_plain(entry.name), "bold"),
+        "  ",
+        (title_of_outcome(entry.diagnosis.outcome), colour),
+        (f"  {figures_of(entry.diagnosis)[0]} right on validation samples", "dim"),
+    )
+    console.print(verdict)
+    headline = textwrap.fill(entry.diagnosis.headline, _columns() - 2, break_long_words=False)
+    console.print(Text(textwrap.indent(headline, "  ") + "\n"), soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def _styled(text: str, tone: str) -> str:
+    return click.style(text, **STYLES[tone])
+
+
+def _columns() -> int:
+    """Columns of the terminal, 100 at most: longer lines are hard to read."""
+    return min(shutil.get_terminal_size((92, 24)).columns, 100)
+
+
+def _load_keras() -> None:
+    """Import Keras and let its backend find its devices, without the greetings of TensorFlow.
+
+    It writes them from C++ to the file descriptor of stderr, where no setting and no `sys.stderr` reaches them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123  # a device, not a file
+            os.dup2(nowhere.fileno(), 2)
+        from keras import ops
+
+        ops.zeros(())
+    except ImportError as error:
+        raise Refused(f"Keras or its backend cannot be loaded: {error}") from error
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+if __name__ == "__main__":
+    main()

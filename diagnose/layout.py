@@ -1,0 +1,94 @@
+"""Who lies on whose way: the layers of a model in the order of the calls.
+
+A cause of a small gradient lies between the variable and the loss; a cause of a flat activation lies between the input
+and the layer. Where the model tells which layer feeds which, the answer follows the edges, so that two branches are
+not blamed for each other; in a subclassed model only the order of the calls is known, and the answer follows that.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from diagnose.run import Run
+
+
+class Layout:
+    """The layers and activation sites of a run.
+
+    >>> layers = [{"path": "a", "order": 0, "inbound": []}, {"path": "b", "order": 1, "inbound": ["a"]}]
+    >>> layout = Layout(Run({"model": {"layers": layers}}))
+    >>> layout.feeds("a/kernel", "b/kernel"), layout.feeds("b/kernel", "a/kernel"), layout.feeds("a", "unheard-of")
+    (True, False, None)
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._layers: dict[str, dict[str, Any]] = {
+            layer["path"]: layer for layer in run.meta.get("model", {}).get("layers", ())
+        }
+        self.sites: dict[str, dict[str, Any]] = {site["where"]: site for site in run.meta.get("sites", ())}
+        self._owner = {
+            variable: path for path, layer in self._layers.items() for variable in layer.get("variables") or ()
+        }
+        self._before = lru_cache(maxsize=None)(self._ancestors)
+        self._found = lru_cache(maxsize=None)(self._find)
+
+    def layer(self, where: str) -> str | None:
+        """Path of the layer at `where`, or that holds the variable or site there; None where none is known."""
+        return self._found(where)
+
+    def order(self, where: str) -> int | None:
+        """Position of that layer in the order of the calls."""
+        path = self.layer(where)
+        return None if path is None else int(self._layers[path]["order"])
+
+    def position(self, where: str) -> tuple[int, int]:
+        """What to sort places by: the call of the layer, then of the site in it; unknown places come last."""
+        order, site = self.order(where), self.sites.get(where, {})
+        return (1 << 30 if order is None else order, int(site.get("order", 0)))
+
+    def feeds(self, first: str, second: str) -> bool | None:
+        """Whether what leaves `first` reaches `second` (or both are in one layer); None where that is not known."""
+        one, other = self.layer(first), self.layer(second)
+        if one is None or other is None:
+            return None
+        if one == other:
+            return True
+        before, complete = self._before(other)
+        if one in before:
+            return True
+        return False if complete else int(self._layers[one]["order"]) < int(self._layers[other]["order"])
+
+    def hidden(self, where: str) -> bool:
+        """Whether the activation there is neither output, gate nor attention; a site nobody described counts as
+        hidden."""
+        return self.sites.get(where, {}).get("role", "hidden") == "hidden"
+
+    def _find(self, where: str) -> str | None:
+        if where in self._layers:
+            return where
+        if (owner := self._owner.get(where)) is not None:
+            return owner
+        if (layer := self.sites.get(where, {}).get("layer")) in self._layers:
+            return str(layer)
+        name = where.split("@", 1)[0]
+        while name:
+            if name in self._layers:
+                return name
+            name = name.rpartition("/")[0]
+        return None
+
+    def _ancestors(self, path: str) -> tuple[frozenset[str], bool]:
+        """Layers that feed this one, and whether the walk back came to its end everywhere."""
+        seen: set[str] = set()
+        waiting, complete = [path], True
+        while waiting:
+            layer = self._layers.get(waiting.pop())
+            inbound = None if layer is None else layer.get("inbound")
+            if inbound is None:
+                complete = False
+                continue
+            fresh = [name for name in inbound if name not in seen]
+            seen.update(fresh)
+            waiting.extend(fresh)
+        return frozenset(seen), complete

@@ -1,0 +1,465 @@
+"""What the training achieved, against what a constant answer would have achieved. Asked before any rule.
+
+Skill is the yardstick: 0 is what the best constant answer gets (the commonest class, the mean), 1 is perfect. It is
+read in inference mode on a held set where that was measured; else from the accuracy of the observed batches, else from
+the accuracy that Keras logged. A skill near 0 is judged against the noise of the sample it was measured on, so a small
+held set is not called hopeless by chance, and a large one not lucky.
+
+The outcome also says whether harm shows (`Outcome.harm`): a finding about an activation, a gradient or the data is a
+fault only where the training suffers, and the diagnosis lowers it to a note where it does not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from diagnose.run import Run, Series
+
+OutcomeName = Literal["diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown"]
+
+#: In the order in which they are asked; the first that holds is the outcome.
+OUTCOMES: tuple[OutcomeName, ...] = ("diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown")
+
+#: How far the harm can be seen. "clear": a bad outcome. "partial": it learned, yet far less than everything. "none": it
+#: learned well, or learns too well for a complaint. "untold": no yardstick says.
+Harm = Literal["clear", "partial", "none", "untold"]
+
+BAND_ERRORS = 2.0  # arithmetic: about 95 % of the samples of a skill of 0 fall within two standard errors
+BAND_LEAST = 0.02  # a guess: two points of skill over the constant answer help nobody, however many samples say so
+BAND_MOST = 0.20  # a guess: at a fifth of what can be won, a training has learned something, however small the held set
+HELD_SAMPLES = 200  # a guess, used only where the size of the held set is not known; errs towards a wide band
+
+HOLLOW = 0.8  # arithmetic: with balanced classes, predictions that carry no information about the labels can't have a
+# cross-entropy under the entropy; two classes of half-known identity give 0.7 and a skill of 0.1 besides
+HOLLOW_REGRESSION = 0.1  # a guess: with heavy tails an absolute error can halve while R squared stays at 0
+LOPSIDED = 0.7  # from this majority share on a loss may fall honestly while the accuracy stays at the majority's
+ZERO_LOSS = 1e-6  # fingerprint of field-notes.md, section 1: exactly 0, or 1.19e-7 from clipping
+
+MEMORIZED_LEAST = 0.5  # a guess: below half of all skill nothing worth the name was memorized
+MEMORIZED_SHARE = 0.5  # a guess: less than half of the skill carries over to validation
+
+TOO_FEW_UPDATES = 20  # a guess: fewer than this tell nothing of any training
+EARLY_UPDATES = 200  # measured: healthy small networks leave the baseline within 100 updates; benchmarks/calibration.md
+STILL_FALLING = 0.02  # a guess: two percent of the loss between the middle and the last third of a run
+LOGGED = 4  # arithmetic: three differences, of which a mean and a scatter can be had
+
+GROWN = 10.0  # loss against its start and against the constant answer: arithmetic, no honest noise does that
+GROWN_WITHOUT_BASELINE = 1e4  # a guess: the score of an adversary may grow a hundredfold without harm
+
+DECENT = 0.8  # a guess: four fifths of what can be won; measured healthy runs end above it, benchmarks/calibration.md
+RISING = 0.05  # a guess: a skill that gained this much in the last third of its evaluations is under way
+FELL_BACK = 0.3  # a guess: losing this much of the best skill is harm, whatever is left
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was achieved.
+
+    name: one of `OUTCOMES`; reason: one sentence with the numbers that say so.
+    harm: how far harm can be seen; see `Harm`.
+    train, validation: last skill of the worst output, None where it was not measured.
+    rising: the skill on training samples was still growing at the end.
+    """
+
+    name: OutcomeName
+    reason: str
+    harm: Harm = "untold"
+    train: float | None = None
+    validation: float | None = None
+    rising: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skills:
+    """Skill on training and validation samples, by output.
+
+    train, validation: last finite skill by output name ("" for a single output).
+    series: the skill on training samples over time, by output; `source`: where it was read, in words.
+    band: half width of what counts as "at the baseline" (skill).
+    """
+
+    train: dict[str, float] = field(default_factory=dict)
+    validation: dict[str, float] = field(default_factory=dict)
+    series: dict[str, Series] = field(default_factory=dict)
+    source: str = ""
+    band: float = BAND_MOST
+
+    def at_baseline(self, skill: float) -> bool:
+        """Whether this skill can't be told from that of a constant answer."""
+        return skill <= self.band
+
+
+def noise_band(majority_share: float | None, samples: int | None) -> float:
+    """Half width of the skills that can't be told from 0.
+
+    An accuracy p on n samples has the standard error sqrt(p (1 - p) / n); skill divides it by 1 - p. For R squared,
+    where `majority_share` is None, the band of a correlation of 0 is used: R squared of about 4 / n, far under the
+    least band.
+
+    >>> noise_band(0.5, 10_000)
+    0.02
+    >>> noise_band(0.5, 400)
+    0.1
+    """
+    if majority_share is None:
+        return BAND_LEAST
+    rest = max(1.0 - majority_share, 1e-9)
+    error = math.sqrt(majority_share / (rest * max(samples or HELD_SAMPLES, 1)))
+    return min(max(BAND_ERRORS * error, BAND_LEAST), BAND_MOST)
+
+
+def skills_of(run: Run) -> Skills:
+    """The skills of this run from the best source there is; empty where nothing tells."""
+    share = majority_share(run)
+    samples = _number(run.meta.get("task", {}).get("held_samples"))
+    band = noise_band(share, int(samples) if samples else None)
+    train, validation = _last_trained(run, "skill.train"), _last_trained(run, "skill.validation")
+    if train or validation:
+        series = {where: run.series("skill.train", where).finite() for where in train}
+        return Skills(train, validation, series, "on samples held for it, in inference mode", band)
+    if share is None or share >= 1.0:
+        return Skills(band=band)
+    return _skills_of_batches(run, share) or _skills_of_history(run, share) or Skills(band=band)
+
+
+def majority_share(run: Run, where: str = "") -> float | None:
+    """Share of the commonest class among the labels seen; None where the task has no classes, or nobody counted.
+
+    where: the output; that of the whole model is taken where nothing is known of this one.
+    """
+    task = run.meta.get("task", {})
+    task = task.get("outputs", {}).get(where, task)
+    return None if task.get("kind") == "regression" else _number(task.get("majority_share"))
+
+
+def updates_of(run: Run) -> int | None:
+    """Optimizer updates so far; where they were last counted before the end, gone on at the same pace to the steps
+    seen.
+
+    None where neither updates nor steps are known.
+    """
+    observed = run.observed_steps
+    steps = int(_number(run.meta.get("steps_seen")) or (observed[-1] + 1 if len(observed) else 0))
+    updates = run.series("optimizer.updates").finite()
+    if len(updates) and updates.values[-1] > updates.values[0]:
+        pace = (updates.values[-1] - updates.values[0]) / max(updates.steps[-1] - updates.steps[0], 1)
+        return int(updates.values[-1] + pace * max(steps - updates.steps[-1], 0))
+    return steps or None
+
+
+def outcome_of(run: Run) -> Outcome:
+    """What the training of this run achieved."""
+    skills = skills_of(run)
+    for asked in (_diverged, _hollow, _memorizing, _not_learning, _learning):
+        if (outcome := asked(run, skills)) is not None:
+            return outcome
+    return _unknown(run, skills)
+
+
+def _diverged(run: Run, skills: Skills) -> Outcome | None:
+    broken = [where for where in run.places("weight.nonfinite") if run.series("weight.nonfinite", where).values[-1] > 0]
+    worst = min(skills.train.values(), default=None)
+    if broken:
+        more = f" and {len(broken) - 1} more variables hold" if len(broken) > 1 else " holds"
+        return Outcome("diverged", f"`{broken[0]}`{more} NaN or infinity.", "clear", worst)
+    if (checked := run.series("weight.finite").values).size and checked[-1] == 0:
+        return Outcome("diverged", "a weight of the model is NaN or infinite.", "clear", worst)
+    for name, values in (
+        ("the loss of the last batch", run.series("batch.loss").values),
+        ("the loss on training samples", run.series("loss.train").values),
+        ("the loss that Keras logged", np.array(run.history.get("loss", ()), float)),
+    ):
+        if len(values) and not np.isfinite(values[-1]):
+            return Outcome("diverged", f"{name} is {_plain(float(values[-1]))}.", "clear", worst)
+    silent = [
+        place
+        for place in run.places("prediction.nonfinite")
+        if run.series("prediction.nonfinite", place).values[-1] > 0
+    ]
+    if silent:
+        count = int(run.series("prediction.nonfinite", silent[0]).values[-1])
+        return Outcome("diverged", f"{count} of the last batch's predictions are NaN or infinite.", "clear", worst)
+    if worst is not None and not skills.at_baseline(worst):
+        return None
+    return _exploded(run, worst)
+
+
+def _exploded(run: Run, worst: float | None) -> Outcome | None:
+    losses = run.series("batch.loss").finite().values
+    if len(losses) < 6:
+        return None
+    start, end = float(np.median(losses[:3])), float(np.median(losses[-3:]))
+    constant = last_finite(run, "loss.constant")
+    bound = GROWN_WITHOUT_BASELINE * max(abs(start), 1.0)
+    if constant is not None and constant > 0:
+        bound = GROWN * max(abs(start), constant)
+    if end <= bound:
+        return None
+    against = f", and a constant answer reaches {constant:.3g}" if constant is not None else ""
+    return Outcome("diverged", f"the loss grew from {start:.3g} to {end:.3g}{against}.", "clear", worst)
+
+
+def _hollow(run: Run, skills: Skills) -> Outcome | None:
+    if not skills.train or not all(skills.at_baseline(skill) for skill in skills.train.values()):
+        return None
+    batches = run.series("batch.loss").finite().values
+    in_training = float(np.mean(batches[-5:])) if len(batches) else last_of(run.history.get("loss", ()))
+    loss = last_finite(run, "loss.train")
+    if loss is None or (in_training is not None and abs(in_training) <= ZERO_LOSS):
+        loss = in_training  # weights and masks act on it, and not on the held set
+    if loss is None:
+        return None
+    constant, share = last_finite(run, "loss.constant"), majority_share(run)
+    skill = min(skills.train.values())
+    told = f"while {skill_in_words(run, skill, skills)}"
+    if abs(loss) <= ZERO_LOSS:
+        return Outcome("hollow-loss", f"the loss is {loss:.3g} {told}.", "clear", skill, _worst(skills.validation))
+    if constant is None or constant <= 0:
+        return None
+    if loss < _hollow_bound(share) * constant:
+        reason = f"the loss is {loss:.3g}, where the best constant answer has {constant:.3g}, {told}."
+        return Outcome("hollow-loss", reason, "clear", skill, _worst(skills.validation))
+    return None
+
+
+def _hollow_bound(share: float | None) -> float:
+    """The share of the constant answer's loss under which a skill of 0 is a contradiction.
+
+    With a majority over `LOPSIDED` the bound is Markov's: each wrong answer gave its class at most 1/2 and so cost ln
+    2."""
+    if share is None:
+        return HOLLOW_REGRESSION
+    if share < LOPSIDED:
+        return HOLLOW
+    rest = max(1.0 - share, 1e-9)
+    entropy = -share * math.log(share) - rest * math.log(rest) if share < 1.0 else 1.0
+    return min(rest * math.log(2.0) / entropy, HOLLOW)
+
+
+def _memorizing(run: Run, skills: Skills) -> Outcome | None:
+    for where, skill in skills.train.items():
+        validation = skills.validation.get(where)
+        if validation is None or skill < MEMORIZED_LEAST:
+            continue
+        if validation <= MEMORIZED_SHARE * skill and skill - validation > 3 * skills.band / BAND_ERRORS:
+            reason = f"{skill_in_words(run, skill, skills, where)}, and on validation samples it is {validation:.2f}."
+            return Outcome("memorizing", reason, "clear", skill, validation)
+    return None
+
+
+def _not_learning(run: Run, skills: Skills) -> Outcome | None:
+    known = skills.train or skills.validation
+    if not known or not all(skills.at_baseline(skill) for skill in known.values()):
+        return None
+    skill, updates = min(known.values()), updates_of(run)
+    if updates is not None and updates < TOO_FEW_UPDATES:
+        return None
+    if updates is not None and updates < EARLY_UPDATES and still_falling(run):
+        return None
+    if _informed_by_the_loss(run):
+        return None
+    after = f"after {updates:,} updates " if updates is not None else ""
+    best = max((float(series.values.max()) for series in skills.series.values() if len(series)), default=skill)
+    fell = f", after it had been {best:.2f}" if best - skill > FELL_BACK and best > skills.band else ""
+    reason = f"{after}{skill_in_words(run, skill, skills)}{fell}."
+    return Outcome("not-learning", reason, "clear", skill, _worst(skills.validation))
+
+
+def _learning(run: Run, skills: Skills) -> Outcome | None:
+    known = skills.train or skills.validation
+    if known and not all(skills.at_baseline(skill) for skill in known.values()):
+        where = min(known, key=lambda name: known[name])
+        skill, validation = known[where], skills.validation.get(where)
+        beside = (
+            f", and on validation samples it is {validation:.2f}" if skills.train and validation is not None else ""
+        )
+        series = skills.series.get(where, run.series("skill.validation", where).finite())
+        rising = _rising(run, series)
+        fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
+        harm: Harm = "none" if skill >= DECENT and not fell else "partial"
+        reason = f"{skill_in_words(run, skill, skills, where)}{beside}."
+        return Outcome("learning", reason, harm, skill, validation, rising)
+    if not _informed_by_the_loss(run):
+        return None
+    loss, constant = last_finite(run, "loss.train"), last_finite(run, "loss.constant")
+    reason = f"the loss on training samples is {loss:.3g}, where the best constant answer has {constant:.3g}."
+    return Outcome("learning", reason, "partial" if known else "none", _worst(known), _worst(skills.validation))
+
+
+def _informed_by_the_loss(run: Run) -> bool:
+    """Whether the loss alone says that something was learned: where skill isn't measured, or one class hides it."""
+    loss, constant = last_finite(run, "loss.train"), last_finite(run, "loss.constant")
+    if loss is None or constant is None or constant <= 0 or loss >= 0.9 * constant:
+        return False
+    share = majority_share(run)
+    measured = bool(run.places("skill.train") or run.places("skill.validation"))
+    return not measured or (share is not None and share >= LOPSIDED)
+
+
+def _unknown(run: Run, skills: Skills) -> Outcome:
+    updates = updates_of(run)
+    if skills.train or skills.validation:
+        skill = min((skills.train or skills.validation).values())
+        seen = f"after {updates:,} updates" if updates is not None else "so far"
+        falling = " and the loss still falls" if still_falling(run) else ""
+        reason = f"too early to tell: {seen} the skill is {skill:.2f}{falling}."
+        return Outcome("unknown", reason, "none", skill)
+    losses = run.series("batch.loss").finite()
+    if not len(losses):
+        what = "only its configuration is known" if run.meta.get("audit") else "nothing was measured"
+        return Outcome("unknown", f"{what}.")
+    why = run.meta.get("task", {}).get("reason") or "no skill was measured"
+    fell = loss_fell(losses)
+    start, end = float(np.mean(losses.values[:3])), float(np.mean(losses.values[-3:]))
+    reason = f"{str(why).rstrip('.')}; the loss went from {start:.3g} to {end:.3g}."
+    early = updates is not None and updates < TOO_FEW_UPDATES
+    return Outcome("unknown", reason, "none" if fell or early else "untold")
+
+
+def loss_fell(losses: Series) -> bool:
+    """Whether the losses of single batches fell, by a tenth and beyond their noise, from the first fifth to the last.
+
+    >>> loss_fell(Series(np.arange(10), np.linspace(2.0, 1.0, 10)))
+    True
+    """
+    count = max(len(losses) // 5, 1)
+    first, last = losses.values[:count], losses.values[-count:]
+    return len(losses) >= 2 and float(first.mean() - last.mean()) > max(
+        0.1 * abs(float(first.mean())), _error(first, last)
+    )
+
+
+def still_falling(run: Run) -> bool:
+    """Whether the loss falls at the end, beyond its noise, and to less than it was at the start.
+
+    By the epochs Keras logged, where there are `LOGGED` or more; else from the middle third of the observed steps to
+    the last."""
+    logged = np.array(run.history.get("loss", ()), float)
+    if len(logged) >= LOGGED and np.isfinite(logged).all():
+        falls = -np.diff(logged[-LOGGED:])
+        return bool(
+            falls.mean() > max(STILL_FALLING * abs(float(logged[-1])) / 2, falls.std()) and logged[-1] < logged[0]
+        )
+    losses = run.series("batch.loss").finite()
+    if len(losses) < 9:
+        return False
+    span = losses.steps[-1] - losses.steps[0]
+    first, second = losses.steps[0] + span / 3, losses.steps[0] + 2 * span / 3
+    middle = losses.values[(losses.steps >= first) & (losses.steps < second)]
+    last = losses.values[losses.steps >= second]
+    if len(middle) < 3 or len(last) < 3:
+        third = len(losses) // 3
+        middle, last = losses.values[third : 2 * third], losses.values[-third:]
+    drop = float(middle.mean() - last.mean())
+    lower = float(last.mean()) < float(losses.values[0])
+    return lower and drop > max(STILL_FALLING * abs(float(middle.mean())), _error(middle, last))
+
+
+def skill_in_words(run: Run, skill: float, skills: Skills, where: str = "") -> str:
+    """The skill with what stands behind it, for one output or the whole model.
+
+    >>> skill_in_words(Run({"task": {"kind": "categorical", "majority_share": 0.5}}), 0.9, Skills())
+    'the skill is 0.90 (accuracy 0.95, where the commonest class alone gives 0.50)'
+    """
+    task = run.meta.get("task", {})
+    share, kind = majority_share(run, where), task.get("outputs", {}).get(where, task).get("kind")
+    output = f" of output `{where}`" if where else ""
+    if kind == "regression":
+        return f"the skill{output} is {skill:.2f} (R squared; always answering the mean gives 0)"
+    if share is not None and kind in ("categorical", "binary"):
+        accuracy = share + skill * (1.0 - share)
+        alone = f"where the commonest class alone gives {share:.2f}"
+        return f"the skill{output} is {skill:.2f} (accuracy {accuracy:.2f}, {alone})"
+    return f"the skill{output} is {skill:.2f} (0 is a constant answer's, 1 is perfect)"
+
+
+def last_finite(run: Run, quantity: str, where: str = "") -> float | None:
+    """The last finite value of a quantity, None where there is none."""
+    values = run.series(quantity, where).finite().values
+    return float(values[-1]) if len(values) else None
+
+
+def last_of(values: object) -> float | None:
+    """The last of some numbers, None of none, or of something that is no number."""
+    numbers = list(values) if isinstance(values, (list, tuple)) else []
+    return _number(numbers[-1]) if numbers else None
+
+
+def _last_trained(run: Run, quantity: str) -> dict[str, float]:
+    """Last finite value by place, where any was taken after step 0: the one before training says nothing of it."""
+    found = {}
+    for where in run.places(quantity):
+        series = run.series(quantity, where).finite()
+        if len(series) and (series.steps[-1] > 0 or len(series) > 1):
+            found[where] = float(series.values[-1])
+    return found
+
+
+def _skills_of_batches(run: Run, share: float) -> Skills | None:
+    train, series, samples = {}, {}, _number(last_finite(run, "batch.size")) or 32.0
+    for where in run.places("batch.accuracy"):
+        accuracy = run.series("batch.accuracy", where).finite()
+        if len(accuracy) >= 5:
+            skill = (accuracy.values - share) / (1.0 - share)
+            train[where], series[where] = float(skill[-5:].mean()), Series(accuracy.steps, skill)
+    if not train:
+        return None
+    return Skills(
+        train,
+        _validation_of_history(run, share),
+        series,
+        "on the last 5 observed batches",
+        noise_band(share, int(5 * samples)),
+    )
+
+
+def _skills_of_history(run: Run, share: float) -> Skills | None:
+    name = next((name for name in run.history if name.endswith("accuracy") and not name.startswith("val_")), None)
+    accuracy = last_of(run.history.get(name, ())) if name else None
+    if accuracy is None or not math.isfinite(accuracy):
+        return None
+    epochs = run.history[name or ""]
+    skill = (np.array(epochs, float) - share) / (1.0 - share)
+    series = Series(np.arange(len(epochs), dtype=np.int64), skill).finite()
+    return Skills(
+        {"": float(skill[-1])},
+        _validation_of_history(run, share),
+        {"": series},
+        "as Keras logged it",
+        noise_band(share, None),
+    )
+
+
+def _validation_of_history(run: Run, share: float) -> dict[str, float]:
+    name = next((name for name in run.history if name.endswith("accuracy") and name.startswith("val_")), None)
+    accuracy = last_of(run.history.get(name, ())) if name else None
+    return {} if accuracy is None or not math.isfinite(accuracy) else {"": (accuracy - share) / (1.0 - share)}
+
+
+def _rising(run: Run, skill: Series) -> bool:
+    """Whether the skill still grew at the end; by the loss, where too few evaluations were made to tell."""
+    if len(skill) < 4:
+        return still_falling(run)
+    back = len(skill) // 3
+    return float(skill.values[-1] - skill.values[-1 - back]) > RISING
+
+
+def _error(first: np.ndarray, second: np.ndarray) -> float:
+    """Twice the standard error of the difference of two means."""
+    return 2.0 * math.sqrt(first.var() / len(first) + second.var() / len(second))
+
+
+def _worst(skills: dict[str, float]) -> float | None:
+    return min(skills.values(), default=None)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else None
+
+
+def _plain(value: float) -> str:
+    return "NaN" if math.isnan(value) else "infinite"

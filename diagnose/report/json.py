@@ -1,0 +1,70 @@
+"""A diagnosis as JSON: the verdict with all its findings, and what is known of the run; its measurements stay there.
+
+The text is JSON as the standard has it: NaN and infinities, which that does not know, are the strings "NaN",
+"Infinity" and "-Infinity".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diagnose._version import __version__
+from diagnose.verdict import Finding
+
+if TYPE_CHECKING:
+    from diagnose.diagnosis import Diagnosis
+
+#: Version of the layout below; it grows when a field changes its meaning or goes.
+FORMAT = 1
+
+
+def to_json(diagnosis: Diagnosis) -> str:
+    """The verdict as JSON text, indented; each cause has its `consequences` besides the fields of a Finding."""
+    run = diagnosis.run
+    consequences = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]
+    verdict = {
+        "format": FORMAT,
+        "keras_diagnose": __version__,
+        "outcome": diagnosis.outcome,
+        "outcome_reason": diagnosis.outcome_reason,
+        "headline": diagnosis.headline,
+        "healthy": diagnosis.healthy,
+        "causes": [
+            {**_finding(cause), "consequences": [_finding(consequence) for consequence in follow]}
+            for cause, follow in zip(diagnosis.causes, consequences, strict=False)
+        ],
+        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "not_measured": [asdict(entry) for entry in diagnosis.not_measured],
+        "run": {
+            "observations": run.observations,
+            "quantities": list(run.quantities),
+            "meta": run.meta,
+            "history": run.history,
+            "notes": run.notes,
+        },
+    }
+    return json.dumps(_plain(verdict), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return asdict(finding)
+
+
+def _plain(value: Any) -> Any:
+    """The same with what JSON knows only."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value).encode("utf-8", "replace").decode("utf-8")

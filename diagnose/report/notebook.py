@@ -1,0 +1,26 @@
+"""A diagnosis as a piece of HTML for a notebook: the verdict and its causes, with a ground and colours of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from diagnose.report import words
+from diagnose.report.html import causes_of, environment, tone_of
+
+if TYPE_CHECKING:
+    from diagnose.diagnosis import Diagnosis
+
+
+def to_fragment(diagnosis: Diagnosis) -> str:
+    """Outcome, headline and causes with their remedies, and a picture of the first suspect activation."""
+    return (
+        environment()
+        .get_template("fragment.html")
+        .render(
+            diagnosis=diagnosis,
+            outcome=words.title_of_outcome(diagnosis.outcome),
+            tone=tone_of(diagnosis),
+            causes=causes_of(diagnosis, pictures=1),
+            reasons=words.reasons(diagnosis.not_measured),
+        )
+    )

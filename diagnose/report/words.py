@@ -1,0 +1,167 @@
+"""How numbers, names and outcomes are said, the same on the page, in the terminal and in a notebook."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from diagnose.outcome import OutcomeName
+from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity
+
+#: What an outcome means, in half a sentence.
+OUTCOME_MEANS: dict[OutcomeName, str] = {
+    "diverged": "the loss or the weights went to infinity, or are not numbers any more",
+    "hollow-loss": "the loss went down, and nothing was learned",
+    "memorizing": "the training samples are known by heart, and others are not understood",
+    "not-learning": "no better than a constant answer",
+    "learning": "better than a constant answer, on samples it was not trained on too, as far as measured",
+    "unknown": "it cannot be told what the training achieved",
+}
+
+#: Tone of an outcome or a severity: the name of a colour in the style sheet.
+TONES: dict[str, str] = {
+    "diverged": "bad",
+    "hollow-loss": "bad",
+    "memorizing": "bad",
+    "not-learning": "bad",
+    "learning": "good",
+    "unknown": "quiet",
+    "critical": "bad",
+    "warning": "warn",
+    "note": "quiet",
+}
+
+MINUS = "\u2212"
+
+
+def number(value: float | str | None) -> str:
+    """A number with three significant digits, as a person writes it; text stays as it is, None becomes a dash.
+
+    >>> [number(value) for value in (0.0, 0.91234, 1797, 12345.6, 2.1e-7, float("nan"), -float("inf"), "relu", None)]
+    ['0', '0.912', '1,797', '12,346', '2.1e-7', 'NaN', '−infinity', 'relu', '–']
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    value = float(value)
+    if math.isnan(value):
+        return "NaN"
+    sign = MINUS if value < 0 else ""
+    size = abs(value)
+    if math.isinf(size):
+        return f"{sign}infinity"
+    if size == 0:
+        return "0"
+    if size >= 1e6 or size < 1e-3:
+        digits, exponent = f"{size:.2e}".split("e")
+        digits = digits.rstrip("0").rstrip(".")
+        return f"{sign}{digits}e{int(exponent)}"
+    if size >= 1000 or size == int(size):
+        return f"{sign}{size:,.0f}"
+    return f"{sign}{size:.3g}"
+
+
+def share(value: float | None) -> str:
+    """A share in [0, 1] as a percentage. Only what is all, or nothing, reads as 100 % or 0 %.
+
+    >>> [share(value) for value in (0.0, 0.004, 0.912, 0.99996, 1.0, float("nan"))]
+    ['0 %', '0.4 %', '91 %', '99.9 %', '100 %', 'NaN']
+    """
+    if value is None or not math.isfinite(value):
+        return number(value)
+    percent = 100 * value + 0.0  # turns -0 into 0
+    if 99.0 < percent < 100:
+        return f"{math.floor(10 * percent) / 10:g} %"
+    return f"{percent:.2g} %" if 0 < percent < 10 else f"{percent:.0f} %"
+
+
+def title_of(rule: str) -> str:
+    """A rule's name as a title.
+
+    >>> title_of("saturated-activation"), title_of("")
+    ('Saturated activation', 'Unnamed rule')
+    """
+    return rule.replace("-", " ").capitalize() if rule else "Unnamed rule"
+
+
+def title_of_outcome(outcome: str) -> str:
+    """An outcome's name as a title.
+
+    >>> title_of_outcome("hollow-loss")
+    'Hollow loss'
+    """
+    return outcome.replace("-", " ").capitalize()
+
+
+def place(where: str) -> str:
+    """A place in words; the empty path is the whole model.
+
+    >>> place("dense_1"), place("")
+    ('dense_1', 'the whole model')
+    """
+    return where or "the whole model"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> counted(1, "finding"), counted(1200, "finding"), counted(0, "entry", "entries")
+    ('1 finding', '1,200 findings', '0 entries')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(items: Iterable[str], limit: int = 3) -> str:
+    """Items in a row; beyond the limit their number stands for the rest.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    known = list(items)
+    rest = len(known) - limit
+    return ", ".join(known) if rest <= 0 else f"{', '.join(known[:limit])} and {rest:,} more"
+
+
+def consequences(findings: Iterable[Finding]) -> list[tuple[str, Severity, list[Finding]]]:
+    """Consequences grouped by rule, with the gravest severity of each group, in the order they came."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.rule, []).append(finding)
+    return [
+        (rule, min((finding.severity for finding in group), key=SEVERITIES.index), group)
+        for rule, group in groups.items()
+    ]
+
+
+def reasons(not_measured: Iterable[NotMeasured]) -> list[tuple[str, list[str], list[str]]]:
+    """What was not measured, grouped by its reason: (reason, rules, places), each rule and place once."""
+    groups: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for entry in not_measured:
+        rules, places = groups.setdefault(entry.reason, ({}, {}))
+        rules[entry.rule] = None
+        places[entry.where] = None
+    return [
+        (reason, [rule for rule in rules if rule], [where for where in places if where])
+        for reason, (rules, places) in groups.items()
+    ]
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which could recolour or overwrite a terminal; line breaks and tabs stay.
+
+    >>> printable("dense\\x1b[31m")
+    'dense�[31m'
+    """
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
+
+
+def code_spans(text: str) -> list[tuple[bool, str]]:
+    """Text cut at its backticks: (is it code, piece). An odd backtick stays text.
+
+    >>> code_spans("`tanh` in `dense` passes 1 %")
+    [(True, 'tanh'), (False, ' in '), (True, 'dense'), (False, ' passes 1 %')]
+    """
+    pieces = re.split(r"`([^`]+)`", text)
+    return [(index % 2 == 1, piece) for index, piece in enumerate(pieces) if piece]

@@ -1,0 +1,55 @@
+"""How far one optimizer update moves the kernels, as a share of their size.
+
+Only kernels count: a bias starts at 0 and a gain at 1, so the size of their updates says little. Each observation is
+summed up by the median over kernels, which one odd layer does not sway.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diagnose.layout import Layout
+from diagnose.rules._gradients import kernels
+from diagnose.run import EMPTY, Run, Series
+
+GOOD = 1e-3  # rules.md: an update of about a thousandth of the weights; a rule of thumb of practitioners
+MOST = 100.0  # rules.md: no advice changes the learning rate by more
+
+
+def typical_ratio(run: Run) -> Series:
+    """Median over kernels of the update ratio, by step; updates of exactly 0 (skipped, frozen) are left out."""
+    layout = Layout(run)
+    columns = [run.series("update.ratio", name).finite() for name in kernels(run, layout)]
+    columns = [column for column in columns if len(column)]
+    if not columns:
+        return EMPTY
+    steps = np.concatenate([column.steps for column in columns])
+    values = np.concatenate([column.values for column in columns])
+    steps, values = steps[values > 0], values[values > 0]
+    order = np.lexsort((values, steps))
+    steps, values = steps[order], values[order]
+    known, starts, counts = np.unique(steps, return_index=True, return_counts=True)
+    middle = (values[starts + (counts - 1) // 2] + values[starts + counts // 2]) / 2
+    return Series(known, middle)
+
+
+def at_rest(run: Run) -> str:
+    """Why the learning rate of the last observations is no measure: a warm-up or the end of a schedule; "" if it is."""
+    rate = run.series("optimizer.learning_rate").finite().values
+    if len(rate) < 2 or rate.max() <= 0:
+        return ""
+    if rate[-1] < 0.1 * rate.max():
+        return "the learning rate has been lowered to under a tenth by a schedule"
+    if len(rate) >= 3 and rate[-1] == rate.max() and rate[-1] > rate[-2] > rate[0]:
+        return "the learning rate is still warming up"
+    return ""
+
+
+def advised_rate(run: Run, ratio: float) -> str:
+    """The learning rate that would bring this update ratio to `GOOD`, as one pastes it."""
+    factor = min(max(GOOD / ratio, 1 / MOST), MOST)
+    rate = run.series("optimizer.learning_rate").finite().values
+    if len(rate) and rate[-1] > 0:
+        return f"Set learning_rate={rate[-1] * factor:.1g} (now {rate[-1]:.3g})."
+    verb, by = ("Raise", factor) if factor > 1 else ("Lower", 1 / factor)
+    return f"{verb} the learning rate by a factor of {by:.2g}."

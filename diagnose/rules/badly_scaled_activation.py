@@ -1,0 +1,48 @@
+"""Badly scaled activation: what comes out is far too small or far too large for the next layer.
+
+Sees: E f(z)^2 for z ~ N(0, 1).
+Harm: sound weights expect inputs of size 1. At a hundredth of it the next layer's weights hardly matter and learn
+slowly; at a hundred times it saturates and its gradients explode.
+Fires: E f(z)^2 under 1e-4 or over 1e4.
+Rests: on constant functions (constant-activation says it).
+Remedy: multiply by 1 / sqrt(E f(z)^2).
+Refute: the activations measured have a size near 1, or a normalization layer follows.
+Source: arithmetic: 1e-4 is a size of 0.01; every textbook activation lies between 0.05 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.activation.activation_profile import ActivationProfile
+from diagnose.rules._profile import missing
+from diagnose.verdict import Finding, Healthy, Verdict
+
+PART = "function"
+SUBJECT = "profile"
+EXPLAINS = ("unstable-signal", "fading-signal", "growing-signal", "vanishing-gradient", "exploding-gradient")
+
+LOW, HIGH = 1e-4, 1e4  # arithmetic: see Source
+
+
+def judge(profile: ActivationProfile) -> Iterator[Verdict]:
+    """Look at the second moment."""
+    reason = missing(profile, "shape")
+    shape = profile.shape
+    if reason is not None or shape is None:
+        yield reason or Healthy()
+        return
+    if LOW <= shape.second_moment <= HIGH or shape.monotone == "constant":
+        yield Healthy()
+        return
+    size = shape.second_moment**0.5
+    remedy = f"Multiply its output by {1 / size:.3g}." if size > 0 else "Scale its output to a size near 1."
+    yield Finding(
+        "",
+        f"For inputs of size 1, {profile.name} gives outputs of size {size:.2g} (root mean square).",
+        blames=("activation", "initialization"),
+        evidence={"second moment": shape.second_moment},
+        remedy=remedy,
+        refute="The activations measured have a size between 0.1 and 10, or a normalization layer follows.",
+        confidence=0.8,
+    )

@@ -1,0 +1,55 @@
+"""Choked clipping: clipping takes nearly all of the gradient away.
+
+Sees: `gradient.kept_share`, the norm of the gradients after the optimizer's clipping over that before it.
+
+Harm: every step has the same tiny length, whatever the gradient says.
+
+Fires: under KEPT of the gradient is kept, at 4 of the last 5 observations.
+
+Rests: an optimizer that doesn't clip; a training that learns well (then it is a note). Adam divides the common factor
+out again.
+
+Remedy: a bound as large as the gradients usually are, as the message computes it.
+
+Refute: the loss falls no faster without clipping.
+
+Source: rules.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.rules._wording import percent, times
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "optimizer"
+EXPLAINS = ("small-updates", "slow-progress", "unfinished-training")
+
+KEPT = 0.01  # rules.md
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The share kept at the last observations."""
+    kept = run.series("gradient.kept_share").finite()
+    since = lasting(kept, kept.values < KEPT)
+    if len(kept) < 3:
+        yield NotMeasured("", f"clipping {too_few(kept)}" if len(kept) else "the optimizer does not clip")
+    elif since is None:
+        yield Healthy("")
+    else:
+        now = recent(kept)
+        yield Finding(
+            "",
+            f"Clipping leaves {percent(now)} of the gradient.",
+            severity="warning",
+            blames=("optimizer",),
+            since=since,
+            evidence={"kept share": now},
+            remedy="Raise the bound (clipnorm, clipvalue, global_clipnorm) by a factor of "
+            f"{times(1 / max(now, 1e-12))}, or leave it out.",
+            refute="The loss falls no faster without clipping.",
+            confidence=0.7,
+        )

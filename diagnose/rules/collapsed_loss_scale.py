@@ -1,0 +1,72 @@
+"""Collapsed loss scale: mixed precision skips step after step, so nothing is learned.
+
+Sees: `optimizer.loss_scale` and `optimizer.updates` over time.
+
+Harm: a step whose scaled gradients overflow is skipped and the scale halved; when no scale is small enough, no step is
+ever taken.
+
+Fires: the scale is under LEAST, or fell at each of the last FALLS observations, and the updates stand still over them.
+
+Rests: the ordinary growth of the scale and single skips.
+
+Remedy: find what overflows in float16 (the activation's limit is in its profile), keep it in float32
+(`dtype="float32"` on that layer), or train in mixed_bfloat16.
+
+Refute: the scale settles and the updates go on.
+
+Source: field-notes.md, section 1: with Keras 3.15 the scale falls to 4e-25 and no weight moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.rules._wording import times
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "optimizer"
+EXPLAINS = (
+    "frozen-weights",
+    "small-updates",
+    "zero-gradient",
+    "constant-predictions",
+    "slow-progress",
+    "non-finite-gradient",
+)
+
+LEAST = 1.0  # arithmetic: below 1 the scale makes gradients smaller, the opposite of its purpose
+FALLS = 4  # rules.md: at each observation; the ordinary scale doubles at most every 2,000 steps
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The scale's last observations."""
+    scale, updates = run.series("optimizer.loss_scale").finite(), run.series("optimizer.updates").finite()
+    if len(scale) < 3:
+        yield NotMeasured(
+            "", "no loss scale: the training is not in mixed float16" if not len(scale) else "too few observations"
+        )
+        return
+    fell = len(scale) > FALLS and bool(np.all(np.diff(scale.values[-FALLS - 1 :]) < 0))
+    span = min(len(updates), FALLS + 1)
+    still = span < 2 or updates.values[-1] == updates.values[-span]
+    if not (scale.values[-1] < LEAST or fell) or not still:
+        yield Healthy("")
+        return
+    falling = np.flatnonzero(np.diff(scale.values) >= 0)
+    start = int(falling[-1]) + 1 if len(falling) else 0
+    yield Finding(
+        "",
+        f"The loss scale fell to {times(float(scale.values[-1]))} and every step is skipped: "
+        f"{int(updates.values[-1]) if len(updates) else 0} updates so far.",
+        severity="critical",
+        blames=("optimizer", "activation"),
+        since=int(scale.steps[start]),
+        evidence={"loss scale": float(scale.values[-1]), "updates": float(updates.values[-1]) if len(updates) else 0.0},
+        remedy='Use keras.mixed_precision.set_global_policy("mixed_bfloat16"), or '
+        'dtype="float32" for the layer that overflows.',
+        refute="The scale settles and the updates go on.",
+        confidence=0.9,
+    )

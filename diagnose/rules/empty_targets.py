@@ -1,0 +1,63 @@
+"""Empty targets: rows of labels without any class, which a categorical loss counts as 0.
+
+Sees: the rows of the labels, and whether the loss weighs what belongs to the class of a row.
+
+Harm: such a row adds exactly 0 to the loss and nothing to the gradient. If all rows are empty, the loss is 0 from the
+first batch and the model learns nothing.
+
+Fires: over SOME of the rows are all zero under a loss over classes. A note for maps and sequences, where empty rows
+may be meant as "no label here", unless nearly all are.
+
+Rests: several labels at once, where none is an answer.
+
+Remedy: look at how the labels were made; `keras.utils.to_categorical(y, num_classes)` gives every row one 1.
+
+Refute: every row of the labels sums to 1.
+
+Source: keras-team/keras issue 6421; field-notes 2.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules._configuration import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
+from diagnose.run import Run
+from diagnose.verdict import Finding, Verdict
+
+PART = "configuration"
+EXPLAINS = (*CONSEQUENCES, "class-imbalance", "everything-masked")
+
+SOME = 0.01  # a guess: one slip in a hundred is noise of labelling, more is a way of making them
+NEARLY_ALL = 0.95  # a guess: what is left teaches too little
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """One verdict for each output."""
+    yield from each_output(run, _look)
+
+
+def _look(output: Output) -> Verdict:
+    if (reason := untold(output)) is not None:
+        return reason
+    labels, loss = output["labels"], output["loss"]
+    share = labels.get("empty_rows", 0.0)
+    several = (labels.get("row_sum_max") or 0.0) >= 2  # many labels at once: then the loss is wrong, not the rows
+    if loss["over"] != "classes" or loss["targets"] != "vectors" or share < SOME or several:
+        return healthy(output)
+    maps = len(labels["shape"]) > 1
+    return Finding(
+        place(output),
+        f"{share:.0%} of the label rows of {quoted(output)} are all zero: they name no class, and `{loss['name']}` "
+        "counts them as 0.",
+        severity="critical" if share >= NEARLY_ALL else "note" if maps else "warning",
+        blames=("labels", "loss"),
+        evidence={
+            "empty rows": share,
+            "loss of this batch": loss["value"] if loss["value"] is not None else "not finite",
+        },
+        remedy=f"Give every row one 1: `keras.utils.to_categorical(y, {output['width']})`, with y from 0 to "
+        f"{output['width'] - 1}.",
+        refute="Every row of the labels sums to 1.",
+        confidence=0.95,
+    )

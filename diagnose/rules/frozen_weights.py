@@ -1,0 +1,78 @@
+"""Frozen weights: nothing that could learn is trainable, or nothing moves though it has a gradient.
+
+Sees: the model's trainable parameters; `update.ratio` of every kernel, with its `gradient.rms`.
+
+Harm: the model answers at the end what it answered at the start.
+
+Fires: no trainable parameter at all; or every kernel's update is exactly 0 while its gradient is not, at 4 of the
+last 5 observations.
+
+Rests: a frozen base under a head that trains (transfer learning).
+
+Remedy: set `layer.trainable = True` and compile again (without compile it has no effect); give the optimizer the
+model's variables; look at the learning rate and the loss scale.
+
+Refute: a weight differs before and after a step.
+
+Source: Keras applies changes of `trainable` at compile (field-notes.md, section 5, number 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.layout import Layout
+from diagnose.rules._gradients import kernels
+from diagnose.rules._persistence import lasting
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "optimizer"
+EXPLAINS = ("small-updates", "constant-predictions", "slow-progress", "collapsed-representation")
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Trainable parameters first, then updates."""
+    model, layout = run.meta.get("model", {}), Layout(run)
+    if model.get("trainable_parameters") == 0 and model.get("parameters", 0) > 0:
+        yield Finding(
+            "",
+            f"None of the model's {model['parameters']:,} parameters is trainable.",
+            severity="critical",
+            blames=("layers",),
+            evidence={"trainable parameters": 0.0},
+            remedy="Set `layer.trainable = True` for what shall learn, and compile again.",
+            refute="A weight differs before and after a step.",
+            confidence=0.95,
+        )
+        return
+    moving = [name for name in kernels(run, layout) if len(run.series("update.ratio", name).finite()) >= 3]
+    if not moving:
+        yield NotMeasured("", "the updates of no kernel were seen at 3 observations or more")
+        return
+    since = []
+    for name in moving:
+        ratio, gradient = run.series("update.ratio", name).finite(), run.series("gradient.rms", name).finite()
+        step = lasting(ratio, ratio.values == 0)
+        if step is None or not np.any(gradient.values[-5:] > 0):
+            yield Healthy("")
+            return
+        since.append(step)
+    rate = run.series("optimizer.learning_rate").finite()
+    stopped = bool(len(rate)) and float(rate.values[-1]) == 0.0
+    yield Finding(
+        "",
+        f"No kernel moves ({len(moving)} looked at), though they have gradients"
+        + ("; the learning rate is 0." if stopped else "."),
+        severity="critical",
+        blames=("learning-rate", "optimizer") if stopped else ("optimizer", "layers"),
+        since=min(since),
+        evidence={"kernels": float(len(moving)), "update ratio": 0.0},
+        remedy="Set a learning rate over 0."
+        if stopped
+        else "Look at the loss scale, at a custom train_step, and at which variables the optimizer was given.",
+        refute="A weight differs before and after a step.",
+        confidence=0.9,
+    )

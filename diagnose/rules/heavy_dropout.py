@@ -1,0 +1,68 @@
+"""Heavy dropout: so many units are dropped that the training works on scraps.
+
+Sees: the rates of the dropout layers, and the skill in training mode against that in inference mode.
+
+Harm: what is left of the signal changes with every batch, so the gradient is mostly noise.
+
+Fires: a rate over RATE, or over NARROW_RATE in front of a layer of NARROW units or fewer, and the skill in training
+mode stays under LOW.
+
+Rests: wide layers with the usual 0.5; a good skill (then it is a note).
+
+Remedy: a rate of 0.5 or less; 0.1 to 0.3 in front of the output.
+
+Refute: the skill is no better with half the rate.
+
+Source: Srivastava et al. (2014), section 7.3: rates up to 0.6 serve, beyond it the error rises; the bounds are
+rules.md's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome import majority_share
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "initialization"
+EXPLAINS = ("slow-progress", "noisy-gradient", "constant-predictions")
+
+RATE = 0.8  # rules.md
+NARROW_RATE = 0.5  # rules.md
+NARROW = 16  # a guess: half of sixteen units leaves eight
+LOW = 0.5  # a guess: half of what can be won
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Each layer that has a rate."""
+    layers = run.meta.get("model", {}).get("layers", ())
+    dropping = [(index, layer) for index, layer in enumerate(layers) if layer.get("rate")]
+    if not dropping:
+        yield NotMeasured("", "no layer with a dropout rate is known")
+        return
+    share = majority_share(run)
+    accuracy = [run.series("batch.accuracy", where).finite().values[-5:] for where in run.places("batch.accuracy")]
+    if share is None or share >= 1 or not any(len(column) for column in accuracy):
+        yield NotMeasured("", "no accuracy was seen in training mode")
+        return
+    skill = min((float(np.mean(column)) - share) / (1 - share) for column in accuracy if len(column))
+    for index, layer in dropping:
+        before = [other.get("units") for other in layers[:index] if other.get("units")]
+        narrow = bool(before) and before[-1] <= NARROW
+        bound = NARROW_RATE if narrow else RATE
+        if layer["rate"] <= bound or skill >= LOW:
+            yield Healthy(layer["path"])
+            continue
+        of = f" of {before[-1]} units" if before else ""
+        yield Finding(
+            layer["path"],
+            f"`{layer['path']}` drops {layer['rate']:.0%}{of}, and the skill in training mode is {skill:.2f}.",
+            severity="warning",
+            blames=("layers", "regularization"),
+            evidence={"rate": float(layer["rate"]), "skill in training mode": skill},
+            remedy="Set the rate to 0.5 or less, 0.1 to 0.3 in front of a narrow layer.",
+            refute="The skill is no better with half the rate.",
+            confidence=0.7,
+        )

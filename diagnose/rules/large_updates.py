@@ -1,0 +1,95 @@
+"""Large updates: each step of the optimizer throws the weights about.
+
+Sees: `update.ratio`, rms of one update over rms of the kernel before it; the median over the kernels.
+
+Harm: with a tenth of the weights replaced at each step nothing learned lasts ten steps; units die, activations are
+driven onto their rails, the loss jumps.
+
+Fires: a median over LARGE at 4 of the last 5 observations; or the first FIRST
+observed updates together over WILD, after which the weights are so large that the ratio falls by itself.
+
+Rests: a single large step; a training that learns well (then it is a note).
+
+Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most by a factor of 100.
+
+Refute: the loss falls no better at a tenth of the learning rate.
+
+Source: rules.md: an update of a thousandth is a rule of thumb of practitioners; the bound lies a hundredfold over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.rules._updates import advised_rate, typical_ratio
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "optimizer"
+EXPLAINS = (
+    "diverging-loss",
+    "oscillating-loss",
+    "dead-units",
+    "saturated-activation",
+    "folded-activation",
+    "growing-signal",
+    "fading-signal",
+    "vanishing-gradient",
+    "zero-gradient",
+    "slow-progress",
+    "exploding-gradient",
+    "blocked-gradient",
+    "collapsed-representation",
+    "constant-predictions",
+    "non-finite-gradient",
+    "non-finite-weights",
+    "non-finite-activation",
+    "non-finite-loss",
+    "hidden-nan",
+    "thin-headroom",
+)
+
+LARGE = 0.1  # rules.md; measured: benchmarks/calibration.md
+WILD = 1.0  # arithmetic: the first steps together outweigh what the initialization chose
+CRITICAL = 0.5  # a guess: half of the weights replaced at each step
+FIRST = 5
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The median update ratio of the kernels, now and in the first steps."""
+    ratio = typical_ratio(run)
+    if len(ratio) < 3:
+        yield NotMeasured("", f"updates {too_few(ratio)}")
+        return
+    since = lasting(ratio, ratio.values > LARGE)
+    now, early = recent(ratio), float(ratio.values[:FIRST].sum())
+    if since is not None:
+        yield _finding(
+            run, now, since, f"One update moves the kernels by {now:.2g} of their size; about 0.001 is usual.", 0.75
+        )
+    elif early > WILD:
+        count = min(len(ratio), FIRST)
+        message = (
+            f"The first {count} observed updates moved the kernels by {early:.2g} times their size; "
+            f"about {0.001 * count:.3g} is usual."
+        )
+        yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.7)
+    else:
+        yield Healthy("")
+
+
+def _finding(run: Run, ratio: float, since: int, message: str, confidence: float) -> Finding:
+    return Finding(
+        "",
+        message,
+        severity="critical" if ratio > CRITICAL else "warning",
+        blames=("learning-rate", "optimizer"),
+        since=since,
+        evidence={"update ratio": ratio},
+        remedy=advised_rate(run, ratio),
+        refute="The loss falls no better at a tenth of the learning rate.",
+        confidence=confidence,
+    )

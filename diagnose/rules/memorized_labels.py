@@ -1,0 +1,92 @@
+"""Memorized labels: the training samples are known by heart, and nothing holds for others.
+
+Sees: `skill.train` and `skill.validation`, both in inference mode with the weights of that moment.
+
+Harm: there is nothing in these labels that follows from these inputs, or validation is prepared otherwise: either way
+the model is worth nothing outside its training samples.
+
+Fires: a skill over KNOWN on training samples while that on validation samples is at the baseline, and never was above
+it by more than EVER.
+
+Rests: validation that was good once and was lost (that is overfitting); small data, which is said in the message.
+
+Remedy: look at ten samples with their labels as `fit` gets them: shuffled labels, x and y slipped against each other,
+another preprocessing or class order in validation. With under SMALL samples, more data come first.
+
+Refute: a simple model (logistic regression, a decision tree) trained on the same arrays does generalize.
+
+Source: Zhang et al. (2017), "Understanding deep learning requires rethinking generalization": random labels are learned
+by heart as readily as true ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome import skills_of
+from diagnose.rules._gap import gap_of, outputs_of
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "generalization"
+SHOWS_HARM = True  # the gap is itself a figure of the outcome
+EXPLAINS = ("overfitting", "overtraining")
+
+KNOWN = 0.7  # a guess: rules.md says "near 1"; the held set shows the trend before the end
+EVER = 0.1  # a guess: a tenth of all skill would be a trace of sense in the labels
+SMALL = 500  # a guess: below it, small data explain a lot
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Each output by its skills."""
+    outputs = outputs_of(run)
+    if not outputs:
+        yield NotMeasured("", "skill was not measured on both training and validation samples")
+        return
+    skills = skills_of(run)
+    for where in outputs:
+        train, validation, gap = gap_of(run, where)
+        if not len(gap):
+            yield NotMeasured(where, "no evaluation of both")
+            continue
+        ever = float(validation.values.max())
+        if train.values[-1] <= KNOWN or validation.values[-1] > skills.band or ever > skills.band + EVER:
+            yield Healthy(where)
+            continue
+        samples = samples_of(run)
+        few = (
+            f" With {samples:,} training samples, too few data explain it as well."
+            if samples and samples < SMALL
+            else ""
+        )
+        apart = np.flatnonzero(gap.values > EVER)
+        yield Finding(
+            where,
+            f"The training samples are known by heart (skill {train.values[-1]:.2f}), "
+            "and on validation samples the model "
+            f"is worth a constant answer (skill {validation.values[-1]:.2f}, never over {ever:.2f}).{few}",
+            severity="critical",
+            blames=("data", "labels", "preprocessing") if few else ("labels", "data", "preprocessing"),
+            since=int(gap.steps[apart[0]]),
+            evidence={
+                "skill on training samples": float(train.values[-1]),
+                "skill on validation samples": float(validation.values[-1]),
+                "best validation": ever,
+            },
+            remedy="Look at ten samples with their labels just as fit gets them: shuffled labels, "
+            "x and y slipped, other preprocessing in validation.",
+            refute="A simple model (logistic regression, decision tree) on the same arrays generalizes.",
+            confidence=0.6 if few else 0.8,
+        )
+
+
+def samples_of(run: Run) -> int | None:
+    """Training samples of an epoch, where steps and batch size are known."""
+    fit = run.meta.get("fit", {})
+    steps, size = fit.get("steps"), fit.get("batch_size")
+    if not size:
+        sizes = run.series("batch.size").finite().values
+        size = float(np.median(sizes)) if len(sizes) else None
+    return int(steps * size) if steps and size else None

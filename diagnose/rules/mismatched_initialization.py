@@ -1,0 +1,96 @@
+"""Mismatched initialization: before any training, what goes into the activations is far from the size they are made
+for.
+
+Sees: `preactivation.std` of the hidden activations at the first observation.
+
+Harm: far too large, the activations start on their rails; far too small, they act as straight lines and the signal
+dies out with depth.
+
+Fires: at half of the hidden activations or more, the first std of z is over OFF or under 1 / OFF.
+
+Rests: one odd layer; a first observation after step EARLIEST; a training that learns well (then it is a note).
+
+Remedy: he_normal for relu-like activations, glorot_uniform for tanh-like ones, lecun_normal for selu; for a sine,
+uniform weights within sqrt(6 / n).
+
+Refute: with that initialization the first losses are no better.
+
+Source: Glorot and Bengio (2010); He et al. (2015); Sitzmann et al. (2020), section 3.2; the factor is rules.md's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.layout import Layout
+from diagnose.rules._wording import times
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "initialization"
+FLOW = "after"
+EXPLAINS = (
+    "saturated-activation",
+    "folded-activation",
+    "dead-units",
+    "blocked-gradient",
+    "growing-signal",
+    "fading-signal",
+    "vanishing-gradient",
+    "exploding-gradient",
+    "collapsed-representation",
+    "constant-predictions",
+    "thin-headroom",
+    "diverging-loss",
+    "slow-progress",
+    "small-updates",
+    "non-finite-activation",
+    "non-finite-weights",
+    "non-finite-loss",
+)
+
+OFF = 10.0  # rules.md
+EARLIEST = 0  # later the updates have had their share
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The first observation's spread of z at all hidden activations."""
+    layout = Layout(run)
+    first = {}
+    for where in sorted(
+        (where for where in run.places("preactivation.std") if layout.hidden(where)), key=layout.position
+    ):
+        spread = run.series("preactivation.std", where).finite()
+        if len(spread) and spread.steps[0] <= EARLIEST:
+            first[where] = float(spread.values[0])
+    if not first:
+        yield NotMeasured("", "no hidden activation was observed at step 0")
+        return
+    large = [where for where, size in first.items() if size > OFF]
+    small = [where for where, size in first.items() if size < 1 / OFF]
+    for odd, what in ((large, "large"), (small, "small")):
+        if 2 * len(odd) >= len(first):
+            yield _finding(odd, first, what)
+            return
+    yield Healthy("")
+
+
+def _finding(odd: list[str], first: dict[str, float], what: str) -> Finding:
+    where = odd[0]
+    size = first[where]
+    factor = size if what == "large" else 1 / max(size, 1e-12)
+    change = "Divide" if what == "large" else "Multiply"
+    return Finding(
+        where,
+        f"Before any training the inputs of `{where}` have a standard deviation "
+        f"of {size:.2g}, {times(factor)} times too {what}"
+        + (f" (so at {len(odd)} of {len(first)} hidden activations)." if len(first) > 1 else "."),
+        severity="warning",
+        blames=("initialization", "preprocessing"),
+        since=0,
+        evidence={"std of z at first": size, "activations": float(len(odd))},
+        remedy="Use he_normal (relu-like), glorot_uniform (tanh-like) or lecun_normal (selu). "
+        f"{change} the present initial scale by {times(factor)}.",
+        refute="With that initialization the first losses are no better.",
+        confidence=0.65,
+    )

@@ -1,0 +1,152 @@
+"""Mismatched loss: output, loss and labels are no pair.
+
+Sees: what the loss expects, what the output can say, and the form of the labels.
+
+Harm: by pair. A squared error on probabilities has a slope that fades where the model is wrong and sure. A binary
+cross-entropy on a softmax counts every class for itself, most of them zeros. A softmax can't say that two classes
+hold at once. A hinge wants margins beyond 1, which a probability never reaches.
+
+Fires: a distance loss on one-hot labels; a binary cross-entropy on a softmax of three or more exclusive classes or of
+several at once; a cross-entropy over classes with rows of several ones; a hinge on an output kept in [0, 1]. A note:
+a squared error on a sigmoid with labels 0 and 1.
+
+Rests: the pairs of the table (binary: sigmoid and binary cross-entropy; one of many: softmax and categorical; many at
+once: sigmoids and binary; measurements: linear and MSE, MAE or Huber; in [0, 1]: sigmoid and MSE or binary
+cross-entropy; margins: linear or tanh and hinge), inputs as labels (autoencoders), two classes under a softmax (the
+same loss either way), and whatever another rule of this part explains.
+
+Remedy: the pair of the table that the labels ask for.
+
+Refute: the recommended pair trains no better from the same start.
+
+Source: the pairing table of the textbooks (Goodfellow et al. 2016, section 6.2.2); keras-team/keras issue 6499.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules._configuration import (
+    CONSEQUENCES,
+    Output,
+    each_output,
+    healthy,
+    is_bounded_to_unit,
+    is_distribution,
+    over,
+    place,
+    quoted,
+    takes,
+    untold,
+)
+from diagnose.run import Run
+from diagnose.verdict import Finding, Verdict
+
+PART = "configuration"
+EXPLAINS = CONSEQUENCES
+
+SEVERAL = 0.01  # a guess: rarer, they are slips of labelling
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """One verdict for each output."""
+    yield from each_output(run, _look)
+
+
+def _look(output: Output) -> Verdict:
+    if (reason := untold(output)) is not None:
+        return reason
+    labels, width, loss = output["labels"], output["width"], output["loss"]
+    several = labels.get("many_hot", 0.0) > SEVERAL and (labels.get("row_sum_max") or 0) >= 2
+    if output["prediction"]["always_one"]:
+        return healthy(output)
+    if (
+        takes(output) == "values"
+        and width > 1
+        and labels.get("one_hot")
+        and labels["alignment"] == "vectors"
+        and not labels["is_input"]
+    ):
+        softmax = is_distribution(output)
+        return _finding(
+            output,
+            f"compares {'probabilities' if softmax else 'numbers'} with one-hot labels by their distance; its slope "
+            "fades "
+            "where the model is wrong and sure",
+            'Compile with `loss="categorical_crossentropy"`'
+            + ("." if softmax else f' and end in `Dense({width}, activation="softmax")`.'),
+            0.85,
+        )
+    counts_each = takes(output) == "probabilities" or (takes(output) == "logits" and loss["rescued"])
+    if counts_each and over(output) == "entries" and is_distribution(output):
+        if several:
+            return _finding(
+                output,
+                f"lets several of {width} classes hold at once, but the rows of probabilities sum to 1",
+                f'End in `Dense({width}, activation="sigmoid")`.',
+                0.95,
+            )
+        if labels.get("one_hot") and width >= 3:
+            return _finding(
+                output,
+                f"counts each of {width} exclusive classes for itself, though they share one softmax",
+                'Compile with `loss="categorical_crossentropy"`.',
+                0.9,
+            )
+    if (
+        over(output) == "classes"
+        and takes(output) in ("probabilities", "logits")
+        and loss["targets"] == "vectors"
+        and several
+    ):
+        return _finding(
+            output,
+            f"takes one class of {width} for right, but {labels['many_hot']:.0%} of the label rows hold none or "
+            "several",
+            f'End in `Dense({width}, activation="sigmoid")` and compile with `loss="binary_crossentropy"`.',
+            0.95,
+        )
+    if takes(output) == "margins" and is_bounded_to_unit(output):
+        return _finding(
+            output,
+            "wants margins beyond 1 on both sides of 0, and the output stays in [0, 1]",
+            f'End in `Dense({width})` without activation, or compile with `loss="binary_crossentropy"`.',
+            0.9,
+        )
+    if (
+        takes(output) == "values"
+        and width == 1
+        and labels["zero_one"]
+        and not labels["is_input"]
+        and is_bounded_to_unit(output)
+    ):
+        return _finding(
+            output,
+            "measures the distance of a probability from labels 0 and 1; its slope fades where the model is wrong "
+            "and sure",
+            'Compile with `loss="binary_crossentropy"`.',
+            0.6,
+            note=True,
+        )
+    return healthy(output)
+
+
+def _finding(output: Output, what: str, remedy: str, confidence: float, note: bool = False) -> Finding:
+    labels, loss = output["labels"], output["loss"]
+    evidence: dict[str, float | str] = {
+        "loss takes": loss["takes"],
+        "loss is over": loss["over"],
+        "units": float(output["width"]),
+    }
+    if labels.get("row_sum_max") is not None:
+        evidence["largest label row sum"] = labels["row_sum_max"]
+    return Finding(
+        place(output),
+        f"The loss `{loss['name']}` on {quoted(output)} {what}.",
+        severity="note" if note else "warning",
+        blames=("loss", "activation"),
+        evidence=evidence,
+        remedy=remedy,
+        refute="The recommended pair trains no better from the same start.",
+        confidence=confidence,
+    )

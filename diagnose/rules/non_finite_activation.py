@@ -1,0 +1,106 @@
+"""Non-finite activation: a layer's output is NaN or infinite in the forward pass.
+
+Sees: `activation.nonfinite` and `preactivation.nonfinite`, the number of such entries by activation.
+
+Harm: from here on the loss, or the gradient, or both are NaN; the next update makes the weights NaN.
+
+Fires: at the first such entry; the place is the first activation in the order of the calls. If its inputs were finite,
+the function itself broke them.
+
+Rests: attention, whose masks are minus infinity on purpose; outputs and gates are looked at like the rest. A note where
+nothing non-finite reaches loss, gradients or weights.
+
+Remedy: for a function that overflows: its built-in form (softplus, log_softmax), or clamp its argument; else smaller
+inputs, weights or learning rate.
+
+Refute: the function, called alone on the largest input it met, gives a finite number.
+
+Source: arithmetic: exp overflows at 88.7 in float32 and at 11.1 in float16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.layout import Layout
+from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
+from diagnose.rules._wording import site_name
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "numbers"
+PHASE = 1
+FLOW = "forward"
+EXPLAINS = (
+    "non-finite-loss",
+    "non-finite-gradient",
+    "non-finite-weights",
+    "hidden-nan",
+    "constant-predictions",
+    "dead-units",
+    "collapsed-loss-scale",
+)
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """All activations but attention, the first break of them all."""
+    layout = Layout(run)
+
+    def looked_at(where: str) -> bool:
+        return layout.sites.get(where, {}).get("role") != "attention"
+
+    if not any(looked_at(where) for where in run.places("activation.nonfinite")):
+        yield NotMeasured("", "no activation was observed")
+        return
+    found = first_break(run, layout, "activation.nonfinite", among=looked_at)
+    if found is None:
+        yield Healthy("")
+    else:
+        yield _finding(run, layout, found)
+
+
+def _finding(run: Run, layout: Layout, found: Break) -> Finding:
+    inputs = run.series("preactivation.nonfinite", found.where)
+    at = inputs.values[inputs.steps == found.step]
+    own = bool(len(at)) and at[0] == 0
+    behind = ("gradient.nonfinite", "weight.nonfinite", "prediction.nonfinite")
+    looked = [name for name in behind if run.places(name)]
+    harmless = bool(looked) and all(first_break(run, layout, name) is None for name in looked)
+    name = site_name(layout, found.where)
+    if own:
+        largest = _largest(run, found)
+        message = f"{name} gives NaN or infinity for finite inputs{largest}: {found.count:.0f} entries {when(found)}."
+        remedy = (
+            "Use a form of it that cannot overflow (built-in softplus, log_softmax), "
+            "or clamp its argument, e.g. to [-50, 50]."
+        )
+        blames: tuple[str, ...] = ("activation", "initialization", "learning-rate")
+    else:
+        message = (
+            f"What enters {name} is NaN or infinite already, {found.count:.0f} entries "
+            f"{when(found)}; no activation before it is."
+        )
+        message += suspects(run, layout, found.step)
+        remedy = "Look at this layer's weights and inputs; lower the learning rate by 10 and clip (`clipnorm=1.0`)."
+        blames = ("learning-rate", "activation", "initialization")
+    return Finding(
+        found.where,
+        message,
+        severity="note" if harmless else "critical",
+        blames=blames,
+        since=found.step,
+        evidence=evidence_of(found) | {"inputs": "finite" if own else "non-finite"},
+        remedy=remedy,
+        refute="The function, called alone on the largest input it met, gives a finite number."
+        if own
+        else "The weights of this layer are finite at that step.",
+        confidence=0.9 if own else 0.6,
+    )
+
+
+def _largest(run: Run, found: Break) -> str:
+    bounds = []
+    for quantity in ("preactivation.min", "preactivation.max"):
+        series = run.series(quantity, found.where)
+        bounds += [float(value) for value in series.values[series.steps == found.step]]
+    return f" (between {min(bounds):.3g} and {max(bounds):.3g})" if len(bounds) == 2 else ""

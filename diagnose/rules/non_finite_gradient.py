@@ -1,0 +1,128 @@
+"""Non-finite gradient: the forward pass is finite and the backward pass is not.
+
+Sees: `gradient.nonfinite` by variable; `activation.gradient_nonfinite` (what arrives at an activation) and
+`preactivation.gradient_nonfinite` (what leaves it), at steps whose activations are finite.
+
+Harm: the next update makes weights NaN, while the loss of this very step still looks fine.
+
+Fires: at the first such step. Where a finite gradient enters an activation and a non-finite one leaves it, that
+activation is the place.
+
+Rests: steps that loss scaling skips: with a loss scale and finite weights it is a note.
+
+Remedy: the double `where`: make the argument safe first, then select. For roots and norms, an epsilon inside the root.
+
+Refute: the slope of the function is finite on every input that it met (`diagnose.profile` looks for that).
+
+Source: the unselected branch of `where` gets 0 * inf = NaN (github.com/jax-ml/jax/issues/5798; field-notes.md, 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.layout import Layout
+from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
+from diagnose.rules._wording import site_name, some
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
+
+PART = "numbers"
+PHASE = 3
+FLOW = "backward"
+EXPLAINS = (
+    "non-finite-weights",
+    "non-finite-activation",
+    "non-finite-loss",
+    "hidden-nan",
+    "constant-predictions",
+    "collapsed-loss-scale",
+)
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The first break of any gradient, and the activation that made it where one was seen to."""
+    layout = Layout(run)
+    if not run.places("gradient.nonfinite") and not run.places("preactivation.gradient_nonfinite"):
+        yield NotMeasured("", "no gradient was observed")
+        return
+    makers = _makers(run, layout)
+    found = first_break(run, layout, "gradient.nonfinite", backward=True)
+    if makers and (found is None or makers[-1][1].step <= found.step):
+        yield _made_by(run, layout, [where for where, _ in makers], makers[-1][1])
+    elif found is None:
+        yield Healthy("")
+    else:
+        yield _somewhere(run, layout, found)
+
+
+def _makers(run: Run, layout: Layout) -> list[tuple[str, Break]]:
+    """Activations that a finite gradient entered and a non-finite one left, at the first step where any did."""
+    found = []
+    for where in run.places("preactivation.gradient_nonfinite"):
+        left, arrived = (
+            run.series("preactivation.gradient_nonfinite", where),
+            run.series("activation.gradient_nonfinite", where),
+        )
+        if len(left) != len(arrived) or not np.array_equal(left.steps, arrived.steps):
+            continue
+        own = np.flatnonzero((left.values > 0) & ~(arrived.values > 0))
+        if len(own):
+            before = left.steps[left.steps < left.steps[own[0]]]
+            last_good = int(before[-1]) if len(before) else None
+            found.append((where, Break(where, int(left.steps[own[0]]), float(left.values[own[0]]), last_good, 1)))
+    first = min((broken.step for _, broken in found), default=0)
+    return sorted(
+        ((where, broken) for where, broken in found if broken.step == first), key=lambda pair: layout.position(pair[0])
+    )
+
+
+def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Finding:
+    others = f"; so do {some(wheres[:-1])}" if len(wheres) > 1 else ""
+    where = wheres[-1]
+    return Finding(
+        where,
+        f"{site_name(layout, where)} turns a finite gradient into NaN or infinity: "
+        f"{broken.count:.0f} entries {when(broken)}{others}.",
+        severity=_severity(run),
+        blames=("activation",),
+        since=broken.step,
+        evidence=evidence_of(broken) | {"arriving gradient": "finite"},
+        remedy="Make the argument safe before selecting: safe = where(mask, z, 0); where(mask, "
+        "g(safe), h(z)); an epsilon goes inside a root.",
+        refute="The slope of the function is finite on every input that it met.",
+        confidence=0.9,
+    )
+
+
+def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
+    forward = first_break(run, layout, "activation.nonfinite")
+    fine = forward is None or forward.step > found.step
+    how = (
+        "while every activation of that step is finite"
+        if fine and run.places("activation.nonfinite")
+        else "at that step"
+    )
+    more = f" and {found.places - 1} more variables" if found.places > 1 else ""
+    return Finding(
+        found.where,
+        f"The gradient of `{found.where}`{more} is NaN or infinite {when(found)}, "
+        f"{how}.{suspects(run, layout, found.step)}",
+        severity=_severity(run),
+        blames=("loss", "activation", "learning-rate") if fine else ("activation", "learning-rate", "loss"),
+        since=found.step,
+        evidence=evidence_of(found) | {"variables": float(found.places)},
+        remedy="Look at the loss and the output first (log or root of 0); clip the gradient "
+        "(`clipnorm=1.0`) and lower the learning rate.",
+        refute="A GradientTape over the same batch gives finite gradients.",
+        confidence=0.6,
+    )
+
+
+def _severity(run: Run) -> Severity:
+    """A note where loss scaling skipped the step: the weights stayed finite."""
+    scaled = bool(run.places("optimizer.loss_scale"))
+    broken = any(np.any(run.series("weight.nonfinite", where).values > 0) for where in run.places("weight.nonfinite"))
+    return "note" if scaled and not broken else "critical"

@@ -1,0 +1,89 @@
+"""Non-finite loss: the loss is NaN or infinite.
+
+Sees: `batch.loss` of each observed batch, `loss.train` at epoch ends, and the loss that Keras logged.
+
+Harm: the update of such a step makes the weights NaN.
+
+Fires: at the first such loss.
+
+Rests: a single step that loss scaling skipped: with a loss scale and finite weights it is a note.
+
+Remedy: a loss on logits (`from_logits=True`) in place of log and division by hand; a smaller learning rate; data
+without NaN.
+
+Refute: the loss of the same batch, computed in float64, is finite.
+
+Source: arithmetic: log(0), 0/0, and sums over 3.4e38 in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.rules._numbers import Break, evidence_of, when
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "numbers"
+PHASE = 2
+EXPLAINS = ("non-finite-gradient", "non-finite-weights", "non-finite-activation", "constant-predictions", "hidden-nan")
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Batches first, then epoch ends, then the log."""
+    losses = run.series("batch.loss")
+    held = run.series("loss.train")
+    logged = np.array(run.history.get("loss", ()), float)
+    if not len(losses) and not len(held) and not len(logged):
+        yield NotMeasured("", "no loss was seen")
+        return
+    broken = np.flatnonzero(~np.isfinite(losses.values))
+    if len(broken):
+        step, value = int(losses.steps[broken[0]]), float(losses.values[broken[0]])
+        before = losses.steps[: broken[0]]
+        found = Break("", step, float(len(broken)), int(before[-1]) if len(before) else None, 1)
+        survived = np.isfinite(losses.values[-1]) and run.places("optimizer.loss_scale")
+        yield _finding(
+            f"The loss of the batch is {_plain(value)} {when(found)}.", step, evidence_of(found), bool(survived)
+        )
+        return
+    if (ends := np.flatnonzero(~np.isfinite(held.values))).size:
+        step = int(held.steps[ends[0]])
+        yield _finding(
+            f"The loss on training samples is {_plain(float(held.values[ends[0]]))} at step {step}.",
+            step,
+            {"first bad step": float(step)},
+            False,
+        )
+        return
+    if (epochs := np.flatnonzero(~np.isfinite(logged))).size:
+        epoch = int(epochs[0]) + 1
+        yield _finding(
+            f"The loss that Keras logged is {_plain(float(logged[epochs[0]]))} from epoch {epoch} on.",
+            None,
+            {"first bad epoch": float(epoch)},
+            False,
+        )
+        return
+    yield Healthy("")
+
+
+def _finding(message: str, step: int | None, evidence: dict[str, float | str], survived: bool) -> Finding:
+    return Finding(
+        "",
+        message,
+        severity="note" if survived else "critical",
+        blames=("loss", "learning-rate", "activation", "preprocessing"),
+        since=step,
+        evidence=evidence,
+        remedy="Use a loss on logits (from_logits=True) in place of logs and divisions by hand; "
+        "lower the learning rate; look for NaN in the data.",
+        refute="The loss of the same batch, computed in float64, is finite.",
+        confidence=0.6,
+    )
+
+
+def _plain(value: float) -> str:
+    return "NaN" if np.isnan(value) else "infinite"

@@ -1,0 +1,65 @@
+"""Odd initial loss: an untrained model is far more wrong, or far more right, than a guess.
+
+Sees: the loss of the first batch before any update, where it is a cross-entropy, against ln C, that of a uniform
+guess.
+
+Harm: far over ln C the model is sure of wrong answers: outputs start too large, and the first steps only undo that.
+Far under it there is nothing left to learn, or the loss does not count what it seems to.
+
+Fires: over HIGH times ln C, or under LOW times, before the first update. Always a note.
+
+Rests: a model that has been trained; weighted batches; anything another rule of this part explains.
+
+Remedy: smaller inputs (scale them to unit variance) or weights; an output layer that starts near 0.
+
+Refute: the loss returns to ln C with the output layer's kernel set to zeros.
+
+Source: rules.md; arithmetic for ln C.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from diagnose.rules._configuration import Output, each_output, healthy, is_cross_entropy, over, place, quoted, untold
+from diagnose.run import Run
+from diagnose.verdict import Finding, NotMeasured, Verdict
+
+PART = "configuration"
+
+HIGH = 2.0  # rules.md
+LOW = 0.1  # rules.md
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """One verdict for each output."""
+    updates = int(run.meta.get("audit", {}).get("iterations", 0))
+    yield from each_output(run, lambda output: _look(output, updates))
+
+
+def _look(output: Output, updates: int) -> Verdict:
+    if (reason := untold(output)) is not None:
+        return reason
+    if updates:
+        return NotMeasured(place(output), f"the model has had {updates} updates before")
+    value = output["loss"]["value"]
+    if not is_cross_entropy(output) or value is None or output["weights"]["given"]:
+        return healthy(output)
+    classes = output["width"] if over(output) == "classes" else 2
+    guess = math.log(max(classes, 2))
+    if LOW * guess <= value <= HIGH * guess:
+        return healthy(output)
+    return Finding(
+        place(output),
+        f"The loss of {quoted(output)} is {value:.3g} before any training; a uniform guess among {classes} has "
+        f"{guess:.3g}.",
+        severity="note",
+        blames=("initialization", "loss"),
+        evidence={"loss": value, "loss of a uniform guess": guess},
+        remedy="Scale the inputs to unit variance, or start the output layer near 0."
+        if value > guess
+        else "Compute the loss of a few samples by hand and compare.",
+        refute="The loss is that of a uniform guess once the output layer's kernel is set to zeros.",
+        confidence=0.5,
+    )

@@ -1,0 +1,69 @@
+"""Plateau: the training does not learn, and no other rule says why.
+
+Sees: the skill on training samples and the training loss, over the run.
+
+Harm: the epochs are spent for nothing.
+
+Fires: the outcome is not-learning or hollow-loss, and the loss moved by less than FLAT of its size over the last
+third of the run. The diagnosis puts it under any other cause, and adds what was ruled out where there is none.
+
+Rests: where any other finding explains it; a run too short to tell.
+
+Remedy: train on 10 samples until they are known by heart. If that fails, the fault is in the model or the loss; if it
+succeeds, in the data or in too small a model.
+
+Refute: the skill rises with another seed or after more epochs.
+
+Source: Karpathy (2019), "A recipe for training neural networks": overfit one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome import outcome_of
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "optimizer"
+LAST_RESORT = True  # whatever else is found explains it
+TELLS_RULED_OUT = True
+
+FLAT = 0.05  # a guess: a twentieth of the loss in a third of the run is a crawl
+LEAST = 9  # arithmetic: three observations a third
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The outcome, and the last third of the loss."""
+    losses = run.series("batch.loss").finite()
+    outcome = outcome_of(run)
+    if len(losses) < LEAST:
+        yield NotMeasured("", f"the loss was seen at {len(losses)} observations; {LEAST} are needed")
+        return
+    if outcome.name not in ("not-learning", "hollow-loss"):
+        yield Healthy("")
+        return
+    span = losses.steps[-1] - losses.steps[0]
+    late = losses.steps >= losses.steps[0] + 2 * span / 3
+    if late.sum() < 3:
+        late = np.arange(len(losses)) >= 2 * len(losses) // 3
+    values = losses.values[late]
+    half = max(len(values) // 2, 1)
+    change = float(values[:half].mean() - values[-half:].mean()) / max(abs(float(values[:half].mean())), 1e-12)
+    if change > FLAT:
+        yield Healthy("")
+        return
+    yield Finding(
+        "",
+        f"Nothing is learned and the loss stands still: it changed by {change:.1%} over the last third of the run.",
+        severity="warning",
+        blames=("layers", "data", "learning-rate"),
+        since=int(losses.steps[late][0]),
+        evidence={"fall over the last third": change},
+        remedy="Train on 10 samples until they are known by heart: if that fails, "
+        "look at model and loss, else at the data.",
+        refute="The skill rises with another seed or after more epochs.",
+        confidence=0.3,
+    )

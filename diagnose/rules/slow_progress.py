@@ -1,0 +1,62 @@
+"""Slow progress: over the first epochs the loss hardly falls, and the updates are small.
+
+Sees: the training loss of the first epochs, and the median `update.ratio` of the kernels.
+
+Harm: at this pace the training takes many times the epochs it needs.
+
+Fires: the loss falls by under GAIN of its size in the median of the first EPOCHS epochs, and the updates are under
+SMALL.
+
+Rests: a loss that is low already (fine-tuning); updates of ordinary size, where the rate is not what is missing.
+
+Remedy: the learning rate that brings the updates to a thousandth.
+
+Refute: the loss falls no faster at ten times the learning rate.
+
+Source: rules.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome import outcome_of
+from diagnose.rules._losses import epoch_losses
+from diagnose.rules._updates import advised_rate, typical_ratio
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "optimizer"
+EXPLAINS = ("unfinished-training", "constant-predictions")
+
+GAIN = 0.01  # rules.md
+EPOCHS = 3  # a guess: the first epochs gain most
+SMALL = 1e-4  # a guess: a tenth of the usual update
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The first epochs' gain and the size of the updates."""
+    losses, ratio = epoch_losses(run), typical_ratio(run)
+    if len(losses) <= EPOCHS or len(ratio) < 3:
+        yield NotMeasured("", f"{len(losses)} epochs and {len(ratio)} updates seen; {EPOCHS + 1} and 3 are needed")
+        return
+    early = losses.values[: EPOCHS + 1]
+    gain = float(np.median(-np.diff(early) / np.maximum(np.abs(early[:-1]), 1e-12)))
+    size = float(np.median(ratio.values))
+    skill = outcome_of(run).train
+    if gain >= GAIN or size >= SMALL or (skill is not None and skill > 0.5):
+        yield Healthy("")
+        return
+    yield Finding(
+        "",
+        f"The loss fell by {gain:.2%} an epoch at first, with updates of {size:.1e} of the weights.",
+        severity="warning",
+        blames=("learning-rate", "optimizer"),
+        since=int(ratio.steps[0]),
+        evidence={"fall an epoch": gain, "update ratio": size},
+        remedy=advised_rate(run, size),
+        refute="The loss falls no faster at ten times the learning rate.",
+        confidence=0.6,
+    )

@@ -1,0 +1,56 @@
+"""Small updates: the optimizer hardly moves the weights.
+
+Sees: `update.ratio`, rms of one update over rms of the kernel before it; the median over the kernels.
+
+Harm: at a hundred-thousandth a step the weights need a hundred thousand steps to become others.
+
+Fires: a median under SMALL at 4 of the last 5 observations.
+
+Rests: warm-ups and ends of schedules; biases and other variables near 0; a training that learns well, such as careful
+fine-tuning (then it is a note).
+
+Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most a factor of 100; or Adam in place of plain SGD.
+
+Refute: the loss does not fall faster at ten times the learning rate.
+
+Source: rules.md: an update of a thousandth is a rule of thumb of practitioners; the bound lies a hundredfold under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.rules._updates import advised_rate, at_rest, typical_ratio
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "optimizer"
+EXPLAINS = ("slow-progress", "constant-predictions", "unfinished-training")
+
+SMALL = 1e-5  # rules.md; measured: benchmarks/calibration.md
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The median update ratio of the kernels."""
+    ratio = typical_ratio(run)
+    since = lasting(ratio, ratio.values < SMALL)
+    if len(ratio) < 3:
+        yield NotMeasured("", f"updates {too_few(ratio)}")
+    elif since is None:
+        yield Healthy("")
+    elif reason := at_rest(run):
+        yield NotMeasured("", reason)
+    else:
+        now = recent(ratio)
+        yield Finding(
+            "",
+            f"One update moves the kernels by {now:.1e} of their size; about 1e-03 is usual.",
+            severity="warning",
+            blames=("learning-rate", "optimizer"),
+            since=since,
+            evidence={"update ratio": now},
+            remedy=advised_rate(run, now),
+            refute="The loss falls no faster at ten times the learning rate.",
+            confidence=0.75,
+        )

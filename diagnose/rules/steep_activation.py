@@ -1,0 +1,59 @@
+"""Steep activation: the function slopes so steeply that it multiplies gradients and noise.
+
+Sees: the largest |f'| within |z| <= 4, and where it is.
+Harm: each layer multiplies the gradient by up to this slope; small changes of the input become large ones.
+Fires: the largest slope is over 10.
+Rests: on functions that are steep only in proportion to their own value (exp): a note.
+Remedy: divide the output, or the argument, by the largest slope.
+Refute: the gate gain measured in a training stays near 1: the steep place is hardly met.
+Source: arithmetic: two layers of slope 10 make a factor 100; every textbook activation has a slope of at most 1.1 (SELU 1.76).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.activation.activation_profile import ActivationProfile
+from diagnose.rules._profile import is_exponential, missing, slopeless
+from diagnose.verdict import Finding, Healthy, Verdict
+
+PART = "function"
+SUBJECT = "profile"
+EXPLAINS = ("amplified-gradient", "exploding-gradient", "unstable-signal")
+
+SLOPE = 10.0  # arithmetic: see Source
+
+
+def judge(profile: ActivationProfile) -> Iterator[Verdict]:
+    """Look at the largest slope."""
+    reason = missing(profile, "shape") or slopeless(profile)
+    shape = profile.shape
+    if reason is not None or shape is None:
+        yield reason or Healthy()
+        return
+    if shape.largest_slope <= SLOPE:
+        yield Healthy()
+        return
+    proportional = is_exponential(shape)
+    vertical = [z for z in shape.singular if abs(z) <= 4]
+    how = (
+        f"without bound towards z = {vertical[0]:.4g}"
+        if vertical
+        else f"up to {shape.largest_slope:.4g}, at z = {shape.steepest:.4g}"
+    )
+    yield Finding(
+        "",
+        f"{profile.name} slopes {how}" + (", in proportion to its own value." if proportional else "."),
+        severity="note" if proportional else "warning",
+        blames=("activation",),
+        evidence={
+            "largest slope": shape.largest_slope,
+            "steepest at": shape.steepest,
+            "Lipschitz estimate": shape.lipschitz,
+        },
+        remedy="Use it for outputs that are rates or scales, not in hidden layers."
+        if proportional
+        else f"Divide the argument inside f by {shape.largest_slope:.2g}, or the output if its size may shrink.",
+        refute="The gate gain measured at its layers stays under 10.",
+        confidence=0.7,
+    )

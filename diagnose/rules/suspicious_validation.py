@@ -1,0 +1,65 @@
+"""Suspicious validation: validation samples are answered much better than training samples.
+
+Sees: `skill.train` and `skill.validation`, both in inference mode, so that dropout and running means do not explain it.
+
+Harm: the validation figure promises more than the model can do: a leak, a tiny or an easy validation set.
+
+Fires: validation over training by OVER of skill and beyond the noise of the held set, at each of the last two
+evaluations.
+
+Rests: within noise; before anything is learned.
+
+Remedy: check that no validation sample (or its near copy) is in the training set in another form, and that the split is
+drawn at random.
+
+Refute: with another random split the difference is gone.
+
+Source: rules.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome import BAND_ERRORS, skills_of
+from diagnose.rules._gap import gap_of, outputs_of
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "generalization"
+SHOWS_HARM = True  # the gap is itself a figure of the outcome
+
+OVER = 0.15  # a guess: as much as counts as overfitting the other way round
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Each output by its gap, read the other way."""
+    outputs = outputs_of(run)
+    if not outputs:
+        yield NotMeasured("", "skill was not measured on both training and validation samples")
+    bound = max(OVER, 3 * skills_of(run).band / BAND_ERRORS) if outputs else OVER
+    for where in outputs:
+        train, validation, gap = gap_of(run, where)
+        if len(gap) < 3:
+            yield NotMeasured(where, f"{len(gap)} evaluations of both; 3 are needed")
+            continue
+        if not np.all(gap.values[-2:] < -bound) or validation.values[-1] < bound:
+            yield Healthy(where)
+            continue
+        yield Finding(
+            where,
+            f"The skill is {validation.values[-1]:.2f} on validation samples and only "
+            f"{train.values[-1]:.2f} on training samples.",
+            severity="warning",
+            blames=("data",),
+            since=int(gap.steps[-2]),
+            evidence={
+                "skill on training samples": float(train.values[-1]),
+                "skill on validation samples": float(validation.values[-1]),
+            },
+            remedy="Draw the split at random and look for validation samples (or near copies) in the training set.",
+            refute="With another random split the difference is gone.",
+            confidence=0.5,
+        )

@@ -1,0 +1,64 @@
+"""Symmetric initialization: the units of a layer start with equal weights and stay equal.
+
+Sees: `weight.twin_share`, the share of a kernel's columns that equal its first.
+
+Harm: equal units get equal gradients: a layer of 64 of them is worth one.
+
+Fires: over SHARE of the columns are equal at 4 of the last 5 observations, and the kernel moves.
+
+Rests: output layers that start at zero and part at the first step; kernels of one column.
+
+Remedy: a random initializer (`glorot_uniform`, `he_normal`) in place of zeros, ones or a constant.
+
+Refute: two units of the layer give different outputs.
+
+Source: Goodfellow, Bengio and Courville (2016), section 8.4: the initialization must break symmetry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.rules._wording import percent
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "initialization"
+EXPLAINS = (
+    "zero-gradient",
+    "dead-units",
+    "collapsed-representation",
+    "constant-predictions",
+    "slow-progress",
+    "vanishing-gradient",
+)
+
+SHARE = 0.5  # a guess: half of a layer made of one unit is no accident
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Each kernel by its equal columns."""
+    places = run.places("weight.twin_share")
+    if not places:
+        yield NotMeasured("", "columns of kernels were not compared")
+    for where in places:
+        share = run.series("weight.twin_share", where).finite()
+        since = lasting(share, share.values > SHARE)
+        if len(share) < 3:
+            yield NotMeasured(where, too_few(share))
+        elif since is None:
+            yield Healthy(where)
+        else:
+            yield Finding(
+                where,
+                f"{percent(recent(share))} of the units of `{where}` have the "
+                "same incoming weights and learn the same.",
+                severity="critical" if recent(share) > 0.95 else "warning",
+                blames=("initialization",),
+                since=since,
+                evidence={"equal units": recent(share)},
+                remedy='Use kernel_initializer="glorot_uniform" (or "he_normal") in place of a constant.',
+                refute="Two units of the layer give different outputs.",
+                confidence=0.9,
+            )

@@ -1,0 +1,72 @@
+"""Train-eval gap: the model is good in training mode and bad in inference mode, on samples it was trained on.
+
+Sees: `batch.accuracy` (training mode) and `skill.train` (inference mode, held training samples) at the same time.
+
+Harm: what `predict` and `evaluate` give is not what was trained: BatchNormalization uses moving statistics that do
+not fit.
+
+Fires: the skill in training mode is over the one in inference mode by GAP at the last evaluation, beyond its noise.
+
+Rests: dropout, which makes training mode the worse of the two; a task without classes.
+
+Remedy: BatchNormalization: a lower `momentum` (0.9), larger batches, more steps; check that `training` is handed on by
+your own layers.
+
+Refute: `model(x, training=True)` and `model(x, training=False)` agree on a training batch.
+
+Source: field-notes.md, section 2.19: fit 87 %, evaluate 63 % on the same data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome import BAND_ERRORS, majority_share, skills_of
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "generalization"
+SHOWS_HARM = True  # the gap is itself a figure of the outcome
+EXPLAINS = ("constant-predictions", "suspicious-validation")
+
+GAP = 0.25  # a guess: well over what ten batches of 32 can be off by chance
+LEAST = 5  # batches
+LATE = 200  # a guess: at momentum 0.99 the moving statistics have caught up by 87 % after this many steps
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Each output, training mode against inference mode."""
+    share = majority_share(run)
+    places = [where for where in run.places("batch.accuracy") if len(run.series("skill.train", where)) > 1]
+    if share is None or share >= 1 or not places:
+        yield NotMeasured("", "accuracy was not seen in training mode and in inference mode both")
+        return
+    band = 3 * skills_of(run).band / BAND_ERRORS
+    for where in places:
+        held, accuracy = run.series("skill.train", where).finite(), run.series("batch.accuracy", where).finite()
+        near = accuracy.steps > (held.steps[-2] if len(held) > 1 else -1)
+        batches = accuracy.values[near][-2 * LEAST :] if near.sum() >= LEAST else accuracy.values[-LEAST:]
+        if not len(held) or len(batches) < LEAST:
+            yield NotMeasured(where, f"{len(batches)} batches seen; {LEAST} are needed")
+            continue
+        training = (float(batches.mean()) - share) / (1 - share)
+        inference = float(np.median(held.values[-2:])) if len(held) > 2 else float(held.values[-1])
+        noise = 2 * float(batches.std()) / len(batches) ** 0.5 / (1 - share)
+        if training - inference <= max(GAP, band, noise):
+            yield Healthy(where)
+            continue
+        early = held.steps[-1] < LATE
+        yield Finding(
+            where,
+            f"On training samples the skill is {training:.2f} in training mode and {inference:.2f} in inference mode.",
+            severity="note" if early else "warning",
+            blames=("layers", "batch-size"),
+            since=int(held.steps[-1]),
+            evidence={"skill in training mode": training, "skill in inference mode": inference},
+            remedy="Give BatchNormalization momentum=0.9 or larger batches, and train "
+            "on; hand `training` on in your own layers.",
+            refute="model(x, training=True) and model(x, training=False) agree on a training batch.",
+            confidence=0.7,
+        )

@@ -1,0 +1,124 @@
+"""Train-validation shift: validation samples are prepared otherwise than training samples.
+
+Sees: mean and standard deviation of the inputs of both, the shares of their classes, and the skill on validation
+samples if the predicted classes were renamed.
+
+Harm: the model is asked other questions than it was taught; no amount of regularization helps.
+
+Fires: the validation inputs' mean is over MEANS standard deviations away or their spread STDS times other; or a class
+shift over LABELS; or renaming the classes would gain RENAMED of skill or more.
+
+Rests: within the noise of small sets; a validation skill that is as good as the training skill.
+
+Remedy: the same preprocessing for both (scale with the training data's mean), the same class order
+(`class_names=...`), and a split drawn at random: `validation_split` takes the last part, unshuffled.
+
+Refute: a model trained to tell training from validation inputs does no better than chance.
+
+Source: field-notes.md, section 4, "Train/val gap by accident".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome import skills_of
+from diagnose.rules._wording import percent, times
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "data"
+SHOWS_HARM = True  # it fires only where the skill does not carry over
+EXPLAINS = ("memorized-labels", "overfitting", "suspicious-validation")
+
+MEANS = 1.0  # a guess: a training mean that is a standard deviation off is another scale
+STDS = 3.0  # a guess
+LABELS = 0.4  # a guess: 0.5 is what two sets without a class in common of four share
+RENAMED = 0.3  # a guess
+GAP = 0.1  # a guess: below it nothing is lost
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Inputs, then labels, each where the skill does not carry over."""
+    known = [name for name in ("input.validation_std", "labels.shift", "skill.validation_renamed") if run.places(name)]
+    if not known:
+        yield NotMeasured("", "no validation data were observed beside the training data")
+        return
+    skills = skills_of(run)
+    lost = [where for where, skill in skills.train.items() if skill - skills.validation.get(where, skill) > GAP]
+    if not lost:
+        yield Healthy("")
+        return
+    found = [*_inputs(run), *_labels(run)]
+    yield from found or [Healthy("")]
+
+
+def _inputs(run: Run) -> Iterator[Finding]:
+    for where in run.places("input.validation_std"):
+        columns = [
+            run.series(f"input.{name}", where).finite().values
+            for name in ("mean", "std", "validation_mean", "validation_std")
+        ]
+        if any(not len(column) for column in columns):
+            continue
+        mean, std, other_mean, other_std = (float(np.median(column)) for column in columns)
+        size = max(std, 1e-12)
+        ratio = max(other_std / size, size / max(other_std, 1e-12))
+        if abs(other_mean - mean) > MEANS * size or ratio > STDS:
+            yield _finding(
+                where,
+                f"Validation inputs{f' `{where}`' if where else ''} have mean {other_mean:.3g} and standard deviation "
+                f"{other_std:.3g}, training inputs {mean:.3g} and {std:.3g}.",
+                {
+                    "training mean": mean,
+                    "training std": std,
+                    "validation mean": other_mean,
+                    "validation std": other_std,
+                },
+                "preprocessing",
+                f"Prepare both alike; the spreads differ by a factor of {times(ratio)}.",
+            )
+
+
+def _labels(run: Run) -> Iterator[Finding]:
+    for where in run.places("labels.shift"):
+        shift = run.series("labels.shift", where).finite().values
+        if len(shift) and shift[-1] > LABELS:
+            yield _finding(
+                where,
+                "Training and validation labels have other class shares: "
+                f"{percent(float(shift[-1]))} of them would have to change.",
+                {"shift": float(shift[-1])},
+                "data",
+                "Draw the split at random: validation_split takes the last part of the arrays, unshuffled.",
+            )
+    for where in run.places("skill.validation_renamed"):
+        renamed, plain = (
+            run.series("skill.validation_renamed", where).finite().values,
+            run.series("skill.validation", where).finite().values,
+        )
+        if len(renamed) and len(plain) and renamed[-1] - plain[-1] > RENAMED:
+            yield _finding(
+                where,
+                "With its classes renamed the model would have a validation skill of "
+                f"{renamed[-1]:.2f} in place of {plain[-1]:.2f}: "
+                "the classes are numbered otherwise in validation.",
+                {"skill with classes renamed": float(renamed[-1]), "skill": float(plain[-1])},
+                "labels",
+                "Give both sets the same class order (class_names=... in image_dataset_from_directory).",
+            )
+
+
+def _finding(where: str, message: str, evidence: dict[str, float | str], blame: str, remedy: str) -> Finding:
+    return Finding(
+        where,
+        message,
+        severity="critical",
+        blames=(blame, "data") if blame != "data" else ("data", "preprocessing"),
+        evidence=evidence,
+        remedy=remedy,
+        refute="A model trained to tell training from validation inputs does no better than chance.",
+        confidence=0.85,
+    )

@@ -1,0 +1,58 @@
+"""Unfinished training: the loss was still falling when the training ended, and the skill is low.
+
+Sees: the training loss of the last epochs, and the skill on training samples.
+
+Harm: none but impatience: what looks like a bad model may be a good one half-way.
+
+Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LOW.
+
+Rests: a good skill; a loss that has settled.
+
+Remedy: more epochs, as many as the present pace needs; then see.
+
+Refute: the skill does not rise over as many epochs again.
+
+Source: rules.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.outcome import DECENT, outcome_of, still_falling
+from diagnose.rules._losses import epoch_losses
+from diagnose.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+PART = "generalization"
+LAST_RESORT = True  # "and nothing else is wrong": whatever else is found explains it
+
+FALL = 0.01  # rules.md
+LOW = DECENT
+LEAST = 3
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """The last losses and the skill."""
+    losses, outcome = epoch_losses(run), outcome_of(run)
+    if len(losses) < LEAST or outcome.train is None:
+        what = f"{len(losses)} epochs seen; {LEAST} are needed" if len(losses) < LEAST else "no skill was measured"
+        yield NotMeasured("", what)
+        return
+    back = max(len(losses) // 4, 1)
+    before, last = float(losses.values[-1 - back]), float(losses.values[-1])
+    pace = (before - last) / back / max(abs(before), 1e-12)
+    if outcome.train >= LOW or pace <= FALL or not (still_falling(run) or len(run.series("batch.loss")) < 9):
+        yield Healthy("")
+        return
+    yield Finding(
+        "",
+        f"The loss was still falling by {pace:.1%} an epoch when the training "
+        f"ended, at a skill of {outcome.train:.2f}.",
+        severity="warning",
+        blames=("epochs", "learning-rate"),
+        evidence={"fall an epoch": pace, "skill": outcome.train},
+        remedy="Train for twice as many epochs, or raise the learning rate if the updates are small.",
+        refute="The skill does not rise over as many epochs again.",
+        confidence=0.4,
+    )

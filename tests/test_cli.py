@@ -1,0 +1,231 @@
+"""The command line: answers at once, exit codes that a script can use, and one line where something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from runs import sick_run
+from test_store import written
+
+from diagnose import __version__, load
+from diagnose.cli import main
+from diagnose.demo import NETWORKS
+from diagnose.rules import ALL_RULES, STORY_PARTS
+from diagnose.store import Store
+
+
+def keras_diagnose(*arguments: object):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def in_one_line(result, words: str) -> None:
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("keras-diagnose: ")
+    assert re.search(words, result.stderr)
+
+
+@pytest.fixture
+def sick(tmp_path) -> Path:
+    store = written(sick_run(), tmp_path / "sick.sqlite")
+    store.close()
+    return store.path
+
+
+def test_help_comes_in_half_a_second_and_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom diagnose.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('tensorflow', 'keras', 'pandas', 'matplotlib', 'jinja2') if name in sys.modules])"
+    )
+    seconds = []
+    for _ in range(3):
+        before = os.times()
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        after = os.times()  # of the processor, so that a busy machine does not count
+        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(seconds) < 0.5
+    assert told.stdout.splitlines()[-1] == "[]"
+    assert all(command in told.stdout for command in ("activation", "demo", "report", "rules"))
+
+
+def test_without_a_command_it_helps():
+    result = keras_diagnose()
+    assert (result.exit_code, "Commands:" in result.stdout) == (0, True)
+
+
+def test_it_knows_its_version():
+    assert keras_diagnose("--version").stdout == f"keras-diagnose, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["repotr"], "No such command 'repotr'"),
+        (["report"], "Missing argument 'RUN'. See: "),
+        (["report", "--colour"], "No such option"),
+        (["--colour"], "No such option"),
+        (["report", "nowhere.sqlite"], "there is no run file nowhere.sqlite"),
+        (["report", "."], "is a directory"),
+        (["rules", "saturated"], "there is no rule 'saturated'; did you mean saturated-activation"),
+        (["rules", "xyzzy"], "there is no rule 'xyzzy'; see the list: keras-diagnose rules"),
+    ],
+)
+def test_bad_usage_is_told_in_one_line(arguments, words):
+    in_one_line(keras_diagnose(*arguments), words)
+
+
+# --- report ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_with_a_cause_says_it_and_ends_with_1(sick):
+    result = keras_diagnose("report", sick)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("Not learning\n")
+    assert "\x1b" not in result.stdout
+    assert "change" in result.stdout
+
+
+def test_a_report_without_a_cause_ends_with_0(tmp_path):
+    store = Store.create(tmp_path / "run.sqlite")
+    store.close()
+    result = keras_diagnose("report", store.path)
+    assert result.exit_code == 0
+    assert "No cause for concern was found." in result.stdout
+
+
+def test_a_report_is_written_as_a_page(sick, tmp_path):
+    result = keras_diagnose("report", sick, "--html", tmp_path / "page.html")
+    assert (result.exit_code, result.stdout) == (1, f"report: {tmp_path / 'page.html'}\n")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_is_printed_as_json_with_nothing_else(sick, tmp_path):
+    """So that it can be piped on, even when a page is written too."""
+    result = keras_diagnose("report", sick, "--json", "--html", tmp_path / "page.html")
+    assert json.loads(result.stdout)["outcome"] == "not-learning"
+    assert (tmp_path / "page.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_told_in_one_line(sick, tmp_path):
+    in_one_line(keras_diagnose("report", sick, "--html", tmp_path / "no" / "page.html"), "could not be written")
+
+
+def test_a_file_that_is_no_run_is_told_in_one_line(sick, tmp_path):
+    (tmp_path / "thesis.txt").write_text("all my work")
+    in_one_line(keras_diagnose("report", tmp_path / "thesis.txt"), "is no run file")
+    sick.write_bytes(sick.read_bytes()[:5000])
+    in_one_line(keras_diagnose("report", sick), "is damaged or cut short")
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_rule_is_listed_once_with_its_sentence():
+    listed = re.findall(r"^  ([a-z]+(?:-[a-z]+)*) +\S", keras_diagnose("rules").stdout, re.MULTILINE)
+    assert sorted(listed) == sorted(rule.name for rule in ALL_RULES)
+
+
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: rule.name)
+def test_every_rule_has_a_page_with_its_whole_story(rule):
+    page = keras_diagnose("rules", rule.name)
+    assert page.exit_code == 0
+    parts = [line.split(" ", 1)[0] for line in page.stdout.splitlines() if not line.startswith(" ")]
+    assert [part for part in STORY_PARTS if part not in parts] == []
+
+
+def test_a_rule_is_found_by_its_title_too():
+    assert (
+        keras_diagnose("rules", "Saturated activation").stdout == keras_diagnose("rules", "saturated-activation").stdout
+    )
+
+
+def test_a_threshold_is_shown_with_its_value():
+    assert "CROWD (0.5)" in keras_diagnose("rules", "saturated-activation").stdout
+
+
+# --- activation ------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_activation_ends_with_0(tmp_path):
+    result = keras_diagnose("activation", "gelu", "--html", tmp_path / "gelu.html")
+    assert result.exit_code == 0
+    assert (tmp_path / "gelu.html").exists()
+
+
+def test_a_faulty_activation_of_a_file_ends_with_1(tmp_path):
+    (tmp_path / "mine.py").write_text("from keras import ops\ndef f(x):\n    return ops.tanh(x**5)\n")
+    result = keras_diagnose("activation", f"{tmp_path / 'mine.py'}:f")
+    assert result.exit_code == 1
+    assert "flat-activation" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("gellu", "Keras has no activation 'gellu'"),
+        ("nowhere.py:f", "there is no file"),
+        ("broken.py:f", "ZeroDivisionError"),
+    ],
+)
+def test_a_function_that_is_not_there_is_told_in_one_line(tmp_path, monkeypatch, spec, words):
+    monkeypatch.chdir(tmp_path)
+    Path("broken.py").write_text("1 / 0\n")
+    in_one_line(keras_diagnose("activation", spec), words)
+
+
+# --- demo ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("demo") / "out"
+    command = [sys.executable, "-m", "diagnose.cli", "demo", "--out", str(directory)]
+    return directory, subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+
+
+def test_the_demo_writes_a_report_for_each_network_and_an_index(demo):
+    directory, result = demo
+    assert (result.returncode, result.stderr) == (0, "")
+    for network in NETWORKS:
+        assert load(directory / f"{network.file}.sqlite").observations > 10
+        assert f'href="{network.file}.html"' in (directory / "index.html").read_text(encoding="utf-8")
+        assert (directory / f"{network.file}.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_demo_says_of_each_network_what_was_measured(demo):
+    """The report of the run file, made again, says the same."""
+    directory, result = demo
+    told = " ".join(result.stdout.split())
+    for network in NETWORKS:
+        again = json.loads(keras_diagnose("report", directory / f"{network.file}.sqlite", "--json").stdout)
+        assert " ".join(again["headline"].split()) in told
+
+
+def test_the_demo_tells_the_healthy_from_the_sick(demo):
+    directory, _ = demo
+    outcomes = {
+        network.file: json.loads(keras_diagnose("report", directory / f"{network.file}.sqlite", "--json").stdout)
+        for network in NETWORKS
+    }
+    assert outcomes["healthy"]["healthy"] is True
+    assert outcomes["tanh-x5"]["outcome"] == "not-learning"
+    assert outcomes["hand-made-elu"]["outcome"] == "diverged"
+    assert outcomes["one-unit-softmax"]["causes"][0]["rule"] in ("single-unit-softmax", "one-class-crossentropy")
+
+
+def test_the_demo_asks_for_scikit_learn_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    in_one_line(keras_diagnose("demo", "--out", tmp_path), r"pip install 'keras-diagnose\[demo\]'")
+
+
+def test_the_demo_takes_no_directory_that_is_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    in_one_line(keras_diagnose("demo", "--out", tmp_path / "file"), "file")

@@ -1,0 +1,233 @@
+"""The cause first, its symptoms after it, and nothing that harms nobody."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hand_made import run_of
+
+from diagnose.diagnosis import examine
+from diagnose.explanation import Node, explain
+from diagnose.layout import Layout
+from diagnose.rules import ALL_RULES
+from diagnose.run import Run
+from diagnose.verdict import Finding
+
+TASK = {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}
+STUCK = {"skill.train": [0.0, 0.0], "batch.loss": [2.3] * 12}
+GOOD = {"skill.train": [0.0, 0.97], "skill.validation": [0.0, 0.95], "batch.loss": np.linspace(2.3, 0.1, 12)}
+STEPS = range(0, 1200, 100)
+SEEN = {"task": TASK, "steps_seen": 1200, "steps": STEPS}
+RULES = {rule.name: rule for rule in ALL_RULES}
+
+
+def blocked(*layers: str) -> dict:
+    """Flat activations in these layers, and the gradient of the first kernel lost on the way."""
+    series: dict = {}
+    for name in layers:
+        series[("activation.saturated_share", name)] = [0.95] * 12
+        series[("activation.gate_gain", name)] = [0.004] * 12
+    series |= {("gradient.rms", "a/kernel"): [1e-8] * 12, ("gradient.rms", "z/kernel"): [1e-2] * 12}
+    series |= {("weight.spectral_norm", f"{name}/kernel"): [1.0] for name in "az"}
+    return series
+
+
+def names(findings) -> list[str]:
+    return [finding.rule for finding in findings]
+
+
+def node(rule: str, where: str = "", since: int | None = 0, severity: str = "warning", confidence: float = 0.5) -> Node:
+    finding = Finding(where, "told", severity=severity, since=since, confidence=confidence, rule=rule)
+    return Node(finding, RULES[rule], (where,))
+
+
+def test_a_run_without_taps_is_not_called_healthy():
+    assert examine(Run()).headline == f"nothing measured: 0 of {len(ALL_RULES)} rules could look"
+    assert not examine(Run()).healthy
+
+
+def test_a_good_training_is_called_healthy_with_the_numbers_that_say_so():
+    diagnosis = examine(run_of(GOOD, layers="az", **SEEN))
+    assert diagnosis.healthy
+    assert diagnosis.headline.startswith("healthy: the skill is 0.97 (accuracy 0.97")
+
+
+def test_the_flat_activation_is_the_cause_and_the_lost_gradient_its_consequence():
+    diagnosis = examine(run_of(blocked("a") | STUCK, layers="az", **SEEN))
+    assert names(diagnosis.causes) == ["saturated-activation"]
+    assert {"blocked-gradient", "vanishing-gradient", "plateau"} <= set(names(diagnosis.consequences_of[0]))
+    assert "vanishing-gradient" in diagnosis.causes[0].explains
+
+
+def test_the_headline_holds_number_place_and_remedy():
+    diagnosis = examine(run_of(blocked("a") | STUCK, layers="az", **SEEN))
+    assert "95 % of the inputs of `tanh` in `a` lie where it is flat" in diagnosis.headline
+    assert diagnosis.headline.endswith(diagnosis.causes[0].remedy)
+
+
+def test_the_headline_says_where_else_the_same_happens():
+    diagnosis = examine(run_of(blocked("a", "b", "c") | STUCK, layers="abcz", **SEEN))
+    assert "`b` and 1 more" in diagnosis.headline
+
+
+def test_a_flat_activation_in_a_training_that_goes_well_is_a_note():
+    diagnosis = examine(run_of(blocked("a") | GOOD, layers="az", **SEEN))
+    assert diagnosis.healthy
+    assert {finding.severity for finding in diagnosis.findings} == {"note"}
+
+
+def test_where_nobody_knows_the_outcome_only_critical_findings_stand_and_as_warnings():
+    unknown = {"task": {"kind": "unknown", "reason": "no labels"}, "steps_seen": 1200, "steps": STEPS}
+    diagnosis = examine(run_of(blocked("a") | {"batch.loss": [1.0] * 12}, layers="az", **unknown))
+    assert diagnosis.outcome == "unknown"
+    assert [(cause.rule, cause.severity) for cause in diagnosis.causes] == [("saturated-activation", "warning")]
+
+
+def test_where_the_loss_falls_and_nobody_knows_the_outcome_nothing_is_complained_of():
+    unknown = {"task": {"kind": "unknown", "reason": "no labels"}, "steps_seen": 1200, "steps": STEPS}
+    assert examine(run_of(blocked("a") | {"batch.loss": np.linspace(2, 1, 12)}, layers="az", **unknown)).causes == ()
+
+
+def test_a_plateau_that_nothing_explains_is_told_with_what_was_ruled_out():
+    fine = {("activation.saturated_share", "a"): [0.0] * 12, ("activation.dead_share", "a"): [0.0] * 12}
+    diagnosis = examine(run_of(STUCK | fine, layers="az", **SEEN))
+    assert names(diagnosis.causes) == ["plateau"]
+    assert "dead-units" in diagnosis.causes[0].message and "saturated-activation" in diagnosis.causes[0].message
+
+
+def test_a_cause_is_not_later_than_its_effect():
+    """Saturated from step 500 on, while the gradient was lost from step 0 on: two causes."""
+    nodes = [node("saturated-activation", "b", since=500), node("vanishing-gradient", "a/kernel", since=0)]
+    links = explain(nodes, Layout(run_of(layers="abz")))
+    assert set(links.causes) == {0, 1}
+
+
+def test_a_cause_of_a_lost_gradient_lies_between_it_and_the_loss():
+    """What is flat below the first kernel of a branch can't take that kernel's gradient away."""
+    layout = Layout(run_of(layers="abcz"))
+    above = explain([node("saturated-activation", "c"), node("vanishing-gradient", "b/kernel")], layout)
+    below = explain([node("saturated-activation", "a"), node("vanishing-gradient", "b/kernel")], layout)
+    assert (above.causes, set(below.causes)) == ((0,), {0, 1})
+
+
+def test_two_branches_are_not_blamed_for_each_other():
+    run = run_of(layers="abz")
+    layers = run.meta["model"]["layers"]
+    layers[0]["inbound"], layers[1]["inbound"], layers[2]["inbound"] = [], [], ["a", "b"]
+    links = explain([node("saturated-activation", "b"), node("vanishing-gradient", "a/kernel")], Layout(run))
+    assert set(links.causes) == {0, 1}
+
+
+def test_a_ring_of_explanations_loses_nobody():
+    """Vanishing gradients and a collapsed representation explain each other; the likelier one leads."""
+    nodes = [
+        node("collapsed-representation", "a", confidence=0.6),
+        node("vanishing-gradient", "a/kernel", confidence=0.7),
+        node("constant-predictions"),
+    ]
+    links = explain(nodes, Layout(run_of(layers="az")))
+    assert links.causes == (1,)
+    assert set(links.under[0]) == {0, 2}
+
+
+def test_causes_of_the_same_effect_are_rivals():
+    nodes = [node("large-updates"), node("mismatched-initialization", "a"), node("dead-units", "a")]
+    links = explain(nodes, Layout(run_of(layers="az")))
+    assert set(links.causes) == {0, 1}
+    assert links.rivals == ((links.causes[1],), (links.causes[0],))
+
+
+def test_likelier_causes_come_first_and_ties_go_by_the_order_of_the_parts():
+    nodes = [
+        node("oscillating-loss", confidence=0.6),
+        node("class-imbalance", confidence=0.6),
+        node("overfitting", confidence=0.9),
+    ]
+    links = explain(nodes, Layout(Run()))
+    assert [nodes[index].finding.rule for index in links.causes] == [
+        "overfitting",
+        "class-imbalance",
+        "oscillating-loss",
+    ]
+
+
+def test_the_same_fault_at_three_places_is_one_cause_and_leads_from_the_likeliest_place():
+    nodes = [
+        node("folded-activation", place, confidence=sure) for place, sure in zip("abc", (0.6, 0.8, 0.6), strict=True)
+    ]
+    links = explain(nodes, Layout(run_of(layers="abcz")))
+    assert (links.causes, set(links.under[0])) == ((1,), {0, 2})
+
+
+def test_one_of_each_rule_comes_before_the_next_of_the_same():
+    run = run_of(layers="abcz")
+    for site in run.meta["sites"]:
+        site["function"] = f"wave_{site['where']}"
+    nodes = [node("folded-activation", place, confidence=0.8) for place in "abc"]
+    links = explain([*nodes, node("class-imbalance", confidence=0.6)], Layout(run))
+    assert links.causes == (0, 3, 1, 2)
+
+
+def test_an_unsure_warning_stands_in_a_half_good_training_only_if_it_explains_one_that_stands():
+    half = {"skill.train": [0, 0.2, 0.4, 0.4, 0.4], "batch.loss": [2.3] * 12}
+    large = {("preactivation.std", name): [40.0] * 12 for name in "ab"}
+    assert examine(run_of(half | large, layers="abz", **SEEN)).causes == ()
+    diagnosis = examine(run_of(half | large | {("activation.saturated_share", "b"): [0.95] * 12}, layers="abz", **SEEN))
+    assert names(diagnosis.causes) == ["mismatched-initialization"]
+    assert names(diagnosis.consequences_of[0]) == ["saturated-activation"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_warning_is_a_cause_or_under_one(seed: int):
+    """Whatever is found, in whatever order and place, nothing grave is lost."""
+    rng = np.random.default_rng(seed)
+    rules = [rule.name for rule in ALL_RULES if rule.subject == "run"]
+    nodes = [
+        node(
+            str(rng.choice(rules)),
+            str(rng.choice(["", "a", "b", "c", "z/kernel"])),
+            int(rng.integers(4)),
+            confidence=0.5,
+        )
+        for _ in range(40)
+    ]
+    links = explain(nodes, Layout(run_of(layers="abcz")))
+    assert set(links.causes) | {index for under in links.under for index in under} == set(range(40))
+
+
+def test_a_finding_is_told_once():
+    findings = examine(run_of(blocked("a", "b") | STUCK, layers="abz", **SEEN)).findings
+    assert len(findings) == len({(finding.rule, finding.where) for finding in findings})
+
+
+def test_a_million_measurements_are_judged_within_two_seconds():
+    steps = np.arange(1000)
+    run = Run({"task": TASK, "steps_seen": 1000})
+    chain = [f"dense_{depth}" for depth in range(60)]
+    run.meta |= run_of(layers=chain).meta
+    rng = np.random.default_rng(0)
+    quantities = (
+        "saturated_share",
+        "falling_share",
+        "folds",
+        "dead_share",
+        "gate_gain",
+        "mean",
+        "std",
+        "spread",
+        "nonfinite",
+    )
+    for name in chain:
+        for quantity in quantities:
+            run.add_column(f"activation.{quantity}", name, steps, rng.random(1000) * (quantity != "nonfinite"))
+        for quantity in ("gradient.rms", "gradient.nonfinite", "weight.rms", "weight.nonfinite", "update.ratio"):
+            for kind in ("kernel", "bias"):
+                run.add_column(quantity, f"{name}/{kind}", steps, rng.random(1000) * ("nonfinite" not in quantity))
+    run.add_column("batch.loss", "", steps, rng.random(1000))
+    run.observed(*steps.tolist())
+    assert len(chain) * 19 * 1000 > 1_000_000
+    began = time.process_time()
+    examine(run)
+    assert time.process_time() - began < 2.0

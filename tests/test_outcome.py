@@ -1,0 +1,181 @@
+"""What a training achieved is asked first, and against what a constant answer achieves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hand_made import run_of
+
+from diagnose.outcome import OUTCOMES, noise_band, outcome_of
+from diagnose.run import Run
+
+TEN_CLASSES = {"kind": "categorical", "classes": 10, "majority_share": 0.1, "held_samples": 1000}
+LONG = [0, 250, 500, 750, 1000]
+
+
+def test_an_empty_run_is_unknown_and_says_so():
+    assert outcome_of(Run()).name == "unknown"
+    assert outcome_of(Run()).reason == "nothing was measured."
+
+
+def test_outcomes_are_asked_from_the_worst_on():
+    assert OUTCOMES == ("diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_has_diverged(value: float):
+    outcome = outcome_of(run_of({"batch.loss": [2.0, 1.0, value]}))
+    assert (outcome.name, outcome.harm) == ("diverged", "clear")
+
+
+def test_weights_that_are_no_numbers_have_diverged_however_fine_the_loss_looks():
+    run = run_of({"batch.loss": [1.0] * 5, ("weight.nonfinite", "dense/kernel"): [0, 0, 0, 0, 7]})
+    assert outcome_of(run).name == "diverged"
+    assert "`dense/kernel`" in outcome_of(run).reason
+
+
+def test_one_bad_batch_that_heals_has_not_diverged():
+    """Loss scaling skips such a step; the weights stay finite."""
+    run = run_of({"batch.loss": [2.0, math.nan, 1.0], "skill.train": [0.0, 0.5, 0.9]}, task=TEN_CLASSES)
+    assert outcome_of(run).name == "learning"
+
+
+def test_a_loss_that_grew_a_thousandfold_without_skill_has_diverged():
+    run = run_of({"batch.loss": [2, 2, 2, 900, 2000, 4000, 4000, 4000], "loss.constant": [2.3]}, task=TEN_CLASSES)
+    assert outcome_of(run).name == "diverged"
+
+
+def test_the_growing_score_of_an_adversary_has_no_baseline_and_has_not_diverged():
+    run = run_of({"batch.loss": [0.1, 0.1, 0.1, 5, 20, 40, 40, 40]}, task={"kind": "unknown", "reason": "no labels"})
+    assert outcome_of(run).name == "unknown"
+
+
+def test_zero_loss_without_skill_is_hollow():
+    run = run_of({"loss.train": [0.0] * 5, "skill.train": [0.0] * 5}, steps=LONG, task=TEN_CLASSES)
+    assert outcome_of(run).name == "hollow-loss"
+
+
+def test_half_of_the_loss_of_a_constant_answer_without_skill_is_hollow():
+    """With balanced classes a loss under the entropy needs information, and information shows in the accuracy."""
+    run = run_of(
+        {"loss.train": [2.3, 1.1], "loss.constant": [2.3, 2.3], "skill.train": [0.0, 0.01]},
+        steps=LONG,
+        task=TEN_CLASSES,
+    )
+    assert outcome_of(run).name == "hollow-loss"
+    assert "1.1" in outcome_of(run).reason and "2.3" in outcome_of(run).reason
+
+
+def test_a_rare_class_told_by_probability_alone_is_learning_and_not_hollow():
+    """At 95 % the accuracy stays the majority's long after the probabilities carry information: 0.15 for 0.2."""
+    task = {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}
+    series = {"loss.train": [0.2, 0.15], "loss.constant": [0.2, 0.2], "skill.train": [0.0, 0.0]}
+    assert outcome_of(run_of(series, steps=LONG, task=task)).name == "learning"
+
+
+def test_a_loss_under_what_the_wrong_answers_must_cost_is_hollow_however_rare_the_class():
+    """5 % wrong answers cost at least 0.05 ln 2 = 0.035."""
+    task = {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}
+    series = {"loss.train": [0.2, 0.01], "loss.constant": [0.2, 0.2], "skill.train": [0.0, 0.0]}
+    assert outcome_of(run_of(series, steps=LONG, task=task)).name == "hollow-loss"
+
+
+def test_known_by_heart_and_of_no_use_elsewhere_is_memorizing():
+    run = run_of({"skill.train": [0.0, 1.0], "skill.validation": [0.0, 0.05]}, steps=LONG, task=TEN_CLASSES)
+    assert outcome_of(run).name == "memorizing"
+
+
+def test_a_gap_of_a_quarter_is_learning():
+    run = run_of({"skill.train": [0.0, 1.0], "skill.validation": [0.0, 0.75]}, steps=LONG, task=TEN_CLASSES)
+    outcome = outcome_of(run)
+    assert (outcome.name, outcome.harm, outcome.validation) == ("learning", "none", 0.75)
+
+
+def test_no_skill_after_a_thousand_updates_is_not_learning():
+    run = run_of({"skill.train": [0.0, 0.01], "batch.loss": [2.3] * 5}, steps=LONG, task=TEN_CLASSES, steps_seen=1001)
+    assert outcome_of(run).name == "not-learning"
+    assert "accuracy 0.11" in outcome_of(run).reason  # 0.1 + 0.01 * 0.9
+
+
+def test_no_skill_after_ten_updates_is_too_early_to_tell():
+    run = run_of({"skill.train": [0.0, 0.01], "batch.loss": [2.3] * 10}, task=TEN_CLASSES, steps_seen=10)
+    assert outcome_of(run).name == "unknown"
+    assert "too early" in outcome_of(run).reason
+
+
+def test_no_skill_yet_while_the_loss_falls_is_too_early_to_tell():
+    falling = np.linspace(2.3, 1.9, 60)
+    run = run_of({"batch.loss": falling, "skill.train": [0.0, 0.01]}, task=TEN_CLASSES, steps_seen=60)
+    assert outcome_of(run).name == "unknown"
+
+
+def test_a_dead_network_whose_loss_comes_down_from_an_explosion_is_not_learning():
+    fallen = [2.3, 2.4, 3e4, 5e3, 2e3, 1e3, 700, 500, 300, 200, 100, 50, 30, 20, 15, 11, 9, 7, 5, 4, 3, 3]
+    run = run_of({"batch.loss": fallen, "skill.train": [0.0, 0.0]}, task=TEN_CLASSES, steps_seen=22)
+    assert outcome_of(run).name == "not-learning"
+
+
+def test_the_evaluation_before_training_says_nothing_of_the_training():
+    assert outcome_of(run_of({"skill.train": [0.0]}, task=TEN_CLASSES)).name == "unknown"
+
+
+def test_skill_on_a_small_held_set_is_judged_against_its_noise():
+    """40 samples at a share of 0.5: two standard errors of skill are 2 sqrt(1/40) = 0.32, held at 0.2."""
+    assert noise_band(0.5, 40) == 0.2
+    small = {"kind": "binary", "majority_share": 0.5, "held_samples": 40}
+    run = run_of({"skill.train": [0.0, 0.15]}, steps=LONG, task=small, steps_seen=500)
+    assert outcome_of(run).name == "not-learning"
+    large = {"kind": "binary", "majority_share": 0.5, "held_samples": 10_000}
+    run = run_of({"skill.train": [0.0, 0.15]}, steps=LONG, task=large, steps_seen=500)
+    assert outcome_of(run).name == "learning"
+
+
+def test_learning_little_is_harm_in_part():
+    run = run_of({"skill.train": [0.0, 0.2, 0.4, 0.4, 0.4]}, steps=LONG, task=TEN_CLASSES)
+    assert (outcome_of(run).harm, outcome_of(run).rising) == ("partial", False)
+
+
+def test_losing_most_of_a_skill_is_harm_and_the_reason_names_the_best():
+    run = run_of({"skill.train": [0.0, 0.9, 0.9, 0.0, 0.0]}, steps=LONG, task=TEN_CLASSES, steps_seen=1001)
+    assert outcome_of(run).name == "not-learning"
+    assert "had been 0.90" in outcome_of(run).reason
+
+
+def test_without_skill_the_accuracy_of_the_batches_stands_in():
+    run = run_of({"batch.accuracy": [0.1] * 50, "batch.size": [32] * 50}, task=TEN_CLASSES, steps_seen=900)
+    assert outcome_of(run).name == "not-learning"
+    run = run_of({"batch.accuracy": [0.91] * 50, "batch.size": [32] * 50}, task=TEN_CLASSES, steps_seen=900)
+    assert outcome_of(run).train == pytest.approx(0.9)  # (0.91 - 0.1) / 0.9
+
+
+def test_without_observations_the_log_of_keras_stands_in():
+    run = Run({"task": TEN_CLASSES, "steps_seen": 900})
+    run.history = {"loss": [1.0, 0.5], "accuracy": [0.5, 0.91], "val_loss": [1.0, 2.0], "val_accuracy": [0.4, 0.1]}
+    assert outcome_of(run).name == "memorizing"
+
+
+def test_without_a_skill_a_loss_under_the_constant_answers_is_learning():
+    run = run_of({"loss.train": [1.0, 0.2], "loss.constant": [0.9, 0.9]}, task={"kind": "unknown"})
+    assert outcome_of(run).name == "learning"
+
+
+def test_without_labels_the_outcome_is_unknown_with_its_reason_and_the_loss():
+    run = run_of({"batch.loss": np.linspace(2, 1, 20)}, task={"kind": "unknown", "reason": "the loss has no labels"})
+    outcome = outcome_of(run)
+    assert (outcome.name, outcome.harm) == ("unknown", "none")
+    assert outcome.reason.startswith("the loss has no labels; the loss went from 1.9")
+
+
+def test_r_squared_below_zero_is_worse_than_the_mean():
+    run = run_of({"skill.train": [-40.0, -0.5]}, steps=LONG, task={"kind": "regression"}, steps_seen=900)
+    assert outcome_of(run).name == "not-learning"
+    assert "R squared" in outcome_of(run).reason
+
+
+def test_of_several_outputs_the_worst_one_is_told():
+    series = {("skill.train", "a"): [0.0, 0.95], ("skill.train", "b"): [0.0, 0.0]}
+    outcome = outcome_of(run_of(series, steps=LONG, task=TEN_CLASSES, steps_seen=900))
+    assert (outcome.name, outcome.harm) == ("learning", "partial")
+    assert "output `b`" in outcome.reason

@@ -1,0 +1,306 @@
+"""Losses, metrics and outputs asked without Keras: plain NumPy functions whose nature is known on paper."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from diagnose.callbacks.probing import (
+    WIDE,
+    WILD,
+    accuracies,
+    is_distribution,
+    loss_nature,
+    metric_nature,
+    pairs_up_wrongly,
+    reach,
+    repeats_predictions,
+)
+
+EPSILON = 1e-7
+
+
+def log(p):
+    return np.log(np.clip(p, EPSILON, 1.0))
+
+
+def of_logits(z):
+    return np.exp(z - z.max(-1, keepdims=True)) / np.exp(z - z.max(-1, keepdims=True)).sum(-1, keepdims=True)
+
+
+def by_number(of_rows):
+    """The same loss with class numbers for targets, which must exist."""
+
+    def loss(t, p):
+        ids = t[..., 0] if t.shape == (*p.shape[:-1], 1) else t
+        if ids.max() >= p.shape[-1] or ids.min() < 0:
+            return math.nan
+        return of_rows(np.eye(p.shape[-1])[ids.astype(int)], p)
+
+    return loss
+
+
+def smoothed(of_rows, share):
+    return lambda t, p: of_rows(t * (1 - share) + share / p.shape[-1], p)
+
+
+def cross_entropy(t, p):
+    return float(np.mean(-(t * log(p / p.sum(-1, keepdims=True))).sum(-1)))
+
+
+def cross_entropy_of_logits(t, z):
+    return float(np.mean(-(t * log(of_logits(z))).sum(-1)))
+
+
+def focal(t, p):
+    return float(np.mean(-(t * (1 - p) ** 2 * log(p)).sum(-1)))
+
+
+def binary(t, p):
+    return float(np.mean(-t * log(p) - (1 - t) * log(1 - p)))
+
+
+def binary_of_logits(t, z):
+    return float(np.mean(np.logaddexp(0, z) - t * z))
+
+
+def hinge(t, m):
+    t = 2 * t - 1 if np.isin(t, (0, 1)).all() else t
+    return float(np.mean(np.maximum(1 - t * m, 0)))
+
+
+def squared_hinge(t, m):
+    t = 2 * t - 1 if np.isin(t, (0, 1)).all() else t
+    return float(np.mean(np.maximum(1 - t * m, 0) ** 2))
+
+
+def squared(t, p):
+    return float(np.mean((t - p) ** 2))
+
+
+def absolute(t, p):
+    return float(np.mean(np.abs(t - p)))
+
+
+def huber(t, p):
+    off = np.abs(t - p)
+    return float(np.mean(np.where(off < 1, 0.5 * off**2, off - 0.5)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "shape", "takes", "over", "targets"),
+    [
+        (cross_entropy, (4,), (4,), "probabilities", "classes", "vectors"),
+        (smoothed(cross_entropy, 0.2), (4,), (4,), "probabilities", "classes", "vectors"),
+        (by_number(cross_entropy), (), (4,), "probabilities", "classes", "ids"),
+        (by_number(cross_entropy), (1,), (4,), "probabilities", "classes", "ids"),
+        (by_number(cross_entropy), (7,), (7, 4), "probabilities", "classes", "ids"),
+        (focal, (4,), (4,), "probabilities", "classes", "vectors"),
+        (cross_entropy_of_logits, (3,), (3,), "logits", "classes", "vectors"),
+        (smoothed(cross_entropy_of_logits, 0.1), (3,), (3,), "logits", "classes", "vectors"),
+        (by_number(cross_entropy_of_logits), (5, 5), (5, 5, 3), "logits", "classes", "ids"),
+        (binary, (1,), (1,), "probabilities", "entries", "vectors"),
+        (binary, (6,), (6,), "probabilities", "entries", "vectors"),
+        (binary, (4, 4, 1), (4, 4, 1), "probabilities", "entries", "vectors"),
+        (binary_of_logits, (1,), (1,), "logits", "entries", "vectors"),
+        (binary_of_logits, (6,), (6,), "logits", "entries", "vectors"),
+        (hinge, (1,), (1,), "margins", "entries", "vectors"),
+        (squared_hinge, (3,), (3,), "margins", "entries", "vectors"),
+        (squared, (1,), (1,), "values", "entries", "vectors"),
+        (squared, (), (), "values", "entries", "vectors"),
+        (absolute, (3,), (3,), "values", "entries", "vectors"),
+        (huber, (8, 8, 3), (8, 8, 3), "values", "entries", "vectors"),
+        (squared, (1,), (3,), "values", "entries", "repeated"),
+        (cross_entropy, (1,), (1,), "nothing", "unknown", "vectors"),
+        (by_number(cross_entropy), (1,), (1,), "nothing", "unknown", "vectors"),
+    ],
+)
+def test_a_loss_is_known_by_what_it_does(loss, target, shape, takes, over, targets):
+    nature = loss_nature(loss, target, shape)
+    assert (nature.takes, nature.over, nature.targets) == (takes, over, targets)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("shift", [0.0, 5.0])
+def test_weights_and_other_losses_beside_it_do_not_hide_a_cross_entropy(scale, shift):
+    """A loss weight scales it, and regularization or another output adds a constant."""
+    nature = loss_nature(lambda t, p: scale * cross_entropy(t, p) + shift, (4,), (4,))
+    assert nature.takes == "probabilities"
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "shape"),
+    [
+        (lambda t, p: 1 - float((2 * (t * p).sum() + 1) / (t.sum() + p.sum() + 1)), (1,), (1,)),
+        (lambda t, p: -float(np.mean(t * p)), (1,), (1,)),
+        (lambda t, p: -float(np.mean((t * p).sum(-1) / (np.linalg.norm(p, axis=-1) + 1e-9))), (5,), (5,)),
+        (lambda t, p: float(np.mean(np.abs(p[:, 0] - p[:, 1]))), (), (8,)),
+        (lambda t, p: math.nan, (1,), (1,)),
+        (squared, (9,), (4,)),
+    ],
+    ids=["dice", "critic", "cosine", "no use for targets", "always fails", "targets of its own"],
+)
+def test_what_passes_no_test_is_unknown_and_says_why(loss, target, shape):
+    nature = loss_nature(loss, target, shape)
+    assert nature.takes == "unknown"
+    assert nature.reason
+
+
+def test_three_quantiles_of_one_target_are_no_repetition():
+    q = np.array([0.1, 0.5, 0.9])
+    assert (
+        loss_nature(lambda t, p: float(np.mean(np.maximum(q * (t - p), (q - 1) * (t - p)))), (1,), (3,)).takes
+        == "unknown"
+    )
+
+
+def test_a_softmax_over_another_axis_is_not_called_deaf():
+    """Width 1, but the choice is among the five steps: the loss depends on which of them is likely."""
+
+    def over_steps(t, p):
+        return float(np.mean(-(t * log(p / (p.sum(1, keepdims=True) + EPSILON))).sum(1)))
+
+    assert loss_nature(over_steps, (5, 1), (5, 1)).takes != "nothing"
+
+
+def test_a_pair_of_column_and_line_is_all_pairs():
+    """Six targets 1 to 6, predictions half above: over all pairs the mean of (i - j + 0.5)^2 is 2 * 35 / 12 + 0.25."""
+    assert pairs_up_wrongly(squared, (1,)) == pytest.approx((35 / 6 + 0.25) / 0.25, rel=1e-5)
+    assert pairs_up_wrongly(lambda t, p: squared(t.reshape(p.shape), p), (1,)) is None
+
+
+def test_one_prediction_for_three_labels_is_repeated():
+    assert repeats_predictions(squared, (3,), (1,))
+    assert not repeats_predictions(lambda t, p: squared(t[:, :1], p), (3,), (1,))
+    assert not repeats_predictions(squared, (1,), (1,))
+
+
+# --- accuracies and metrics -------------------------------------------------------------------------------------------
+
+
+def test_accuracies_by_hand():
+    """0.7 and 0.2 lie over 0, 0.7 alone over 0.5; nothing equals 0 or 1."""
+    found = accuracies(np.array([1, 1, 0, 0]), np.array([[0.7], [0.2], [-0.3], [-2.0]]))
+    assert found == {"half": 0.75, "zero": 1.0, "sign": 0.5, "exact": 0.0}
+
+
+def test_a_column_of_class_numbers_has_the_accuracy_of_the_first_class_too():
+    found = accuracies(np.array([[0], [1], [1]]), np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]))
+    assert found == {"argmax": pytest.approx(2 / 3), "first": pytest.approx(2 / 3)}
+
+
+def test_shapes_that_fit_nothing_have_no_accuracy():
+    assert accuracies(np.zeros((4, 2)), np.zeros((4, 3))) == {}
+
+
+LABELS = (np.arange(64) % 2).astype(np.float32)
+
+
+def cut_at(line):
+    return lambda t, p: float(np.mean(t.reshape(p.shape) == (p > line)))
+
+
+def area(t, p):
+    """Area under the curve over 101 lines from 0 to 1, as Keras counts it: what lies outside is taken to the ends."""
+    t, p = t.ravel() > 0.5, np.clip(p.ravel(), 0, 1)
+    lines = np.linspace(-1e-7, 1 + 1e-7, 101)
+    hit = np.array([np.mean(p[t] > line) for line in lines])
+    false = np.array([np.mean(p[~t] > line) for line in lines])
+    return float(-np.sum(np.diff(false) * (hit[1:] + hit[:-1]) / 2))
+
+
+def rank(t, p):
+    t, p = t.ravel() > 0.5, p.ravel()
+    return float(np.mean(p[t][:, None] > p[~t][None]))
+
+
+@pytest.mark.parametrize(
+    ("metric", "flavours", "cut"),
+    [
+        (cut_at(0.5), ["half"], "half"),
+        (cut_at(0.0), ["zero"], ""),
+        (area, [], "interval"),
+        (rank, [], ""),
+        (squared, [], ""),
+        (binary, [], ""),
+    ],
+)
+def test_a_metric_is_known_by_what_it_reads(metric, flavours, cut):
+    nature = metric_nature(metric, LABELS[:, None], (1,))
+    assert (nature["flavours"], nature["cut"], nature["deaf"]) == (flavours, cut, False)
+
+
+def test_an_accuracy_of_measurements_is_deaf():
+    """No measurement equals 0 or 1, so that perfect and random answers read 0 alike."""
+    measured = np.linspace(0.1, 7.3, 64, dtype=np.float32)[:, None]
+    assert metric_nature(cut_at(0.5), measured, (1,))["deaf"]
+    assert not metric_nature(absolute, measured, (1,))["deaf"]
+
+
+# --- outputs ----------------------------------------------------------------------------------------------------------
+
+
+def drawn(make, width, count=5, seed=0):
+    """Outputs of `make` for signals of the gains that the audit draws."""
+    draw = np.random.default_rng(seed)
+    gains = [gain for gain in (WIDE, WILD) for _ in range(count)]
+    return [(gain, make(draw.normal(0, gain, (16, width))).astype(np.float32)) for gain in gains]
+
+
+@pytest.mark.parametrize(
+    ("make", "low", "high"),
+    [
+        (lambda z: z, None, None),
+        (lambda z: np.maximum(z, 0), 0.0, None),
+        (np.tanh, -1.0, 1.0),
+        (lambda z: 1 / (1 + np.exp(-z)), 0.0, 1.0),
+        (lambda z: np.clip(z, 0, 6), 0.0, 6.0),
+        (lambda z: 5 * np.tanh(z) + 2, -3.0, 7.0),
+    ],
+    ids=["linear", "relu", "tanh", "sigmoid", "relu6", "scaled tanh"],
+)
+def test_bounds_are_where_larger_weights_lead_no_further(make, low, high):
+    found = reach(drawn(make, 3))
+    assert found["lower"] == (None if low is None else pytest.approx(low, abs=1e-3))
+    assert found["upper"] == (None if high is None else pytest.approx(high, abs=1e-3))
+
+
+def test_two_draws_of_a_kind_show_no_bound():
+    assert reach(drawn(np.tanh, 3, count=2))["upper"] is None
+
+
+def test_draws_that_are_not_finite_do_not_count():
+    found = reach([(WIDE, np.full((4, 2), np.nan)), (WILD, np.ones((4, 1)))])
+    assert (found["draws"], found["always_one"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("make", "span", "floor", "doubled"),
+    [
+        (of_logits, None, False, False),
+        (lambda z: of_logits(np.maximum(z, 0)), None, True, False),
+        (lambda z: of_logits(np.tanh(z)), 2.0, False, False),
+        (lambda z: of_logits(1 / (1 + np.exp(-z))), 1.0, False, False),
+        (lambda z: of_logits(of_logits(z)), 1.0, False, True),
+    ],
+    ids=["free", "relu", "tanh", "sigmoid", "softmax"],
+)
+def test_logits_show_through_their_softmax(make, span, floor, doubled):
+    found = reach(drawn(make, 5))
+    assert found["distribution"]
+    assert found["logit_span"] == (None if span is None else pytest.approx(span, abs=2e-3))
+    assert (found["logit_floor"], found["doubled"]) == (floor, doubled)
+
+
+def test_equal_rows_are_no_floor():
+    """A dead layer below gives all classes the same probability; a ReLU before the softmax gives it to some."""
+    assert not reach(drawn(lambda z: of_logits(0 * z), 5))["logit_floor"]
+
+
+def test_rows_of_one_entry_are_no_distribution():
+    assert not is_distribution(np.ones((4, 1)))
+    assert is_distribution(np.full((4, 2), 0.5))
+    assert not is_distribution(np.array([[1.5, -0.5]]))
+    assert not is_distribution(np.array([[np.nan, 1.0]]))

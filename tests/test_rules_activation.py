@@ -1,0 +1,142 @@
+"""The activation at work: part B of the catalogue, on runs made by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hand_made import findings, kinds, run_of
+
+BOUNDS = [
+    ("saturated-activation", "activation.saturated_share", 0.5, 0.51),
+    ("dead-units", "activation.dead_share", 0.19, 0.2),
+    ("blocked-gradient", "activation.gate_gain", 0.05, 0.049),
+    ("amplified-gradient", "activation.gate_gain", 10.0, 10.1),
+    ("collapsed-representation", "activation.spread", 1e-3, 0.9e-3),
+]
+
+
+@pytest.mark.parametrize(("rule", "quantity", "fine", "sick"), BOUNDS)
+def test_a_rule_fires_beyond_its_bound_and_rests_at_it(rule: str, quantity: str, fine: float, sick: float):
+    assert findings(rule, run_of({(quantity, "dense"): [fine] * 5}, layers=["dense"])) == []
+    (finding,) = findings(rule, run_of({(quantity, "dense"): [sick] * 5}, layers=["dense"]))
+    assert (finding.where, finding.since) == ("dense", 0)
+
+
+@pytest.mark.parametrize(("rule", "quantity", "fine", "sick"), BOUNDS)
+def test_three_of_five_observations_do_not_last(rule: str, quantity: str, fine: float, sick: float):
+    run = run_of({(quantity, "dense"): [sick, fine, sick, fine, sick]}, layers=["dense"])
+    assert findings(rule, run) == []
+    run = run_of({(quantity, "dense"): [sick, fine, sick, sick, sick]}, layers=["dense"])
+    assert len(findings(rule, run)) == 1
+
+
+@pytest.mark.parametrize(("rule", "quantity", "fine", "sick"), BOUNDS)
+def test_two_observations_are_too_few_to_say_anything(rule: str, quantity: str, fine: float, sick: float):
+    assert kinds(rule, run_of({(quantity, "dense"): [sick] * 2}, layers=["dense"])) == {"NotMeasured"}
+
+
+@pytest.mark.parametrize(("rule", "quantity", "fine", "sick"), BOUNDS)
+def test_nan_is_no_observation(rule: str, quantity: str, fine: float, sick: float):
+    assert kinds(rule, run_of({(quantity, "dense"): [math.nan] * 5}, layers=["dense"])) == {"NotMeasured"}
+
+
+@pytest.mark.parametrize("role", ["output", "gate", "attention"])
+@pytest.mark.parametrize(("rule", "quantity", "fine", "sick"), BOUNDS)
+def test_outputs_gates_and_attention_rest(rule: str, quantity: str, fine: float, sick: float, role: str):
+    run = run_of({(quantity, "dense"): [sick] * 5}, layers=["dense"], roles={"dense": role})
+    assert findings(rule, run) == []
+
+
+def test_saturation_since_is_the_first_step_of_the_spell_that_lasts():
+    shares = [0.1, 0.9, 0.1, 0.1, 0.8, 0.8, 0.8, 0.8]
+    run = run_of({("activation.saturated_share", "dense"): shares}, layers=["dense"], steps=range(0, 80, 10))
+    assert findings("saturated-activation", run)[0].since == 40
+
+
+def test_saturation_of_inputs_of_ordinary_size_blames_the_activation():
+    run = run_of(
+        {
+            ("activation.saturated_share", "dense"): [0.8] * 5,
+            ("preactivation.std", "dense"): [0.9] * 5,
+            ("preactivation.mean", "dense"): [0.0] * 5,
+        },
+        layers=["dense"],
+    )
+    assert findings("saturated-activation", run)[0].blames[0] == "activation"
+
+
+def test_saturation_of_inputs_that_start_too_large_blames_the_initialization_or_the_data():
+    series = {
+        ("activation.saturated_share", "dense"): [0.8] * 5,
+        ("preactivation.std", "dense"): [20.0] * 5,
+        ("preactivation.mean", "dense"): [0.0] * 5,
+    }
+    finding = findings("saturated-activation", run_of(series, layers=["dense"]))[0]
+    assert finding.blames[0] == "initialization"
+    assert "down by 20" in finding.remedy
+    series |= {"input.std": [80.0] * 5, "input.mean": [40.0] * 5}
+    assert findings("saturated-activation", run_of(series, layers=["dense"]))[0].blames[0] == "preprocessing"
+
+
+def test_saturation_that_came_with_training_blames_the_learning_rate():
+    series = {
+        ("activation.saturated_share", "dense"): [0.1, 0.8, 0.8, 0.8, 0.8],
+        ("preactivation.std", "dense"): [1.0, 9.0, 9.0, 9.0, 9.0],
+        ("preactivation.mean", "dense"): [0.0] * 5,
+    }
+    finding = findings("saturated-activation", run_of(series, layers=["dense"]))[0]
+    assert finding.blames[0] == "learning-rate"
+    assert "by a factor of 9" in finding.remedy
+
+
+def test_most_of_a_layer_dead_is_critical():
+    run = run_of({("activation.dead_share", "dense"): [0.6] * 5}, layers=["dense"])
+    assert findings("dead-units", run)[0].severity == "critical"
+
+
+def test_units_are_not_called_dead_on_a_handful_of_samples():
+    """Ten batches of one sample: a unit is silent on all of them one time in a thousand even if it fires every
+    other."""
+    run = run_of({("activation.dead_share", "dense"): [0.5] * 5, "batch.size": [1] * 5}, layers=["dense"])
+    assert kinds("dead-units", run) == {"NotMeasured"}
+
+
+def test_one_dip_is_no_fold():
+    """gelu, silu and mish turn once."""
+    series = {("activation.falling_share", "dense"): [0.3] * 5, ("activation.folds", "dense"): [1] * 5}
+    assert findings("folded-activation", run_of(series, layers=["dense"])) == []
+    series[("activation.folds", "dense")] = [3] * 5
+    (finding,) = findings("folded-activation", run_of(series, layers=["dense"]))
+    assert "Divide the inputs of the activation by 4" in finding.remedy
+
+
+def test_the_collapse_is_told_for_the_first_layer_that_collapsed():
+    series = {("activation.spread", name): [value] * 5 for name, value in (("a", 0.5), ("b", 1e-5), ("c", 1e-7))}
+    assert [finding.where for finding in findings("collapsed-representation", run_of(series, layers="abc"))] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "sizes", "worst"),
+    [("growing-signal", (1.0, 2.0, 300.0), "c"), ("fading-signal", (1.0, 0.01, 0.005), "b")],
+)
+def test_the_signal_is_followed_from_the_first_hidden_layer_to_the_last(rule: str, sizes: tuple, worst: str):
+    series = {("activation.std", name): [size] * 5 for name, size in zip("abc", sizes, strict=True)}
+    assert [finding.where for finding in findings(rule, run_of(series, layers="abc"))] == [worst]
+
+
+def test_a_signal_that_keeps_its_size_within_a_hundredfold_is_fine():
+    series = {("activation.std", name): [size] * 5 for name, size in zip("abc", (1.0, 10.0, 99.0), strict=True)}
+    assert findings("growing-signal", run_of(series, layers="abc")) == []
+
+
+def test_two_hidden_layers_make_no_trend():
+    series = {("activation.std", name): [size] * 5 for name, size in zip("ab", (1.0, 1e4), strict=True)}
+    assert kinds("growing-signal", run_of(series, layers="ab")) == {"NotMeasured"}
+
+
+def test_float16_has_thin_headroom_where_float32_has_plenty():
+    run = run_of({("preactivation.max", "dense"): [7000.0] * 5}, layers=["dense"])
+    assert findings("thin-headroom", run) == []
+    run.meta["sites"][0]["dtype"] = "float16"
+    assert findings("thin-headroom", run)[0].where == "dense"

@@ -1,0 +1,122 @@
+"""Data: part F of the catalogue, on runs made by hand."""
+
+from __future__ import annotations
+
+from hand_made import findings, kinds, run_of
+
+RAW = {"input.mean": [100.0] * 3, "input.std": [80.0] * 3}
+
+
+def test_raw_pixels_that_reach_the_first_activation_are_unscaled():
+    run = run_of(RAW | {("preactivation.std", "a"): [60.0] * 3, ("preactivation.mean", "a"): [0.0] * 3}, layers="a")
+    (finding,) = findings("unscaled-input", run)
+    assert finding.blames == ("preprocessing",)
+    assert "x = (x - 100) / 80" in finding.remedy
+
+
+def test_raw_pixels_that_the_model_scales_itself_are_fine():
+    run = run_of(RAW | {("preactivation.std", "a"): [0.5] * 3, ("preactivation.mean", "a"): [0.0] * 3}, layers="a")
+    assert findings("unscaled-input", run) == []
+
+
+def test_what_raw_pixels_do_is_not_known_without_activations():
+    assert kinds("unscaled-input", run_of(RAW)) == {"NotMeasured"}
+
+
+def test_an_input_of_one_value_is_constant():
+    run = run_of({"input.min": [0.0] * 5, "input.max": [0.0] * 5})
+    assert findings("constant-input", run)[0].severity == "critical"
+    assert findings("constant-input", run_of({"input.min": [0.0] * 5, "input.max": [1.0] * 5})) == []
+
+
+def test_one_constant_input_of_two_is_a_note():
+    series = {
+        ("input.min", "x"): [0] * 5,
+        ("input.max", "x"): [0] * 5,
+        ("input.min", "z"): [0] * 5,
+        ("input.max", "z"): [1] * 5,
+    }
+    assert [(f.where, f.severity) for f in findings("constant-input", run_of(series))] == [("x", "note")]
+
+
+def test_predictions_are_constant_below_a_hundredth_and_only_without_skill():
+    assert findings("constant-predictions", run_of({"prediction.spread": [0.5, 0.01]})) == []
+    assert len(findings("constant-predictions", run_of({"prediction.spread": [0.5, 0.009]}))) == 1
+    skilled = {"prediction.spread": [0.5, 0.009], "skill.train": [0.0, 0.9]}
+    task = {"kind": "regression"}
+    assert findings("constant-predictions", run_of(skilled, task=task)) == []
+
+
+def test_predictions_before_training_say_nothing():
+    assert kinds("constant-predictions", run_of({"prediction.spread": [0.0]})) == {"NotMeasured"}
+
+
+def test_a_class_of_ninety_five_percent_is_imbalance_only_where_the_rest_is_never_found():
+    task = {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}
+    (finding,) = findings("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, task=task))
+    assert "19 times" in finding.remedy  # 0.95 / 0.05
+    assert findings("class-imbalance", run_of({"skill.train": [0.0, 0.6]}, task=task)) == []
+
+
+def test_ninety_percent_is_still_balanced_enough():
+    task = {"kind": "binary", "majority_share": 0.9, "held_samples": 1000}
+    assert kinds("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, task=task)) == {"Healthy"}
+
+
+def test_labels_of_one_class_are_told_as_such():
+    task = {"kind": "binary", "majority_share": 1.0}
+    assert (
+        "one class"
+        in findings("class-imbalance", run_of({"batch.loss": [0.0], "skill.train": [0.0, 0.0]}, task=task))[0].message
+    )
+
+
+def test_batches_that_come_again_within_an_epoch_are_repeated():
+    run = run_of({"batch.fingerprint": [7.0] * 10}, fit={"steps": 100})
+    assert findings("repeated-batch", run)[0].severity == "critical"
+    assert findings("repeated-batch", run_of({"batch.fingerprint": list(range(10))}, fit={"steps": 100})) == []
+
+
+def test_a_new_epoch_repeats_by_right():
+    """Ten epochs of three batches: within each they differ, and three are too few to say more."""
+    run = run_of({"batch.fingerprint": [1.0, 2.0, 3.0] * 10}, fit={"steps": 3})
+    assert findings("repeated-batch", run) == []
+
+
+def test_batches_of_one_class_are_unshuffled_unless_nearly_all_data_are():
+    task = {"kind": "categorical", "majority_share": 0.1}
+    series = {"batch.majority_share": [1.0] * 4 + [0.5], "batch.size": [32] * 5}
+    assert len(findings("unshuffled-batches", run_of(series, task=task))) == 1
+    assert findings("unshuffled-batches", run_of(series, task={"kind": "binary", "majority_share": 0.97})) == []
+    assert findings("unshuffled-batches", run_of(series | {"batch.majority_share": [0.5] * 5}, task=task)) == []
+
+
+LOST = {"skill.train": [0.0, 0.95], "skill.validation": [0.0, 0.1]}
+TASK = {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}
+
+
+def test_validation_that_was_not_scaled_is_a_shift():
+    series = {"input.mean": [0.5], "input.std": [0.3], "input.validation_mean": [127.0], "input.validation_std": [76.0]}
+    (finding,) = findings("train-validation-shift", run_of(LOST | series, task=TASK))
+    assert finding.blames[0] == "preprocessing"
+    assert "factor of 250" in finding.remedy  # 76 / 0.3 = 253
+
+
+def test_validation_of_other_classes_is_a_shift_of_the_split():
+    (finding,) = findings("train-validation-shift", run_of(LOST | {"labels.shift": [0.9]}, task=TASK))
+    assert "validation_split takes the last part" in finding.remedy
+
+
+def test_classes_numbered_otherwise_are_told_by_what_renaming_would_gain():
+    (finding,) = findings("train-validation-shift", run_of(LOST | {"skill.validation_renamed": [0.0, 0.93]}, task=TASK))
+    assert finding.blames[0] == "labels"
+
+
+def test_a_shift_that_costs_nothing_is_none():
+    fine = {"skill.train": [0.0, 0.95], "skill.validation": [0.0, 0.93]}
+    assert findings("train-validation-shift", run_of(fine | {"labels.shift": [0.9]}, task=TASK)) == []
+
+
+def test_ten_samples_a_class_are_the_least():
+    assert len(findings("tiny-data", run_of(fit={"steps": 9, "batch_size": 10}, task={"classes": 10}))) == 1
+    assert findings("tiny-data", run_of(fit={"steps": 10, "batch_size": 10}, task={"classes": 10})) == []

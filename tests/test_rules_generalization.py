@@ -1,0 +1,96 @@
+"""Generalization: part G of the catalogue, on runs made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+from hand_made import findings, kinds, run_of
+
+TASK = {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}
+FIT = {"task": TASK, "steps_seen": 2000}
+
+
+def skills(train: list[float], validation: list[float], **other: list[float]) -> dict:
+    named = {name.replace("_", "."): values for name, values in other.items()}
+    return {"skill.train": train, "skill.validation": validation, **named}
+
+
+def test_a_gap_of_fourteen_points_is_no_overfitting():
+    assert findings("overfitting", run_of(skills([0.0, 0.9, 0.9], [0.0, 0.76, 0.76]), **FIT)) == []
+
+
+def test_a_gap_that_grew_over_fifteen_points_is_overfitting():
+    (finding,) = findings("overfitting", run_of(skills([0.0, 0.5, 0.9], [0.0, 0.5, 0.7]), **FIT))
+    assert (finding.severity, finding.since) == ("warning", 2)
+    assert finding.evidence["best evaluation"] == 3  # the validation skill was highest at the third
+
+
+def test_the_best_evaluation_is_that_of_the_least_validation_loss():
+    run = run_of(skills([0, 0.5, 0.9], [0, 0.5, 0.7], loss_validation=[2.3, 0.8, 1.4]), **FIT)
+    (finding,) = findings("overfitting", run)
+    assert finding.evidence["best evaluation"] == 2
+
+
+def test_answers_that_hold_while_the_certainty_is_overdone_are_a_note():
+    run = run_of(skills([0, 0.9, 1.0], [0, 0.9, 0.95], loss_validation=[2.3, 0.2, 0.3]), **FIT)
+    assert [finding.severity for finding in findings("overfitting", run)] == ["note"]
+
+
+def test_a_gap_within_the_noise_of_a_small_held_set_is_no_overfitting():
+    """30 samples at a share of 0.5: three standard errors are 0.3 or more."""
+    small = {"kind": "binary", "majority_share": 0.5, "held_samples": 30}
+    assert findings("overfitting", run_of(skills([0, 0.9], [0, 0.65]), task=small, steps_seen=2000)) == []
+
+
+def test_known_by_heart_and_never_of_use_elsewhere_is_memorized():
+    (finding,) = findings("memorized-labels", run_of(skills([0, 0.6, 1.0], [0, 0.0, 0.01]), **FIT))
+    assert (finding.severity, finding.blames[0]) == ("critical", "labels")
+
+
+def test_validation_that_was_good_once_was_not_memorized_but_overfitted():
+    run = run_of(skills([0, 0.6, 1.0], [0, 0.5, 0.01]), **FIT)
+    assert findings("memorized-labels", run) == []
+    assert len(findings("overfitting", run)) == 1
+
+
+def test_few_samples_explain_memorizing_as_well_and_the_message_says_so():
+    run = run_of(skills([0, 1.0], [0, 0.0]), fit={"steps": 5, "batch_size": 20}, **FIT)
+    (finding,) = findings("memorized-labels", run)
+    assert "100 training samples" in finding.message
+    assert finding.blames[0] == "data"
+
+
+def test_no_gain_over_a_third_of_the_run_is_a_note():
+    idle = [0, 0.3, 0.6, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]
+    (finding,) = findings("overtraining", run_of(skills(idle, idle), **FIT))
+    assert (finding.severity, finding.since) == ("note", 3)
+    assert findings("overtraining", run_of(skills(idle, list(np.linspace(0, 1, 9))), **FIT)) == []
+
+
+def test_validation_far_above_training_is_suspicious():
+    assert len(findings("suspicious-validation", run_of(skills([0, 0.5, 0.5], [0, 0.8, 0.8]), **FIT))) == 1
+    assert findings("suspicious-validation", run_of(skills([0, 0.5, 0.5], [0, 0.6, 0.6]), **FIT)) == []
+
+
+def test_dropout_makes_training_mode_the_worse_and_batch_normalization_the_better():
+    better = {"skill.train": [0.0, 0.3], "batch.accuracy": [0.91] * 10}
+    run = run_of(better, **FIT)
+    assert len(findings("train-eval-gap", run)) == 1
+    worse = {"skill.train": [0.0, 0.9], "batch.accuracy": [0.5] * 10}
+    assert findings("train-eval-gap", run_of(worse, **FIT)) == []
+
+
+def test_a_falling_loss_at_low_skill_is_unfinished_and_a_settled_one_is_not():
+    falling = {"loss.train": [2.0, 1.8, 1.6, 1.4], "skill.train": [0, 0.1, 0.2, 0.3]}
+    assert len(findings("unfinished-training", run_of(falling, **FIT))) == 1
+    settled = {"loss.train": [2.0, 1.4, 1.4, 1.4], "skill.train": [0, 0.3, 0.3, 0.3]}
+    assert findings("unfinished-training", run_of(settled, **FIT)) == []
+
+
+def test_norms_that_grow_with_the_gap_are_a_note():
+    series = skills([0, 0.5, 1.0], [0, 0.4, 0.6]) | {("weight.spectral_norm", "a/kernel"): [1.0, 2.0, 3.0]}
+    assert [finding.severity for finding in findings("growing-spectral-norm", run_of(series, **FIT))] == ["note"]
+
+
+def test_without_validation_nothing_is_said():
+    for rule in ("overfitting", "memorized-labels", "suspicious-validation", "overtraining"):
+        assert kinds(rule, run_of({"skill.train": [0, 1]}, **FIT)) == {"NotMeasured"}

@@ -1,0 +1,233 @@
+"""Gradients, updates, optimizer: part C of the catalogue, on runs made by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hand_made import findings, kinds, run_of
+
+NO_SKILL = {"task": {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}, "steps_seen": 2000}
+
+
+def gradients(**sizes: list[float]) -> dict[tuple[str, str], list[float]]:
+    """Gradients of the kernels of the layers named, with the spectral norms that make them kernels."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for name, values in sizes.items():
+        found[("gradient.rms", f"{name}/kernel")] = values
+        found[("weight.spectral_norm", f"{name}/kernel")] = [1.0]
+    return found
+
+
+def test_a_thousandth_of_the_last_gradient_is_not_yet_vanishing():
+    run = run_of(gradients(a=[1e-5] * 5, b=[1e-2] * 5), layers="ab")
+    assert findings("vanishing-gradient", run) == []
+
+
+def test_less_than_a_thousandth_is_vanishing_and_is_told_at_the_first_kernel():
+    run = run_of(gradients(a=[9e-6] * 5, b=[1e-2] * 5), layers="ab")
+    assert [finding.where for finding in findings("vanishing-gradient", run)] == ["a/kernel"]
+
+
+def test_vanishing_names_the_activation_that_loses_most():
+    series = gradients(a=[1e-7] * 5, b=[1e-3] * 5, c=[1e-2] * 5)
+    series |= {("activation.gate_gain", "a"): [0.001] * 5, ("activation.gate_gain", "b"): [0.9] * 5}
+    (finding,) = findings("vanishing-gradient", run_of(series, layers="abc"))
+    assert finding.blames[0] == "activation"
+    assert "`tanh` in `a`, which passes 0.1 %" in finding.message
+
+
+def test_vanishing_past_activations_that_pass_all_blames_the_weights():
+    series = gradients(a=[1e-7] * 5, b=[1e-2] * 5) | {("activation.gate_gain", "a"): [0.9] * 5}
+    (finding,) = findings("vanishing-gradient", run_of(series, layers="ab"))
+    assert finding.blames[0] == "initialization"
+
+
+def test_gradients_that_are_all_but_nothing_at_both_ends_are_vanishing():
+    run = run_of(gradients(a=[1e-9] * 5, b=[1e-9] * 5), layers="ab")
+    assert len(findings("vanishing-gradient", run)) == 1
+
+
+def test_one_kernel_has_nothing_to_be_compared_with():
+    assert kinds("vanishing-gradient", run_of(gradients(a=[1e-9] * 5), layers="a")) == {"NotMeasured"}
+
+
+def test_an_embedding_is_no_first_kernel():
+    """Only the rows met in a batch have a gradient, so its mean is small in any healthy training."""
+    run = run_of(gradients(a=[1e-9] * 5, b=[1e-2] * 5, c=[1e-2] * 5), layers="abc")
+    run.meta["model"]["layers"][0]["class"] = "Embedding"
+    assert findings("vanishing-gradient", run) == []
+
+
+def test_two_observations_of_an_untrained_network_say_nothing():
+    run = run_of(gradients(a=[1e-9] * 2, b=[1e-2] * 2), layers="ab")
+    assert kinds("vanishing-gradient", run) == {"NotMeasured"}
+
+
+def test_gradients_that_double_four_times_in_a_row_explode():
+    run = run_of(gradients(a=[1, 1, 1, 2.1, 4.3, 9, 20]), layers="a")
+    (finding,) = findings("exploding-gradient", run)
+    assert finding.since == 3
+
+
+def test_one_spike_is_no_explosion():
+    run = run_of(gradients(a=[1, 1, 1, 1, 1, 1e6, 1, 1, 1]), layers="a")
+    assert findings("exploding-gradient", run) == []
+
+
+def test_two_spikes_are_an_explosion():
+    run = run_of(gradients(a=[1, 1, 1, 1, 1, 1, 1e6, 1e6, 1]), layers="a")
+    assert findings("exploding-gradient", run)[0].since == 6
+
+
+def test_a_gradient_that_grows_a_thousandfold_on_its_way_back_explodes():
+    run = run_of(gradients(a=[1001.0] * 5, b=[1.0] * 5), layers="ab")
+    assert [finding.where for finding in findings("exploding-gradient", run)] == ["a/kernel"]
+    assert findings("exploding-gradient", run_of(gradients(a=[1000.0] * 5, b=[1.0] * 5), layers="ab")) == []
+
+
+def test_a_gradient_of_exactly_zero_is_told_nearest_to_the_loss():
+    run = run_of(gradients(a=[0.0] * 5, b=[0.0] * 5, c=[0.1] * 5), layers="abc")
+    (finding,) = findings("zero-gradient", run)
+    assert finding.where == "b/kernel"
+    assert finding.severity == "critical"
+
+
+def test_a_gradient_that_is_none_says_that_nothing_connects_it():
+    series = gradients(b=[0.1] * 5) | {("gradient.missing", "a/kernel"): [1] * 5, ("weight.rms", "a/kernel"): [0.1]}
+    series[("weight.spectral_norm", "a/kernel")] = [1.0]
+    (finding,) = findings("zero-gradient", run_of(series, layers="ab"))
+    assert "nothing connects to the loss" in finding.message
+
+
+def test_a_bias_without_gradient_is_a_note():
+    """A bias in front of a softmax over the same axis has none, in any healthy attention layer."""
+    series = gradients(a=[0.1] * 5) | {("gradient.rms", "a/bias"): [0.0] * 5}
+    assert [finding.severity for finding in findings("zero-gradient", run_of(series, layers="a"))] == ["note"]
+
+
+def test_a_gain_that_starts_at_zero_holds_the_gradient_up_for_one_step_only():
+    run = run_of(gradients(a=[0.0, 0.1, 0.1, 0.1, 0.1], b=[0.1] * 5), layers="ab")
+    assert findings("zero-gradient", run) == []
+
+
+def test_nothing_trainable_is_frozen():
+    run = run_of({}, layers="a")
+    run.meta["model"] |= {"parameters": 100, "trainable_parameters": 0}
+    assert findings("frozen-weights", run)[0].severity == "critical"
+
+
+def updates(values: list[float], **other: list[float]) -> dict:
+    return gradients(a=[0.1] * len(values)) | {("update.ratio", "a/kernel"): values} | other
+
+
+def test_no_move_at_all_in_spite_of_gradients_is_frozen():
+    assert (
+        "the learning rate is 0"
+        in findings("frozen-weights", run_of(updates([0.0] * 5) | {"optimizer.learning_rate": [0.0] * 5}, layers="a"))[
+            0
+        ].message
+    )
+    assert findings("frozen-weights", run_of(updates([1e-3] * 5), layers="a")) == []
+
+
+def test_small_updates_advise_a_rate_that_makes_them_a_thousandth():
+    """1e-6 of the weights at a rate of 1e-5: a thousandth needs 1e-2, but advice stops at a factor of 100."""
+    run = run_of(updates([1e-6] * 5) | {"optimizer.learning_rate": [1e-5] * 5}, layers="a")
+    assert findings("small-updates", run)[0].remedy == "Set learning_rate=0.001 (now 1e-05)."
+
+
+def test_small_updates_rest_at_a_hundred_thousandth():
+    assert findings("small-updates", run_of(updates([1e-5] * 5), layers="a")) == []
+
+
+def test_small_updates_rest_at_the_end_of_a_schedule():
+    run = run_of(updates([1e-6] * 5) | {"optimizer.learning_rate": [1e-2, 1e-3, 1e-4, 1e-5, 1e-6]}, layers="a")
+    assert kinds("small-updates", run) == {"NotMeasured"}
+
+
+def test_large_updates_are_over_a_tenth_of_the_weights():
+    assert findings("large-updates", run_of(updates([0.1] * 5), layers="a")) == []
+    (finding,) = findings("large-updates", run_of(updates([0.2] * 5) | {"optimizer.learning_rate": [1.0]}, layers="a"))
+    assert finding.remedy == "Set learning_rate=0.01 (now 1)."  # 0.001 / 0.2 = 1 / 200, held at 1 / 100
+
+
+def test_first_updates_that_outweigh_the_weights_are_large_though_later_ones_look_small():
+    """The weights have grown by then, so the ratio has fallen by itself."""
+    run = run_of(updates([6.0, 0.7, 0.4, 0.2, 0.1, 0.05, 0.02, 0.02, 0.02, 0.02]), layers="a")
+    assert findings("large-updates", run)[0].since == 0
+
+
+def test_a_zigzag_of_a_third_oscillates_and_a_steady_fall_does_not():
+    assert len(findings("oscillating-loss", run_of({"loss.train": [1.0, 0.6] * 5}))) == 1
+    assert findings("oscillating-loss", run_of({"loss.train": np.linspace(2, 1, 10)})) == []
+    assert kinds("oscillating-loss", run_of({"loss.train": [1.0, 0.6] * 2})) == {"NotMeasured"}
+
+
+def test_a_loss_at_twice_its_best_and_rising_diverges():
+    run = run_of({"loss.train": [2.0, 0.6, 1.2, 1.3], "loss.constant": [2.3]})
+    assert findings("diverging-loss", run)[0].since == 2
+
+
+def test_a_ripple_near_zero_does_not_diverge():
+    run = run_of({"loss.train": [2.0, 0.001, 0.002, 0.003], "loss.constant": [2.3]})
+    assert findings("diverging-loss", run) == []
+
+
+def test_slow_progress_needs_small_updates_too():
+    series = updates([1e-5] * 5) | {"loss.train": [2.300, 2.299, 2.298, 2.297, 2.296]}
+    assert len(findings("slow-progress", run_of(series, layers="a", **NO_SKILL))) == 1
+    series[("update.ratio", "a/kernel")] = [1e-3] * 5
+    assert findings("slow-progress", run_of(series, layers="a", **NO_SKILL)) == []
+
+
+def test_a_plateau_is_flat_and_without_skill():
+    stuck = {"batch.loss": [2.3] * 12, "skill.train": [0.0, 0.0]}
+    assert len(findings("plateau", run_of(stuck, **NO_SKILL))) == 1
+    assert findings("plateau", run_of(stuck | {"skill.train": [0.0, 0.9]}, **NO_SKILL)) == []
+
+
+def test_a_loss_scale_under_one_with_updates_standing_still_has_collapsed():
+    series = {"optimizer.loss_scale": [8, 4, 2, 1, 0.5], "optimizer.updates": [0] * 5}
+    (finding,) = findings("collapsed-loss-scale", run_of(series))
+    assert finding.severity == "critical"
+    series["optimizer.updates"] = [1, 2, 3, 4, 5]
+    assert findings("collapsed-loss-scale", run_of(series)) == []
+
+
+def test_a_single_skipped_step_is_ordinary():
+    series = {"optimizer.loss_scale": [65536, 32768, 32768, 32768, 32768], "optimizer.updates": [0, 0, 1, 2, 3]}
+    assert findings("collapsed-loss-scale", run_of(series)) == []
+
+
+@pytest.mark.parametrize("rule", ["vanishing-gradient", "exploding-gradient", "small-updates", "large-updates"])
+def test_nan_alone_is_no_measurement(rule: str):
+    nothing = updates([math.nan] * 5)
+    nothing[("gradient.rms", "a/kernel")] = [math.nan] * 5
+    assert "Finding" not in kinds(rule, run_of(nothing, layers="a"))
+
+
+def test_gradients_of_small_batches_without_a_common_direction_are_noise():
+    series = {"gradient.cosine": [0.01, -0.02] * 5, "batch.size": [4] * 10}
+    assert findings("noisy-gradient", run_of(series))[0].remedy.startswith("Set batch_size=32")
+    assert findings("noisy-gradient", run_of(series | {"gradient.cosine": [0.3] * 10})) == []
+    assert findings("noisy-gradient", run_of(series | {"batch.size": [64] * 10})) == []
+
+
+def test_clipping_that_leaves_a_thousandth_chokes_and_one_that_leaves_a_hundredth_does_not():
+    assert "factor of 1,000" in findings("choked-clipping", run_of({"gradient.kept_share": [0.001] * 5}))[0].remedy
+    assert findings("choked-clipping", run_of({"gradient.kept_share": [0.01] * 5})) == []
+    assert kinds("choked-clipping", run_of({"batch.loss": [1.0] * 5})) == {"NotMeasured"}
+
+
+def test_a_penalty_over_twice_the_loss_of_the_data_dominates():
+    """3 of 4 are penalty: three times the data's 1."""
+    series = {"batch.loss": [4.0] * 5, "batch.regularization": [3.0] * 5, "loss.constant": [2.3]}
+    assert findings("dominant-regularizer", run_of(series))[0].evidence["penalty over loss of the data"] == 3.0
+    assert findings("dominant-regularizer", run_of(series | {"batch.regularization": [2.0] * 5})) == []
+
+
+def test_a_penalty_over_fitted_data_is_fine():
+    series = {"batch.loss": [0.4] * 5, "batch.regularization": [0.3] * 5, "loss.constant": [2.3]}
+    assert findings("dominant-regularizer", run_of(series)) == []
