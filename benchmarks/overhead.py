@@ -177,8 +177,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one:
         method, work = arguments.one
-        result = run_bare(work, arguments.seconds) if method == "bare" else run_method(method, work, arguments.pairs, arguments.seconds)  # fmt: skip
-        print(json.dumps(result))
+        if method == "bare":
+            print(json.dumps(run_bare(work, arguments.seconds)))
+        else:
+            print(json.dumps(run_method(method, work, arguments.pairs, arguments.seconds)))
         return
     print("| method | work | ms a step, bare | median ratio (range) | set-up s | peak memory, to bare |")
     print("|---|---|---|---|---|---|")
@@ -186,15 +188,14 @@ def main() -> None:
         bare = _process("bare", work, arguments)
         for method in arguments.methods.split(","):
             r = _process(method, work, arguments)
-            print(
-                f"| {method} | {work} | {r['ms']:.1f} | {r['median']:.3f} ({r['low']:.3f}-{r['high']:.3f}) | {r['setup']:.1f} "
-                f"| {r['memory_mb'] / bare['memory_mb']:.2f} |",
-                flush=True,
-            )
+            ratio = f"{r['median']:.3f} ({r['low']:.3f}-{r['high']:.3f})"
+            memory = r["memory_mb"] / bare["memory_mb"]
+            print(f"| {method} | {work} | {r['ms']:.1f} | {ratio} | {r['setup']:.1f} | {memory:.2f} |", flush=True)
 
 
 def _process(method: str, work: str, arguments) -> dict:
-    command = [sys.executable, __file__, "--one", method, work, "--pairs", str(arguments.pairs), "--seconds", str(arguments.seconds)]  # fmt: skip
+    amount = ["--pairs", str(arguments.pairs), "--seconds", str(arguments.seconds)]
+    command = [sys.executable, __file__, "--one", method, work, *amount]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(out.strip().splitlines()[-1])
 

@@ -36,6 +36,9 @@ class Measuring:
         self.unmeasured: dict[str, str] = {}
         self.sites: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, Task] = {}
+        #: The functions of the sites by name, for a profile of each.
+        self.functions: dict[str, Any] = {}
+        self._names: dict[int, str] = {}
         self._curves: dict[str, SiteCurve] = {}
         self._alive: dict[str, deque[np.ndarray]] = {}
         self._direction: np.ndarray | None = None
@@ -52,7 +55,7 @@ class Measuring:
             self.sites[tap.where] = {
                 "where": tap.where,
                 "layer": tap.layer,
-                "function": _function_name(tap.function),
+                "function": self._name_of(tap.function),
                 "role": role,
                 "elementwise": None if tap.z is None else mixing <= MIXES,
                 "units": tap.units,
@@ -64,6 +67,16 @@ class Measuring:
                 self.unmeasured[tap.where] = curve.reason
         for where, reason in shadow.missed.items():
             self.unmeasured.setdefault(where, reason)
+
+    def _name_of(self, f: Any) -> str:
+        """The function's name; two functions of one name (lambdas) are told apart by a number."""
+        owner = identity(f)
+        if owner not in self._names:
+            plain = _function_name(f)
+            taken = sum(name == plain or name.startswith(f"{plain} (") for name in self._names.values())
+            self._names[owner] = f"{plain} ({taken + 1})" if taken else plain
+            self.functions[self._names[owner]] = f
+        return self._names[owner]
 
     def measure(self, reading: Reading, step: int) -> tuple[list[Measurement], list[Array]]:
         """All measurements of one observation at `step`, and its histograms and curves."""
@@ -190,6 +203,13 @@ def _cosine(one: np.ndarray | None, other: np.ndarray | None) -> float:
         return float("nan")
     size = float(np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64)))
     return float(np.clip(one.astype(np.float64) @ other / size, -1, 1)) if size > 0 else float("nan")
+
+
+def identity(f: Any) -> int:
+    """What makes a function the same at two sites: of a layer without variables, its class's own `call`."""
+    layer = getattr(f, "__self__", None)
+    shared = layer is not None and not getattr(layer, "variables", None)
+    return id(getattr(f, "__func__", f)) if shared else id(f if layer is None else layer)
 
 
 def _function_name(f: Any) -> str:

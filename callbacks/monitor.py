@@ -35,7 +35,8 @@ class TrainingMonitor(keras.callbacks.Callback):
     every: observe the steps 0, every, 2 * every ... instead of by budget; at least 1.
     instruments: "all", or any of "activations", "gradients", "numerics", "outputs", "weights".
     Raises ValueError or TypeError for a bad argument and OSError for a path that can't be written, all in the
-    constructor. From the start of `fit` on nothing of ours raises, but for two monitors with different paths in one fit.
+    constructor. From the start of `fit` on nothing of ours raises, but for two monitors with different paths in one
+    fit, which is refused before the first step.
 
         monitor = TrainingMonitor("digits.sqlite")
         model.fit(x, y, validation_data=val, epochs=20, callbacks=[monitor])
@@ -218,7 +219,7 @@ def _checked_every(every: int | None) -> int | None:
 
 def _checked_instruments(instruments: str | Iterable[str]) -> frozenset[str]:
     if isinstance(instruments, str):
-        chosen = INSTRUMENTS if instruments == "all" else (instruments,)
+        chosen: tuple[str, ...] = INSTRUMENTS if instruments == "all" else (instruments,)
     else:
         chosen = tuple(instruments)
     unknown = [name for name in chosen if name not in INSTRUMENTS]

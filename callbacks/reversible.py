@@ -1,10 +1,11 @@
 """A traced function whose every write is undone after each call.
 
-The shadow step runs the user's own `train_step`, which moves metrics, BatchNorm statistics, seeds, and whatever else its
-author thought of. What it will touch is not guessed: it is traced first (which runs nothing), and the graph is read, down
-into its nested functions. Each resource variable that any operation but a plain read touches is copied before a call
-and put back after it, whoever owns it. An operation that acts on the world outside variables (`numpy_function`, a table,
-an iterator of its own, a summary writer) can't be undone: then the function is refused, with the reason.
+The shadow step runs the user's own `train_step`, which moves metrics, BatchNorm statistics, seeds, and whatever else
+its author thought of. What it will touch is not guessed: it is traced first (which runs nothing), and the graph is
+read, down into its nested functions. Each resource variable that any operation but a plain read touches is copied
+before a call and put back after it, whoever owns it. An operation that acts on the world outside variables
+(`numpy_function`, a table, an iterator of its own, a summary writer) can't be undone: then the function is refused,
+with the reason.
 
 Tracing also runs Python: it may count attributes up and draw from Python's, NumPy's and TensorFlow's eager generators.
 `pristine` puts those back.
@@ -137,7 +138,12 @@ def _walk(nodes: Iterable[Any], resources: dict[str, str], library: dict[str, An
         held = [owner for owner in owners if owner]
         touched.update(held)
         definition = op_def_registry.get(node.op)
-        if definition is not None and definition.is_stateful and not held and not node.op.startswith(_HARMLESS_PREFIXES):
+        if (
+            definition is not None
+            and definition.is_stateful
+            and not held
+            and not node.op.startswith(_HARMLESS_PREFIXES)
+        ):
             raise CannotUndo(f"the training step runs the operation {node.op}, whose effect cannot be put back")
 
 

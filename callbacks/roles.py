@@ -72,7 +72,8 @@ def _depends_on(data: Any) -> Any:
     known: dict[int, bool] = {}
 
     def depends(tensor: Any) -> bool:
-        seen, waiting = set(), [tensor.op]
+        seen: set[int] = set()
+        waiting = [tensor.op]
         while waiting and len(seen) < _MOST_OPERATIONS:
             op = waiting.pop()
             if id(op) in roots or known.get(id(op)):

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from diagnose.activation import quick_profile
 from diagnose.callbacks import layout
 from diagnose.callbacks.budget import Budget
 from diagnose.callbacks.configuration import facts
@@ -28,12 +29,13 @@ from diagnose.callbacks.reversible import CannotUndo
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
 from diagnose.callbacks.weights import Weights, updates_of
 from diagnose.run import Measurement, Run
-from diagnose.skill import label_shift, renamed_skill
+from diagnose.skill import Task, label_shift, renamed_skill
 from diagnose.store import Store
 
 MOST_OBSERVATIONS = 2000  # kept in a run: about 15 MB at 300 series; beyond that older ones are thinned
 KEEP_FIRST = 50  # observations that thinning leaves alone: the first steps decide much
 VALIDATION_FIRST = 8  # validation batches kept one after the other; then each eighth, for data ordered by class
+PROFILE_SECONDS = 2.0  # for the profiles of all activations of the user's own; one takes well under a second
 CANNOT = "what happens inside a step is not measured"
 
 
@@ -97,7 +99,9 @@ class Session:
             if self.path is not None and self._store is None:
                 self._store = Store.create(self.path)
         if keras.backend.backend() != "tensorflow":
-            self._give_up(f"Keras runs on {keras.backend.backend()}, and steps are observed on TensorFlow only; {CANNOT}")
+            self._give_up(
+                f"Keras runs on {keras.backend.backend()}, and steps are observed on TensorFlow only; {CANNOT}"
+            )
         elif getattr(model, "_distribute_strategy", None) is not None:
             self._give_up(f"the model is distributed over devices, and such batches can't be handed on; {CANNOT}")
         self._save_meta()
@@ -229,11 +233,29 @@ class Session:
         self.run.meta["model"] = layout.describe_layers(model)
         self.run.meta["sites"] = list(self._measuring.sites.values())
         self.run.meta["unmeasured"] = dict(self._measuring.unmeasured)
+        with self.guarded("profiling the activations", "profiles"):
+            self._profile()
         with self.guarded("auditing the first batch", "audit"):
             if "outputs" in self.instruments and "audit" not in self.run.meta and shadow.standard:
                 x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
                 self.run.meta["audit"] = facts(model, x, y, sample_weight)
         self._save_meta()
+
+    def _profile(self) -> None:
+        """Examine each activation of the user's own on its own, as far as the time for it goes."""
+        known: dict[str, Any] = self.run.meta.setdefault("profiles", {})
+        began = time.perf_counter()
+        for site in self._measuring.sites.values():
+            name = site["function"]
+            if not site["custom"] or name in known or "activations" not in self.instruments:
+                continue
+            if time.perf_counter() - began > PROFILE_SECONDS:
+                self.run.meta["unmeasured"].setdefault(site["where"], "no time was left to examine its function alone")
+                continue
+            f = self._measuring.functions[name]
+            layer = getattr(f, "__self__", None)
+            target = layer if isinstance(layer, keras.layers.Layer) else f
+            known[name] = quick_profile(target, dtype=site["dtype"], seconds=PROFILE_SECONDS).to_dict()
 
     def _optimizer_state(self, model: Any, step: int) -> list[Measurement]:
         found = [Measurement("optimizer.updates", "", step, updates_of(model))]
@@ -323,7 +345,8 @@ class Session:
                     shift = label_shift(tasks[name], seen["train"][names.index(name)], target)
                     found.append(Measurement("labels.shift", name, step, shift))
             if side == "train" and "task" not in self.run.meta:
-                self._learn_task(evaluator, tasks, numbers, targets, predictions, found, step)
+                constant = self._learn_task(evaluator, tasks, numbers, targets, predictions)
+                found.append(Measurement("loss.constant", "", step, constant))
         if "validation" in seen and not self.run.places("input.validation_mean"):
             for name, values in inputs_of(self._held_validation):
                 found.append(Measurement("input.validation_mean", name, step, float(values.mean())))
@@ -333,7 +356,15 @@ class Session:
             self.run.meta["task"]["held_validation_samples"] = self._held_validation.samples
         self._keep(None, [each for each in found if not np.isnan(each.value)])
 
-    def _learn_task(self, evaluator: Evaluator, tasks: Any, numbers: Any, targets: Any, predictions: Any, found: list[Measurement], step: int) -> None:  # fmt: skip
+    def _learn_task(
+        self,
+        evaluator: Evaluator,
+        tasks: dict[str, Task],
+        numbers: dict[str, dict[str, float]],
+        targets: list[np.ndarray],
+        predictions: list[np.ndarray],
+    ) -> float:
+        """Keep what the outputs are asked for; gives the loss of the best constant answer."""
         outputs = {
             name: {
                 "kind": task.kind,
@@ -346,8 +377,7 @@ class Session:
             for (name, task), target in zip(tasks.items(), targets, strict=True)
         }
         self.run.meta["task"] = {**next(iter(outputs.values())), "outputs": outputs}
-        constant = evaluator.constant_loss(self._held, list(tasks.values()), predictions)
-        found.append(Measurement("loss.constant", "", step, constant))
+        return evaluator.constant_loss(self._held, list(tasks.values()), predictions)
 
     # Keeping what was measured.
 
@@ -394,7 +424,9 @@ class Session:
             yield
         except Exception as error:
             text = str(error).strip().split("\n")[0][:300]
-            self._tell(part, f"{doing} failed: {type(error).__name__}: {text}. The training goes on; {part} is left off.")
+            self._tell(
+                part, f"{doing} failed: {type(error).__name__}: {text}. The training goes on; {part} is left off."
+            )
 
     def _give_up(self, reason: str) -> None:
         self._tell("observation", f"{reason}.")

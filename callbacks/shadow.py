@@ -175,13 +175,13 @@ class ShadowStep:
                 case (kind, place, name):
                     by_place = {"gradient": reading.gradients, "weight": reading.weights, "input": reading.inputs}[kind]
                     by_place.setdefault(place, {})[name] = value
-        for index, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
-            arrays = {name: packed.get(f"site/{index}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
+        for place, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
+            arrays = {name: packed.get(f"site/{place}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
             reading.sites.append(SiteReading(tap.where, numbers, **arrays))  # type: ignore[arg-type]
         reading.direction = packed.get("direction")
         for side, values in (("target", reading.targets), ("prediction", reading.predictions)):
             count = sum(name.startswith(f"{side}/") for name in packed)
-            values.extend(packed[f"{side}/{index}"] for index in range(count))
+            values.extend(packed[f"{side}/{position}"] for position in range(count))
         return reading
 
 
@@ -217,7 +217,7 @@ def _recorded(seen: _Seen) -> Iterator[None]:
     """
     tapping = _tapping.get()
     base = keras.optimizers.Optimizer
-    classes = [cls for cls in _family(base) if "apply" in vars(cls)]
+    classes: list[Any] = [cls for cls in _family(base) if "apply" in vars(cls)]
     classes += [cls for cls in base.__mro__ if "apply" in vars(cls) and cls not in classes]
     originals = {cls: vars(cls)["apply"] for cls in classes}
 
@@ -255,7 +255,7 @@ def _kept_share(optimizer: Any, gradients: list[Any]) -> Any:
     return tf.math.divide_no_nan(tf.linalg.global_norm(optimizer._clip_gradients(known)), tf.linalg.global_norm(known))
 
 
-def _family(base: type) -> list[type]:
+def _family(base: Any) -> list[Any]:
     return [base, *(cls for child in base.__subclasses__() for cls in _family(child))]
 
 
@@ -425,9 +425,7 @@ def _to_numpy(value: Any) -> np.ndarray:
 
 def _without_optionals(data: Any) -> Any:
     """Keras hands None inside a data set on as an empty Optional; train_step expects None."""
-    return keras.tree.map_structure(
-        lambda value: None if isinstance(value, tf.experimental.Optional) else value, data
-    )
+    return keras.tree.map_structure(lambda value: None if isinstance(value, tf.experimental.Optional) else value, data)
 
 
 def leaves(structure: Any) -> list[Any]:

@@ -7,9 +7,9 @@ serializing never meet a tap.
 
     z --tap--> f --tap--> a      forward:  z, a         backward: dL/da arrives, dL/dz leaves
 
-A tap is an identity with a custom gradient. What Keras hangs on a tensor (`_keras_logits`, `_keras_mask`) is handed on:
-its cross-entropies use it, and would compute another loss without. Where the loss takes the logits that way, no gradient
-passes f, and no gate gain is measured.
+A tap is an identity with a custom gradient. What Keras hangs on a tensor (`_keras_logits`, `_keras_mask`) is handed
+on: its cross-entropies use it, and would compute another loss without. Where the loss takes the logits that way, no
+gradient passes f, and no gate gain is measured.
 
 The slope f'(z) of every entry is read by an inner tape on the same call of f, with ones from above; that is the slope
 only where f is elementwise, so a few rows are asked with a random sign pattern as well, and the host sets aside
@@ -53,8 +53,10 @@ def watch(f: F | None = None, name: str | None = None) -> Any:
     if f is None:
         return functools.partial(watch, name=name)
     if not callable(f):
-        raise TypeError(f"watch was given {f!r}, which can't be called. Pass a function of a tensor: watch(f, name=...).")
-    site = name or getattr(f, "__name__", type(f).__name__)
+        raise TypeError(
+            f"watch was given {f!r}, which can't be called. Pass a function of a tensor: watch(f, name=...)."
+        )
+    site = str(name or getattr(f, "__name__", type(f).__name__))
 
     @functools.wraps(f, updated=())
     def watched(*args: Any, **kwargs: Any) -> Any:
@@ -100,8 +102,17 @@ class Tapping:
     _names: dict[str, int] = field(default_factory=dict)
 
     def through(
-        self, name: str, layer: str, f: Callable[..., Any], x: Any, *args: Any, unit_axis: int = -1, role: str = "hidden", sure: bool = True, **kwargs: Any
-    ) -> Any:  # fmt: skip
+        self,
+        name: str,
+        layer: str,
+        f: Callable[..., Any],
+        x: Any,
+        *args: Any,
+        unit_axis: int = -1,
+        role: str = "hidden",
+        sure: bool = True,
+        **kwargs: Any,
+    ) -> Any:
         """What f gives for x, read on its way; whatever can't be read is handed through untouched.
 
         sure: whether this is an activation for certain; of a layer that only may be one, no failure is told.
@@ -114,18 +125,15 @@ class Tapping:
         count = self._names[name] = self._names.get(name, 0) + 1
         tap = Tap(name if count == 1 else f"{name}@{count}", layer, f, x, None, unit_axis=unit_axis, role=role)
         z = _hand_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
             a = f(z, *args, **kwargs)
         if not isinstance(a, tf.Tensor) or not a.dtype.is_floating or not _same_shape(a, x):
             if sure:
                 self.missed.setdefault(name, "its function does not return one float tensor of its input's shape")
             return a
-        if a is z:  # an identity written as `return x`: nothing lies between the taps
-            tap.slope = tf.ones_like(z)
-        else:
-            tap.slope = _none_on_error(lambda: tape.gradient(a, z))
-        del tape
+        # Of an identity written as `return x` nothing lies between the taps, and a tape finds nothing.
+        tap.slope = tf.ones_like(z) if a is z else _none_on_error(functools.partial(tape.gradient, a, z))
         tap.mixing = _none_on_error(lambda: _mixing(functools.partial(_call, f, args, kwargs), x))
         tap.z, tap.a = x, a
         self.taps.append(tap)
@@ -250,7 +258,7 @@ def path_of(layer: Any) -> str:
 
 def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
     axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
-    inner = [sub for sub in layer._flatten_layers(include_self=False)]
+    inner = list(layer._flatten_layers(include_self=False))
     owned = "activation" in layer.__dict__ and callable(layer.__dict__["activation"])
     in_cell = hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN)
     for attribute in ("activation", "recurrent_activation"):
@@ -299,7 +307,9 @@ class _TappedActivation:
         return hash(self._f)
 
 
-def _through_layer(tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str, *args: Any, **kwargs: Any) -> Any:  # fmt: skip
+def _through_layer(
+    tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str, *args: Any, **kwargs: Any
+) -> Any:
     if not args:
         return f(**kwargs)
     return tapping.through(path_of(layer) + suffix, path_of(layer), f, *args, unit_axis=axis, role=role, **kwargs)

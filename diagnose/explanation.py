@@ -109,9 +109,9 @@ def _one_of_each_rule_first(causes: list[int], nodes: Sequence[Node]) -> list[in
 def links(nodes: Sequence[Node], layout: Layout) -> list[set[int]]:
     """For each finding those that it explains directly, where rule, time and place match.
 
-    The same rule at several places with the same function is one fault: its likeliest finding and the others explain each
-    other, and only the first `ALIKE` of them are looked at for links to other rules, so that a deep network stays quick.
-    """
+    The same rule at several places with the same function is one fault: its likeliest finding and the others explain
+    each other, and only the first `ALIKE` of them are looked at for links to other rules, so that a deep network
+    stays quick."""
     edges: list[set[int]] = [set() for _ in nodes]
     by_rule: dict[str, list[int]] = {}
     for members in _alike(nodes, layout):

@@ -29,7 +29,8 @@ OUTCOMES: tuple[OutcomeName, ...] = ("diverged", "hollow-loss", "memorizing", "n
 Harm = Literal["clear", "partial", "none", "untold"]
 
 BAND_ERRORS = 2.0  # arithmetic: about 95 % of the samples of a skill of 0 fall within two standard errors
-BAND_LEAST = 0.02  # a guess: two points of skill over the constant answer help nobody, however many samples say so
+BAND_LEAST = 0.05  # a guess: five points of skill over the commonest class help nobody, however many samples say so
+BAND_REGRESSION = 0.02  # a guess: R squared is squared, so 0.02 is a correlation of 0.14
 BAND_MOST = 0.20  # a guess: at a fifth of what can be won, a training has learned something, however small the held set
 HELD_SAMPLES = 200  # a guess, used only where the size of the held set is not known; errs towards a wide band
 
@@ -37,7 +38,8 @@ HOLLOW = 0.8  # arithmetic: with balanced classes, predictions that carry no inf
 # cross-entropy under the entropy; two classes of half-known identity give 0.7 and a skill of 0.1 besides
 HOLLOW_REGRESSION = 0.1  # a guess: with heavy tails an absolute error can halve while R squared stays at 0
 LOPSIDED = 0.7  # from this majority share on a loss may fall honestly while the accuracy stays at the majority's
-ZERO_LOSS = 1e-6  # fingerprint of field-notes.md, section 1: exactly 0, or 1.19e-7 from clipping
+PENALTY = 0.1  # a guess: a smaller part changes no verdict
+ZERO_LOSS = 1e-6  # exactly 0, or the 1.19e-7 = -ln(1 - 1e-7) of a clipped probability
 
 MEMORIZED_LEAST = 0.5  # a guess: below half of all skill nothing worth the name was memorized
 MEMORIZED_SHARE = 0.5  # a guess: less than half of the skill carries over to validation
@@ -101,12 +103,12 @@ def noise_band(majority_share: float | None, samples: int | None) -> float:
     least band.
 
     >>> noise_band(0.5, 10_000)
-    0.02
+    0.05
     >>> noise_band(0.5, 400)
     0.1
     """
     if majority_share is None:
-        return BAND_LEAST
+        return BAND_REGRESSION
     rest = max(1.0 - majority_share, 1e-9)
     error = math.sqrt(majority_share / (rest * max(samples or HELD_SAMPLES, 1)))
     return min(max(BAND_ERRORS * error, BAND_LEAST), BAND_MOST)
@@ -208,12 +210,12 @@ def _hollow(run: Run, skills: Skills) -> Outcome | None:
         return None
     batches = run.series("batch.loss").finite().values
     in_training = float(np.mean(batches[-5:])) if len(batches) else last_of(run.history.get("loss", ()))
-    loss = last_finite(run, "loss.train")
+    loss, constant = data_losses(run)
     if loss is None or (in_training is not None and abs(in_training) <= ZERO_LOSS):
         loss = in_training  # weights and masks act on it, and not on the held set
     if loss is None:
         return None
-    constant, share = last_finite(run, "loss.constant"), majority_share(run)
+    share = majority_share(run)
     skill = min(skills.train.values())
     told = f"while {skill_in_words(run, skill, skills)}"
     if abs(loss) <= ZERO_LOSS:
@@ -285,14 +287,14 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
         return Outcome("learning", reason, harm, skill, validation, rising)
     if not _informed_by_the_loss(run):
         return None
-    loss, constant = last_finite(run, "loss.train"), last_finite(run, "loss.constant")
+    loss, constant = data_losses(run)
     reason = f"the loss on training samples is {loss:.3g}, where the best constant answer has {constant:.3g}."
     return Outcome("learning", reason, "partial" if known else "none", _worst(known), _worst(skills.validation))
 
 
 def _informed_by_the_loss(run: Run) -> bool:
     """Whether the loss alone says that something was learned: where skill isn't measured, or one class hides it."""
-    loss, constant = last_finite(run, "loss.train"), last_finite(run, "loss.constant")
+    loss, constant = data_losses(run)
     if loss is None or constant is None or constant <= 0 or loss >= 0.9 * constant:
         return False
     share = majority_share(run)
@@ -311,6 +313,8 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
     losses = run.series("batch.loss").finite()
     if not len(losses):
         what = "only its configuration is known" if run.meta.get("audit") else "nothing was measured"
+        if run.observations:
+            what = "neither a loss nor a skill could be measured"
         return Outcome("unknown", f"{what}.")
     why = run.meta.get("task", {}).get("reason") or "no skill was measured"
     fell = loss_fell(losses)
@@ -375,6 +379,19 @@ def skill_in_words(run: Run, skill: float, skills: Skills, where: str = "") -> s
         alone = f"where the commonest class alone gives {share:.2f}"
         return f"the skill{output} is {skill:.2f} (accuracy {accuracy:.2f}, {alone})"
     return f"the skill{output} is {skill:.2f} (0 is a constant answer's, 1 is perfect)"
+
+
+def data_losses(run: Run) -> tuple[float | None, float | None]:
+    """Last loss on the training samples, and that of the best constant answer; the latter None where it can't be
+    compared.
+
+    With a penalty on the weights of over `PENALTY` of the loss it can't: the two were measured at different weights.
+    """
+    loss, constant = last_finite(run, "loss.train"), last_finite(run, "loss.constant")
+    penalty, batch = run.series("batch.regularization").finite(), run.series("batch.loss").finite()
+    if len(penalty) and len(batch) and penalty.values.max() > PENALTY * abs(float(np.median(batch.values))):
+        return loss, None
+    return loss, constant
 
 
 def last_finite(run: Run, quantity: str, where: str = "") -> float | None:

@@ -34,7 +34,9 @@ def _distribution(prefix: str, what: str, where: str) -> dict[str, Quantity]:
         f"{prefix}.std": Quantity(f"standard deviation of {what}, over its finite entries", "", 0, INF, where),
         f"{prefix}.min": Quantity(f"smallest finite entry of {what}", "", -INF, INF, where),
         f"{prefix}.max": Quantity(f"largest finite entry of {what}", "", -INF, INF, where),
-        f"{prefix}.nonfinite": Quantity(f"number of entries of {what} that are NaN or infinite", "entries", 0, INF, where),
+        f"{prefix}.nonfinite": Quantity(
+            f"number of entries of {what} that are NaN or infinite", "entries", 0, INF, where
+        ),
     }
 
 

@@ -18,7 +18,8 @@ What `Run.meta` may hold (every key can be absent, so that a run made by hand fo
   `finished`: "" while running, "completed", or how it ended ("ValueError: ...", "interrupted").
 - `task`: {"kind": "categorical" | "binary" | "multilabel" | "regression" | "unknown", "reason", "classes",
   "majority_share" (of the labels seen), "target_mean", "target_variance"}.
-- `audit`: facts about configuration and first batch (`callbacks.configuration` says which), read by the rules of part E.
+- `audit`: facts about configuration and first batch (`callbacks.configuration` says which), for the rules of that part.
+- `unmeasured`: {place: reason} of activation sites that can't be read.
 - `profiles`: {site function name: `ActivationProfile.to_dict()`}.
 """
 

@@ -49,7 +49,9 @@ def task_of(targets: np.ndarray, predictions: np.ndarray) -> Task:
     if width > 1 and sparse_shape:
         if whole and finite.size and finite.max() < width:
             return Task("categorical", width)
-        return Task("unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape")
+        return Task(
+            "unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape"
+        )
     if y.size != p.size:
         return Task("unknown", reason=f"targets of shape {y.shape} and predictions of shape {p.shape} don't pair up")
     values = set(np.unique(finite[:10_000]).tolist())
@@ -126,7 +128,9 @@ def constant_answers(task: Task, targets: np.ndarray, shape: tuple[int, ...]) ->
         shares = np.bincount(classes[classes >= 0], minlength=task.classes) / max(1, (classes >= 0).sum())
         answers = [shares, np.log(np.maximum(shares, 1e-7))]
     elif task.kind in ("binary", "multilabel"):
-        shares = (y.reshape(len(y), -1) > 0.5).mean(axis=0).reshape((*y.shape[1:],) if task.kind == "multilabel" else (-1,))
+        shares = (
+            (y.reshape(len(y), -1) > 0.5).mean(axis=0).reshape((*y.shape[1:],) if task.kind == "multilabel" else (-1,))
+        )
         inside = np.clip(shares, 1e-7, 1 - 1e-7)
         answers = [shares, np.log(inside / (1 - inside))]
     elif task.kind == "regression":

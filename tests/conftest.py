@@ -9,4 +9,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import tensorflow as tf
 
 # Two logical devices, for the distributed training; to be said before TensorFlow is first used.
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)

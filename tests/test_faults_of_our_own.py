@@ -37,11 +37,15 @@ from diagnose.store import Store
 def fit(callbacks, model=None, **options):
     keras.utils.set_random_seed(5)
     if model is None:
-        model = keras.Sequential([layers.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2), layers.Dense(2, "softmax")])
+        model = keras.Sequential(
+            [layers.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2), layers.Dense(2, "softmax")]
+        )
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((40, 4)).astype("float32"), rng.integers(0, 2, 40)
-    model.fit(x, y, validation_data=(x, y), callbacks=callbacks, **{"epochs": 2, "batch_size": 8, "verbose": 0, **options})
+    model.fit(
+        x, y, validation_data=(x, y), callbacks=callbacks, **{"epochs": 2, "batch_size": 8, "verbose": 0, **options}
+    )
     return [variable.numpy() for variable in model.variables]
 
 
@@ -189,12 +193,17 @@ def test_a_second_fit_goes_on_in_the_same_run(tmp_path):
 
 
 def test_several_monitors_share_one_observation(bare):
-    monitors = [kind(every=2) for kind in (SaturationMonitor, GradientMonitor, NonMonotonicityMonitor, NumericsMonitor, GapMonitor)]
+    monitors = [
+        kind(every=2)
+        for kind in (SaturationMonitor, GradientMonitor, NonMonotonicityMonitor, NumericsMonitor, GapMonitor)
+    ]
     watched = fit(monitors)
     for one, other in zip(bare, watched, strict=True):
         np.testing.assert_array_equal(one, other)
     assert len({id(monitor.run) for monitor in monitors}) == 1
-    assert {"activation.saturated_share", "gradient.rms", "activation.nonfinite", "skill.train"} <= set(monitors[0].run.quantities)
+    assert {"activation.saturated_share", "gradient.rms", "activation.nonfinite", "skill.train"} <= set(
+        monitors[0].run.quantities
+    )
 
 
 def test_a_part_measures_its_own_part_only():

@@ -27,9 +27,17 @@ def watched():
     x = rng.standard_normal((SIZE, 5)).astype("float32") * 2
     y = rng.integers(0, 3, SIZE)
     hidden = layers.Dense(16, "tanh", name="squashed")
-    dark = layers.Dense(10, "relu", name="dark", bias_initializer=lambda shape, dtype: tf.constant([-50.0] * 4 + [0.0] * 6))
+    dark = layers.Dense(
+        10, "relu", name="dark", bias_initializer=lambda shape, dtype: tf.constant([-50.0] * 4 + [0.0] * 6)
+    )
     model = keras.Sequential(
-        [layers.Input((5,)), hidden, dark, layers.Dense(8, folding, name="folded"), layers.Dense(3, "softmax", name="answer")]
+        [
+            layers.Input((5,)),
+            hidden,
+            dark,
+            layers.Dense(8, folding, name="folded"),
+            layers.Dense(3, "softmax", name="answer"),
+        ]
     )
     model.compile(keras.optimizers.SGD(RATE), "sparse_categorical_crossentropy", metrics=["accuracy"])
     weights = []
@@ -57,7 +65,9 @@ def forward(weights, x):
     functions = [np.tanh, lambda z: np.maximum(z, 0), lambda z: np.sin(6 * z), None]
     names = ["squashed", "dark", "folded", "answer"]
     for name, function in zip(names, functions, strict=True):
-        kernel, bias = (next(v for p, v in weights.items() if p.endswith(f"{name}/{part}")) for part in ("kernel", "bias"))
+        kernel, bias = (
+            next(v for p, v in weights.items() if p.endswith(f"{name}/{part}")) for part in ("kernel", "bias")
+        )
         z = a @ kernel.astype(np.float64) + bias
         if function is None:
             e = np.exp(z - z.max(axis=1, keepdims=True))
@@ -133,7 +143,9 @@ def test_the_saturated_share_is_counted_by_the_slope(watched):
     """tanh's slope is under 1 % of its largest beyond |z| = atanh(sqrt(0.99)) = 2.993."""
     model, run, x, _, weights = watched
     z = forward(weights[0], x)[0][0]
-    assert at(run, "activation.saturated_share", model.layers[0].path) == pytest.approx(np.mean(np.abs(z) > 2.993), abs=1e-6)
+    assert at(run, "activation.saturated_share", model.layers[0].path) == pytest.approx(
+        np.mean(np.abs(z) > 2.993), abs=1e-6
+    )
 
 
 def test_a_relu_is_never_saturated_and_its_dark_units_are_dead(watched):
@@ -229,7 +241,13 @@ def shared():
     model.compile("sgd", "mse")
     rng = np.random.default_rng(0)
     monitor = TrainingMonitor(every=1)
-    model.fit(rng.standard_normal((64, 4)).astype("float32"), rng.standard_normal(64), epochs=1, verbose=0, callbacks=[monitor])
+    model.fit(
+        rng.standard_normal((64, 4)).astype("float32"),
+        rng.standard_normal(64),
+        epochs=1,
+        verbose=0,
+        callbacks=[monitor],
+    )
     return model, monitor.run
 
 

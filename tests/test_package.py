@@ -11,7 +11,9 @@ import pytest
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "jinja2")
 
 
-@pytest.mark.parametrize("what", ["import diagnose", "import diagnose.cli; diagnose.cli.main(['--help'], standalone_mode=False)"])
+@pytest.mark.parametrize(
+    "what", ["import diagnose", "import diagnose.cli; diagnose.cli.main(['--help'], standalone_mode=False)"]
+)
 def test_the_door_is_light(what):
     """TensorFlow takes seconds to load; nobody should wait for it who only asks for help or reads a run."""
     code = f"{what}\nimport sys\nprint('LOADED', *(name for name in {HEAVY} if name in sys.modules))"

@@ -229,5 +229,11 @@ def test_a_penalty_over_twice_the_loss_of_the_data_dominates():
 
 
 def test_a_penalty_over_fitted_data_is_fine():
-    series = {"batch.loss": [0.4] * 5, "batch.regularization": [0.3] * 5, "loss.constant": [2.3]}
+    """The data's loss went from 2 to 0.1."""
+    series = {"batch.loss": [2.3] + [0.4] * 5, "batch.regularization": [0.3] * 6}
     assert findings("dominant-regularizer", run_of(series)) == []
+
+
+def test_a_penalty_that_made_the_weights_small_and_so_itself_dominated():
+    series = {"batch.loss": [52, 42, 32, 22, 3, 3, 3], "batch.regularization": [50, 40, 30, 20, 1, 1, 1]}
+    assert findings("dominant-regularizer", run_of(series))[0].since == 0

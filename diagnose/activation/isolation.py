@@ -67,7 +67,13 @@ class _Worker:
 
     def _work(self, prepare: Callable[[], None]) -> None:
         prepare()
-        while (order := self._tasks.get()) is not None:
+        while True:
+            try:
+                order = self._tasks.get()
+            except _Stop:  # the order to stop came when the task was done already
+                continue
+            if order is None:
+                return
             task, answer, done = order
             try:
                 answer.append((True, task()))

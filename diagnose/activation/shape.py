@@ -102,10 +102,14 @@ def _without_lone_points(slope: np.ndarray) -> np.ndarray:
     low, high = np.minimum(slope[:-2], slope[2:]), np.maximum(slope[:-2], slope[2:])
     here = slope[1:-1]
     size = np.maximum(np.abs(low), np.abs(high))
-    size = np.maximum(size, 0.1 * np.max(size, where=np.isfinite(size), initial=0.0))  # in a flat tail, dither is no pick
-    with np.errstate(invalid="ignore"):
+    size = np.maximum(
+        size, 0.1 * np.max(size, where=np.isfinite(size), initial=0.0)
+    )  # in a flat tail, dither is no pick
+    with np.errstate(all="ignore"):
         lone = (here > high + 0.01 * size) | (here < low - 0.01 * size)
-        lone &= high - low <= 0.01 * size  # beside a break, or in a spike, the neighbours differ
+        # On both sides the slope is as it was a step before: so this is no spike.
+        steady = np.abs(np.diff(slope, prepend=slope[:1], append=slope[-1:]))
+        lone &= (steady[:-3] <= 0.01 * size) & (steady[3:] <= 0.01 * size)
     return np.concatenate([slope[:1], np.where(lone, np.nan, here), slope[-1:]])
 
 

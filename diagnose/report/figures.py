@@ -589,7 +589,7 @@ def _floats(values: Iterable[object]) -> np.ndarray:
 
 # --- maps of place by step --------------------------------------------------------------------------------------------
 
-#: A map's quantity, title, what its colours say, and how values are put into classes: (upper bounds, words).
+#: How values are put into classes of one colour: (upper bound, words) for each.
 Classes = tuple[tuple[float, str], ...]
 SHARES: Classes = (
     (0.02, "under 2 %"),
@@ -610,6 +610,8 @@ GAINS: Classes = (
     (math.inf, "over 100"),
 )
 
+#: Quantity, title, what it is, classes (None: powers of ten as measured), palette of the style sheet, how a value is
+#: said, and which of the values that share a column is its worst (`_reduced`).
 MAPS = (
     ("activation.saturated_share", "Saturated share", "share of z where f is flat", SHARES, "s", share, "largest"),
     ("activation.dead_share", "Dead units", "share of units whose slope is always 0", SHARES, "s", share, "largest"),

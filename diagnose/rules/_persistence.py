@@ -9,8 +9,8 @@ import numpy as np
 
 from diagnose.run import Series
 
-WINDOW = 5  # rules.md: "persistent"
-NEEDED = 4  # rules.md: "persistent"
+WINDOW = 5  # a guess: five batches are more than a hot one
+NEEDED = 4  # arithmetic: at one in ten by chance, four of five are 5 in 10,000
 FEWEST = 3  # a guess: two observations of an untrained network say nothing that lasts
 
 

@@ -12,8 +12,8 @@ from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels
 from diagnose.run import EMPTY, Run, Series
 
-GOOD = 1e-3  # rules.md: an update of about a thousandth of the weights; a rule of thumb of practitioners
-MOST = 100.0  # rules.md: no advice changes the learning rate by more
+GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:updates"
+MOST = 100.0  # a guess: after a hundredfold, look again
 
 
 def typical_ratio(run: Run) -> Series:

@@ -39,7 +39,7 @@ EXPLAINS = (
     "hidden-nan",
 )
 
-HIGH = 10.0  # rules.md
+HIGH = 10.0  # arithmetic: see Source
 CRITICAL = 100.0  # a guess: two such layers reach 10,000
 
 

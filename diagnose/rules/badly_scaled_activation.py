@@ -20,7 +20,16 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
-EXPLAINS = ("unstable-signal", "fading-signal", "growing-signal", "vanishing-gradient", "exploding-gradient")
+EXPLAINS = (
+    "unstable-signal",
+    "fading-signal",
+    "growing-signal",
+    "vanishing-gradient",
+    "exploding-gradient",
+    "mismatched-initialization",
+    "thin-headroom",
+    "small-updates",
+)
 
 LOW, HIGH = 1e-4, 1e4  # arithmetic: see Source
 

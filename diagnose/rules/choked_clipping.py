@@ -13,7 +13,7 @@ Remedy: a bound as large as the gradients usually are, as the message computes i
 
 Refute: the loss falls no faster without clipping.
 
-Source: rules.md.
+Source: Pascanu, Mikolov and Bengio (2013), section 3.2: the bound should be some times the usual norm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "optimizer"
 EXPLAINS = ("small-updates", "slow-progress", "unfinished-training")
 
-KEPT = 0.01  # rules.md
+KEPT = 0.01  # a guess: a hundredth is no longer a safeguard
 
 
 def judge(run: Run) -> Iterator[Verdict]:

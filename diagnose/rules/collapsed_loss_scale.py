@@ -14,7 +14,8 @@ Remedy: find what overflows in float16 (the activation's limit is in its profile
 
 Refute: the scale settles and the updates go on.
 
-Source: field-notes.md, section 1: with Keras 3.15 the scale falls to 4e-25 and no weight moves.
+Source: reproduced with Keras 3.15: the scale falls from 8e-6 to 4e-25 and no weight moves; the same with a floor of 1
+in tensorflow/tensorflow issue 38357.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ EXPLAINS = (
 )
 
 LEAST = 1.0  # arithmetic: below 1 the scale makes gradients smaller, the opposite of its purpose
-FALLS = 4  # rules.md: at each observation; the ordinary scale doubles at most every 2,000 steps
+FALLS = 4  # a guess; the ordinary scale doubles at most every 2,000 steps
 
 
 def judge(run: Run) -> Iterator[Verdict]:

@@ -12,7 +12,8 @@ Remedy: inputs scaled to about [-1, 1], a lower learning rate, the initializatio
 
 Refute: two very different inputs give outputs of this layer that differ by more than a thousandth.
 
-Source: rules.md; float16 resolves a thousandth.
+Source: Schoenholz et al. (2017), "Deep information propagation": the correlation of inputs goes to 1 with depth;
+float16 resolves a thousandth.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PART = "activation"
 FLOW = "forward"
 EXPLAINS = ("constant-predictions", "vanishing-gradient", "zero-gradient", "slow-progress")
 
-SAME = 1e-3  # rules.md
+SAME = 1e-3  # arithmetic: the resolution of float16
 
 
 def judge(run: Run) -> Iterator[Verdict]:

@@ -13,7 +13,7 @@ scaling, a generator that returns its empty buffer.
 
 Refute: `x.std()` of what `fit` gets is over 0.
 
-Source: rules.md.
+Source: arithmetic: no function of a constant varies.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ activation with a slope on both sides (leaky_relu, elu, gelu).
 
 Refute: a batch that none of these units is silent on, or the share falls by itself when the learning rate is lowered.
 
-Source: Lu et al. (2019), "Dying ReLU and initialization"; the bounds are rules.md's.
+Source: Lu et al. (2019), "Dying ReLU and initialization"; keras-team/keras issue 7057; the bounds are
+guesses that healthy trainings stay under at the end.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ EXPLAINS = (
 )
 
 CROWD = 0.2  # rules.md; measured: benchmarks/calibration.md
-CRITICAL = 0.6  # rules.md
+CRITICAL = 0.6  # a guess: less than half of the layer is left
 SAMPLES = 100  # arithmetic: a unit that fires for one sample in 30 is silent on 100 of them in 1 of 30 cases
 WIDE = 1024  # a guess: narrower first layers have few units to spare
 BATCHES = 10  # fixed by the quantity

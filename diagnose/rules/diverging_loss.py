@@ -13,7 +13,7 @@ Remedy: a third of the learning rate; keep the best weights (`EarlyStopping(rest
 
 Refute: the loss comes down again by itself within as many epochs as it rose.
 
-Source: rules.md; the bound of half the baseline is where most of what was learned is gone.
+Source: arithmetic: at half of the baseline's loss most of what was learned is gone; twice the best is a guess.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "optimizer"
 EXPLAINS = ("non-finite-loss", "non-finite-weights", "hidden-nan")
 
-TWICE = 2.0  # rules.md
-HALF = 0.5  # rules.md
+TWICE = 2.0  # a guess
+HALF = 0.5  # arithmetic: see Source
 LEAST = 3  # arithmetic: a best, a step up, another
 
 

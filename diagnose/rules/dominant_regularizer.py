@@ -4,7 +4,8 @@ Sees: `batch.regularization`, the part of the batch's loss that regularizers and
 
 Harm: the training makes weights small instead of predictions good.
 
-Fires: the penalty is over TIMES the loss of the data, at 4 of the last 5 observations.
+Fires: the penalty is over TIMES the loss of the data, at 4 of the last 5 observations or in the median of all (it has
+made the weights small by the end, and itself with them).
 
 Rests: a data loss near 0, where everything outweighs it; a good skill (then it is a note).
 
@@ -12,7 +13,7 @@ Remedy: a smaller factor of the regularizer, as the message computes it.
 
 Refute: the skill is no better without regularization.
 
-Source: rules.md.
+Source: arithmetic: beyond 1 the sum falls faster by smaller weights than by better answers; twice, to be sure.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome import last_finite
 from diagnose.rules._persistence import lasting, recent, too_few
 from diagnose.rules._wording import times
 from diagnose.run import Run, Series
@@ -30,8 +30,8 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "optimizer"
 EXPLAINS = ("slow-progress", "constant-predictions", "fading-signal", "vanishing-gradient", "collapsed-representation")
 
-TIMES = 2.0  # rules.md
-FITTED = 0.1  # a guess: under a tenth of the constant answer's loss the data are fitted, whatever the penalty
+TIMES = 2.0  # a guess: see Source
+FITTED = 0.1  # a guess: at a tenth of their first loss the data are fitted, whatever the penalty
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -45,13 +45,15 @@ def judge(run: Run) -> Iterator[Verdict]:
             "", f"the penalty {too_few(ratio)}" if len(ratio) else "nothing is regularized, or it was not seen"
         )
         return
-    baseline = last_finite(run, "loss.constant")
-    fitted = baseline is not None and recent(Series(steps, data)) < FITTED * baseline
-    since = lasting(ratio, (ratio.values > TIMES) & (data > 0))
+    fitted = recent(Series(steps, data)) < FITTED * float(data[0])
+    sick = (ratio.values > TIMES) & (data > 0)
+    since = lasting(ratio, sick)
+    if since is None and np.median(ratio.values) > TIMES:
+        since = int(steps[np.argmax(sick)])
     if since is None or fitted:
         yield Healthy("")
         return
-    now = recent(ratio)
+    now = max(recent(ratio), float(np.median(ratio.values)))
     yield Finding(
         "",
         f"The regularization is {times(now)} times the loss of the data.",

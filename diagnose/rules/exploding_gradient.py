@@ -13,7 +13,7 @@ Remedy: a lower learning rate, clipping (`clipnorm=1.0`), an initialization that
 
 Refute: the gradients stay bounded over the same steps at the same learning rate with another seed.
 
-Source: Pascanu, Mikolov and Bengio (2013), section 2; the bounds are rules.md's.
+Source: Pascanu, Mikolov and Bengio (2013), section 2; the bounds are guesses.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ EXPLAINS = (
     "hidden-nan",
 )
 
-DOUBLINGS = 4  # rules.md
-RATIO = 1e3  # rules.md
-SPIKE = 1e4  # rules.md
-SPIKES = 2  # rules.md: one spike rests
+DOUBLINGS = 4  # a guess: sixteenfold in four looks
+RATIO = 1e3  # a guess; healthy trainings stay under 10: benchmarks/calibration.md
+SPIKE = 1e4  # a guess: no batch is ten thousand times harder than the median one
+SPIKES = 2  # one spike rests: clipping and Adam survive it
 FEWEST = DOUBLINGS + 1  # arithmetic
 
 

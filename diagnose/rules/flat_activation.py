@@ -24,7 +24,17 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
-EXPLAINS = ("blocked-gradient", "vanishing-gradient", "unstable-signal", "fading-signal")
+EXPLAINS = (
+    "blocked-gradient",
+    "vanishing-gradient",
+    "unstable-signal",
+    "fading-signal",
+    "saturated-activation",
+    "mismatched-initialization",
+    "zero-gradient",
+    "small-updates",
+    "slow-progress",
+)
 
 MASS = 0.25  # arithmetic: see Source
 MASS_TO_THE_END = 0.9  # a guess: 9 of 10 inputs; ReLU has 0.5, softplus none

@@ -15,7 +15,8 @@ Remedy: scale the inputs of the activation down until they lie within one rise, 
 
 Refute: the skill does not change when the inputs are scaled down so far that no turning point is met.
 
-Source: Sitzmann et al. (2020), section 3.2, keep the inputs of a sine near N(0, 1); the bounds are rules.md's.
+Source: Sitzmann et al. (2020), section 3.2, keep the inputs of a sine near N(0, 1); the bounds are
+arithmetic for a sine on normal inputs.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ EXPLAINS = (
 )
 
 FALLING = 0.2  # arithmetic: a sine has 6 % of its slope falling on z of std 1, 25 % on 1.5, 39 % on 2
-FOLDS = 2  # rules.md: two turning points make a fold; gelu, silu and mish have one
+FOLDS = 2  # arithmetic: two turning points make a fold; gelu, silu and mish have one
 
 
 def judge(run: Run) -> Iterator[Verdict]:

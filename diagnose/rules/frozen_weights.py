@@ -14,7 +14,7 @@ model's variables; look at the learning rate and the loss scale.
 
 Refute: a weight differs before and after a step.
 
-Source: Keras applies changes of `trainable` at compile (field-notes.md, section 5, number 5).
+Source: Keras applies changes of `trainable` at compile only (reproduced; keras-team/keras issue 6405).
 """
 
 from __future__ import annotations

@@ -20,7 +20,13 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
-EXPLAINS = ("zero-gradient", "blocked-gradient", "vanishing-gradient")
+EXPLAINS = (
+    "zero-gradient",
+    "blocked-gradient",
+    "vanishing-gradient",
+    "small-updates",
+    "frozen-weights",
+)
 
 
 def judge(profile: ActivationProfile) -> Iterator[Verdict]:

@@ -15,8 +15,8 @@ others), or normalization layers.
 
 Refute: the ratio comes near 1 with that initialization and the training fares no better.
 
-Source: He et al. (2015), section 2.2: each layer of the wrong scale multiplies the signal once more; the bound is
-rules.md's.
+Source: He et al. (2015), section 2.2: each layer of the wrong scale multiplies the signal once more; the bound is a
+guess: eight layers that are each off by 1.8.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ Remedy: a rate of 0.5 or less; 0.1 to 0.3 in front of the output.
 Refute: the skill is no better with half the rate.
 
 Source: Srivastava et al. (2014), section 7.3: rates up to 0.6 serve, beyond it the error rises; the bounds are
-rules.md's."""
+guesses beyond it.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "initialization"
 EXPLAINS = ("slow-progress", "noisy-gradient", "constant-predictions")
 
-RATE = 0.8  # rules.md
-NARROW_RATE = 0.5  # rules.md
+RATE = 0.8  # a guess: four units in five are gone
+NARROW_RATE = 0.5  # a guess: the usual rate, meant for wide layers
 NARROW = 16  # a guess: half of sixteen units leaves eight
 LOW = 0.5  # a guess: half of what can be won
 

@@ -14,7 +14,7 @@ Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most by a facto
 
 Refute: the loss falls no better at a tenth of the learning rate.
 
-Source: rules.md: an update of a thousandth is a rule of thumb of practitioners; the bound lies a hundredfold over it.
+Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; the bound lies a hundredfold over it.
 """
 
 from __future__ import annotations

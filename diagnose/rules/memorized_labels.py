@@ -34,7 +34,7 @@ PART = "generalization"
 SHOWS_HARM = True  # the gap is itself a figure of the outcome
 EXPLAINS = ("overfitting", "overtraining")
 
-KNOWN = 0.7  # a guess: rules.md says "near 1"; the held set shows the trend before the end
+KNOWN = 0.7  # a guess: most of all skill; it shows before the end
 EVER = 0.1  # a guess: a tenth of all skill would be a trace of sense in the labels
 SMALL = 500  # a guess: below it, small data explain a lot
 

@@ -30,7 +30,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "initialization"
 EXPLAINS = ("plateau",)
 
-ALL = 2  # rules.md: one alone may be a bottleneck
+ALL = 2  # a guess: one alone may be a bottleneck
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -63,7 +63,9 @@ def judge(run: Run) -> Iterator[Verdict]:
 def _same(run: Run, where: str) -> bool:
     """Whether mean and spread are the same before and behind, within what float32 resolves of the spread."""
     spread = run.series("preactivation.std", where).values
-    pairs = [(run.series(f"preactivation.{of}", where), run.series(f"activation.{of}", where)) for of in ("mean", "std")]
+    pairs = [
+        (run.series(f"preactivation.{of}", where), run.series(f"activation.{of}", where)) for of in ("mean", "std")
+    ]
     if any(len(a) != len(spread) or len(b) != len(spread) for a, b in pairs) or not np.any(spread > 0):
         return False
     return all(bool(np.all(np.abs(a.values - b.values) <= 1e-5 * spread)) for a, b in pairs)

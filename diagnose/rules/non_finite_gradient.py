@@ -14,7 +14,8 @@ Remedy: the double `where`: make the argument safe first, then select. For roots
 
 Refute: the slope of the function is finite on every input that it met (`diagnose.profile` looks for that).
 
-Source: the unselected branch of `where` gets 0 * inf = NaN (github.com/jax-ml/jax/issues/5798; field-notes.md, 3.1).
+Source: the unselected branch of `where` gets 0 * inf = NaN (jax-ml/jax issue 5798, tensorflow/tensorflow
+issue 38349).
 """
 
 from __future__ import annotations

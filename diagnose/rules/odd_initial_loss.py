@@ -22,7 +22,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from diagnose.rules._configuration import Output, each_output, healthy, is_cross_entropy, over, place, quoted, untold
+from diagnose.rules._configuration import (
+    Output,
+    each_output,
+    escapes,
+    healthy,
+    is_cross_entropy,
+    over,
+    place,
+    quoted,
+    takes,
+    untold,
+)
 from diagnose.run import Run
 from diagnose.verdict import Finding, NotMeasured, Verdict
 
@@ -44,6 +55,9 @@ def _look(output: Output, updates: int) -> Verdict:
     if updates:
         return NotMeasured(place(output), f"the model has had {updates} updates before")
     value = output["loss"]["value"]
+    explained = output["loss"]["silent"] or output["loss"]["heeds_wild_labels"]
+    if explained or (takes(output) == "probabilities" and escapes(output)):
+        return healthy(output)
     if not is_cross_entropy(output) or value is None or output["weights"]["given"]:
         return healthy(output)
     classes = output["width"] if over(output) == "classes" else 2

@@ -29,8 +29,8 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "optimizer"
 EXPLAINS = ("slow-progress",)
 
-SWING = -0.5  # rules.md
-AMPLITUDE = 0.2  # rules.md
+SWING = -0.5  # arithmetic: see Source
+AMPLITUDE = 0.2  # a guess: a fifth of the loss
 LEAST = 6  # a guess: five differences are the least that show a rhythm
 RECENT = 20  # a guess: older swings have ended
 

@@ -12,7 +12,7 @@ Remedy: `EarlyStopping(patience=..., restore_best_weights=True)`.
 
 Refute: the skill rises again with more epochs, as after a drop of the learning rate.
 
-Source: rules.md.
+Source: Prechelt (1998), "Early stopping, but when?"; the third is a guess.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "generalization"
 
-AFTER = 1 / 3  # rules.md
+AFTER = 1 / 3  # a guess: half as long again as the useful part
 LEAST = 9  # arithmetic: three evaluations after the best
 GAIN = 0.005  # a guess: half a percent of skill is no gain
 

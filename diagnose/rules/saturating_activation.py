@@ -24,7 +24,13 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
-EXPLAINS = ("saturated-activation", "blocked-gradient", "vanishing-gradient")
+EXPLAINS = (
+    "saturated-activation",
+    "blocked-gradient",
+    "vanishing-gradient",
+    "zero-gradient",
+    "small-updates",
+)
 
 MASS = 0.4  # measured: see Source
 LESSER_TAIL = 0.1  # a guess: under it, the function is a ReLU with a lid rather than a squashing function

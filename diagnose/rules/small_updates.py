@@ -13,7 +13,7 @@ Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most a factor o
 
 Refute: the loss does not fall faster at ten times the learning rate.
 
-Source: rules.md: an update of a thousandth is a rule of thumb of practitioners; the bound lies a hundredfold under it.
+Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; the bound lies a hundredfold under it.
 """
 
 from __future__ import annotations

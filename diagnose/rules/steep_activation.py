@@ -19,7 +19,17 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
-EXPLAINS = ("amplified-gradient", "exploding-gradient", "unstable-signal")
+EXPLAINS = (
+    "amplified-gradient",
+    "exploding-gradient",
+    "unstable-signal",
+    "saturated-activation",
+    "folded-activation",
+    "mismatched-initialization",
+    "large-updates",
+    "diverging-loss",
+    "thin-headroom",
+)
 
 SLOPE = 10.0  # arithmetic: see Source
 

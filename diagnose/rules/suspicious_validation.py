@@ -14,7 +14,7 @@ drawn at random.
 
 Refute: with another random split the difference is gone.
 
-Source: rules.md.
+Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis"; the bound is a guess.
 """
 
 from __future__ import annotations

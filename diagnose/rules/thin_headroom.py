@@ -40,7 +40,7 @@ EXPLAINS = (
 )
 
 LIMITS = {"float16": 65504.0, "bfloat16": 3.39e38, "float32": 3.4e38, "float64": 1.8e308}  # arithmetic
-MARGIN = 10.0  # rules.md
+MARGIN = 10.0  # a guess: a batch ten times as hard does come
 LEAST = NEEDED
 
 __all__ = ["LEAST", "LIMITS", "MARGIN", "WINDOW", "judge"]

@@ -14,7 +14,7 @@ your own layers.
 
 Refute: `model(x, training=True)` and `model(x, training=False)` agree on a training batch.
 
-Source: field-notes.md, section 2.19: fit 87 %, evaluate 63 % on the same data.
+Source: keras-team/keras issues 10214, 6014 and 10014: fit 87 %, evaluate 63 % on the same data.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ Remedy: scale the data: `(x - mean) / std`, `x / 255`, or a Normalization layer 
 
 Refute: the skill is no better with scaled inputs at the same settings.
 
-Source: LeCun et al. (1998), "Efficient backprop", section 4.3; the bound is rules.md's.
+Source: LeCun et al. (1998), "Efficient backprop", section 4.3; the bounds are guesses.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ EXPLAINS = (
     "zero-gradient",
 )
 
-LARGE = 10.0  # rules.md
+LARGE = 10.0  # a guess: ten times the unit size that initializers assume
 SUFFERS = 5.0  # a guess: beyond 5 every bounded activation is flat, and a sound start gives about 1
 
 

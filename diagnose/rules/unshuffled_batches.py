@@ -12,7 +12,7 @@ Remedy: `shuffle=True` in fit, or `dataset.shuffle(buffer_size=len(x))` with a b
 
 Refute: the labels of one batch are of several classes.
 
-Source: rules.md.
+Source: Bengio (2012), "Practical recommendations", section 3.1.1: examples in random order; the bounds are guesses.
 """
 
 from __future__ import annotations

