@@ -7,6 +7,7 @@ samples are kept in memory, and both are asked with the weights of one moment. T
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,13 @@ class HeldSet:
     """Batches of (x, y) kept for evaluation: dense tensors, nested as Keras gave them."""
 
     batches: list[tuple[Any, Any]] = field(default_factory=list)
-    samples: int = 0
+    sizes: list[int] = field(default_factory=list)
     bytes: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Number of samples kept."""
+        return sum(self.sizes)
 
     @property
     def full(self) -> bool:
@@ -43,7 +49,7 @@ class HeldSet:
         if not leaves or len(leaves) != len(tf.nest.flatten(batch[:2])):
             return
         self.batches.append(batch[:2])
-        self.samples += int(leaves[0].shape[0])
+        self.sizes.append(int(leaves[0].shape[0]))
         self.bytes += sum(int(np.prod(leaf.shape)) * leaf.dtype.size for leaf in leaves if leaf.dtype != tf.string)
 
 
@@ -55,8 +61,8 @@ class Evaluator:
 
     def __init__(self, model: Any, held: HeldSet) -> None:
         self._model = model
-        x, y = (tf.nest.map_structure(_any_size, part) for part in held.batches[0])
-        self._ask = Reversible(self._predict_and_score, x, y)
+        self._specs = tuple(tf.nest.map_structure(_any_size, part) for part in held.batches[0])
+        self._ask = Reversible(self._predict_and_score, *self._specs)
 
     def _predict_and_score(self, x: Any, y: Any) -> tuple[list[Any], Any]:
         predictions = self._model(x, training=False)
@@ -66,41 +72,45 @@ class Evaluator:
         loss = self._model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
         return tf.cast(tf.reshape(loss, []), tf.float32)
 
-    def _constant_loss(self, x: Any, y: Any, answers: Any) -> float:
-        def loss() -> Any:
-            like = self._model(x, training=False)
-            return self._loss(x, y, keras.tree.pack_sequence_as(like, [tf.constant(answer) for answer in answers]))
-
-        return float(Reversible(loss)())
-
     def __call__(self, held: HeldSet) -> tuple[list[np.ndarray], list[np.ndarray], float]:
         """Targets and predictions by output, each (samples, ...), and the mean loss over the samples."""
         targets: list[list[np.ndarray]] = []
         predictions: list[list[np.ndarray]] = []
-        losses, sizes = [], []
+        losses = []
         for x, y in held.batches:
             answers, loss = self._ask(x, y)
             targets.append([leaf.numpy() for leaf in keras.tree.flatten(y)])
             predictions.append([_numpy(answer) for answer in answers])
             losses.append(float(loss))
-            sizes.append(len(targets[-1][0]))
-        return _joined(targets), _joined(predictions), float(np.average(losses, weights=sizes))
+        return _joined(targets), _joined(predictions), float(np.average(losses, weights=held.sizes))
 
-    def constant_loss(self, held: HeldSet, tasks: list[Task], predictions: list[np.ndarray]) -> float:
-        """Loss of the best constant answer known, over the held set; NaN where none can be made."""
-        x, y = held.batches[0]
-        targets = [leaf.numpy() for leaf in keras.tree.flatten(y)]
-        count = len(targets[0])
+    def constant_loss(
+        self, held: HeldSet, tasks: list[Task], targets: list[np.ndarray], predictions: list[np.ndarray]
+    ) -> float:
+        """Loss of the best constant answer known, over the held set; NaN where none can be made.
+
+        targets, predictions: of the held set, by output, as `__call__` gives them.
+        """
         answers = [
-            constant_answers(task, target, (count, *prediction.shape[1:]))
+            [answer[0] for answer in constant_answers(task, target, prediction.shape)]
             for task, target, prediction in zip(tasks, targets, predictions, strict=True)
         ]
         if not answers or not all(answers):
             return float("nan")
-        losses = []
+        means = []
         for choice in zip(*answers, strict=False):
-            losses.append(self._constant_loss(x, y, choice))
-        return float(np.nanmin(losses)) if np.isfinite(losses).any() else float("nan")
+
+            def loss(choice: Any, x: Any, y: Any) -> Any:
+                like = self._model(x, training=False)
+                shapes = [tf.shape(leaf) for leaf in keras.tree.flatten(like)]
+                constant = [tf.broadcast_to(answer, shape) for answer, shape in zip(choice, shapes, strict=True)]
+                return self._loss(x, y, keras.tree.pack_sequence_as(like, constant))
+
+            ask = Reversible(functools.partial(loss, choice), *self._specs)
+            losses = [float(ask(x, y)) for x, y in held.batches]
+            means.append(float(np.average(losses, weights=held.sizes)))
+        finite = [mean for mean in means if np.isfinite(mean)]
+        return min(finite, default=float("nan"))
 
 
 def scores(

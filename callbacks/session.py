@@ -377,7 +377,7 @@ class Session:
             for (name, task), target in zip(tasks.items(), targets, strict=True)
         }
         self.run.meta["task"] = {**next(iter(outputs.values())), "outputs": outputs}
-        return evaluator.constant_loss(self._held, list(tasks.values()), predictions)
+        return evaluator.constant_loss(self._held, list(tasks.values()), targets, predictions)
 
     # Keeping what was measured.
 

@@ -131,7 +131,8 @@ def severity_shown(finding: Finding, rule: Rule, outcome: Outcome) -> Severity:
     A finding is a fault only where harm shows. Clear harm: as the rule sees it. Harm in part (it learned, yet not
     well): one step lower, and of the warnings only the sure ones, the surer while the skill still grows by itself. No
     yardstick: only the critical ones, as warnings. No harm: a note. A rule whose evidence is itself a part of the
-    outcome (`SHOWS_HARM`), such as the gap to validation, stands."""
+    outcome (`SHOWS_HARM`), such as the gap to validation, stands.
+    """
     if finding.severity == "note" or rule.part not in HARM_MUST_SHOW or getattr(rule.module, "SHOWS_HARM", False):
         return finding.severity
     if outcome.harm == "clear":

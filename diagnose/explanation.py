@@ -111,7 +111,8 @@ def links(nodes: Sequence[Node], layout: Layout) -> list[set[int]]:
 
     The same rule at several places with the same function is one fault: its likeliest finding and the others explain
     each other, and only the first `ALIKE` of them are looked at for links to other rules, so that a deep network
-    stays quick."""
+    stays quick.
+    """
     edges: list[set[int]] = [set() for _ in nodes]
     by_rule: dict[str, list[int]] = {}
     for members in _alike(nodes, layout):

@@ -60,8 +60,7 @@ class Layout:
         return False if complete else int(self._layers[one]["order"]) < int(self._layers[other]["order"])
 
     def hidden(self, where: str) -> bool:
-        """Whether the activation there is neither output, gate nor attention; a site nobody described counts as
-        hidden."""
+        """Whether the activation there is no output, gate or attention; a site nobody described counts as hidden."""
         return self.sites.get(where, {}).get("role", "hidden") == "hidden"
 
     def _find(self, where: str) -> str | None:

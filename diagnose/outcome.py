@@ -232,7 +232,8 @@ def _hollow_bound(share: float | None) -> float:
     """The share of the constant answer's loss under which a skill of 0 is a contradiction.
 
     With a majority over `LOPSIDED` the bound is Markov's: each wrong answer gave its class at most 1/2 and so cost ln
-    2."""
+    2.
+    """
     if share is None:
         return HOLLOW_REGRESSION
     if share < LOPSIDED:
@@ -341,7 +342,8 @@ def still_falling(run: Run) -> bool:
     """Whether the loss falls at the end, beyond its noise, and to less than it was at the start.
 
     By the epochs Keras logged, where there are `LOGGED` or more; else from the middle third of the observed steps to
-    the last."""
+    the last.
+    """
     logged = np.array(run.history.get("loss", ()), float)
     if len(logged) >= LOGGED and np.isfinite(logged).all():
         falls = -np.diff(logged[-LOGGED:])

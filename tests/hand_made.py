@@ -27,7 +27,8 @@ def run_of(
     series: values by (quantity, where), or by quantity alone for the whole model; taken at the steps 0, 1, 2, ...
     unless `steps` says otherwise (a shorter series takes the first of them). layers: paths in the order of the calls,
     each fed by the one before it, each with the variables kernel and bias. roles: role of a site, "hidden" unless
-    said here. Other keys of `Run.meta` are named arguments."""
+    said here. Other keys of `Run.meta` are named arguments.
+    """
     names = list(layers)
     known = [
         {

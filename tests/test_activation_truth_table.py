@@ -1,14 +1,15 @@
 """What is expected of each of ninety functions, worked out by hand or by SciPy and mpmath, never by the package.
 
-`TRUTHS` holds elementwise functions with a second, scalar definition in plain mathematics: means, moments and slopes are
-computed from that one by quadrature (SciPy) and by differences in 30 digits (mpmath). What the eye can read off a formula
-(range, turning points, kinks, jumps) stands beside it. `EXPECTED` says which rules fire above a note, for sound and for
-faulty functions.
+`TRUTHS` holds elementwise functions with a second, scalar definition in plain mathematics: means, moments and slopes
+are computed from that one by quadrature (SciPy) and by differences in 30 digits (mpmath). What the eye can read off a
+formula (range, turning points, kinks, jumps) stands beside it. `EXPECTED` says which rules fire above a note, for sound
+and for faulty functions.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from diagnose.activation.profiling import examine_function  # noqa: E402
 INF = math.inf
 
 
-# --- functions whose facts are known -----------------------------------------------------------------------------------
+# --- functions whose facts are known
+# -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ TRUTHS = {
         keras.layers.LeakyReLU(negative_slope=0.1), lambda m, z: max(z, 0.1 * z), -INF, INF, kinks=(0,)
     ),
     "ReLU layer with a lid": Truth(keras.layers.ReLU(max_value=6.0), lambda m, z: clip(z, 0, 6), 0, 6, kinks=(0, 6)),
-    "ELU layer": Truth(keras.layers.ELU(alpha=0.5), lambda m, z: z if z > 0 else 0.5 * m.expm1(z), -0.5, INF, kinks=(0,)),
+    "ELU layer": Truth(
+        keras.layers.ELU(alpha=0.5), lambda m, z: z if z > 0 else 0.5 * m.expm1(z), -0.5, INF, kinks=(0,)
+    ),
     "PReLU layer": Truth(prelu(), lambda m, z: max(z, 0.25 * z), -INF, INF, kinks=(0,)),
     "tf.function": Truth(tf.function(lambda z: 1.5 * tf.tanh(z)), lambda m, z: 1.5 * m.tanh(z), -1.5, 1.5),
     "decreasing": Truth(lambda z: -2.0 * tf.tanh(z), lambda m, z: -2 * m.tanh(z), -2, 2, "decreasing"),
@@ -152,7 +156,9 @@ TRUTHS = {
     "tanh of a power": Truth(lambda z: tf.tanh(z**5), lambda m, z: m.tanh(z**5), -1, 1),
     "steep sigmoid": Truth(lambda z: tf.sigmoid(10 * z), lambda m, z: sigma(m, 10 * z), 0, 1),
     "cube": Truth(lambda z: z**3, lambda m, z: z**3, -INF, INF),
-    "jump": Truth(lambda z: tf.where(z > 0.7, z + 1, 0.5 * z), lambda m, z: z + 1 if z > 0.7 else z / 2, -INF, INF, jumps=(0.7,)),
+    "jump": Truth(
+        lambda z: tf.where(z > 0.7, z + 1, 0.5 * z), lambda m, z: z + 1 if z > 0.7 else z / 2, -INF, INF, jumps=(0.7,)
+    ),
 }  # fmt: skip
 
 
@@ -171,7 +177,7 @@ def mean_of(g: Callable[[float], float], cuts: tuple[float, ...]) -> float:
     edges = sorted({-10.0, 0.0, 10.0, *cuts})
     parts = [
         integrate.quad(lambda z: g(z) * math.exp(-z * z / 2) / math.sqrt(2 * math.pi), low, high, limit=200)[0]
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in itertools.pairwise(edges)
     ]
     return sum(parts)
 
@@ -239,7 +245,7 @@ def test_chi_under_he_is_twice_the_slopes_second_moment(name):
     if truth.jumps:  # differences across a jump are no slopes
         cuts = tuple(jump + side for jump in truth.jumps for side in (-2e-6, 2e-6))
         edges = sorted({-10.0, 0.0, 10.0, *cuts})
-        inner = [pair for pair in zip(edges, edges[1:], strict=False) if pair[1] - pair[0] > 1e-5]
+        inner = [pair for pair in itertools.pairwise(edges) if pair[1] - pair[0] > 1e-5]
         expected = sum(
             integrate.quad(lambda z: square(z) * math.exp(-z * z / 2) / math.sqrt(2 * math.pi), *pair, limit=200)[0]
             for pair in inner
@@ -249,7 +255,7 @@ def test_chi_under_he_is_twice_the_slopes_second_moment(name):
     assert found.slope_moment == pytest.approx(expected, rel=5e-3)
 
 
-# --- which rules fire --------------------------------------------------------------------------------------------------
+# --- which rules fire -------------------------------------------------------------------------------------------------
 
 
 def captured() -> Callable[[Any], Any]:
@@ -448,7 +454,7 @@ def test_the_table_holds_what_was_promised():
 def test_every_activation_of_keras_is_in_the_table():
     from diagnose.activation.comparing import keras_activations
 
-    names = {getattr(f, "func", None) and f.func.__name__ or f for f in keras_activations()}
+    names = {(getattr(f, "func", None) and f.func.__name__) or f for f in keras_activations()}
     assert names <= set(EXPECTED)
 
 

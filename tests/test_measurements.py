@@ -208,6 +208,17 @@ def test_the_constant_loss_is_the_entropy_of_the_labels(watched):
     assert run.series("loss.constant").values[0] == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-5)
 
 
+def test_the_constant_loss_is_that_of_all_held_samples_not_of_one_batch():
+    """Of one batch of eight, the labels' entropy would come out far too low."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(4, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = np.zeros((64, 2), "float32"), np.repeat(np.arange(4), 16)
+    monitor = TrainingMonitor(every=1)
+    model.fit(x, y, batch_size=8, shuffle=False, verbose=0, callbacks=[monitor])
+    assert monitor.run.series("loss.constant").values[0] == pytest.approx(np.log(4), rel=1e-5)
+
+
 @pytest.mark.parametrize("confident", [1.0, 60.0])
 def test_logits_that_keras_hangs_on_an_output_are_handed_on(confident):
     """A tap that dropped them would compute the loss from clipped probabilities: 13.3 for 60.0."""

@@ -40,7 +40,8 @@ def faults(found: ActivationProfile) -> set[str]:
     return {entry.rule for entry in found.findings if entry.severity != "note"}
 
 
-# --- functions that do harm --------------------------------------------------------------------------------------------
+# --- functions that do harm
+# --------------------------------------------------------------------------------------------
 
 
 def test_the_stated_times_are_what_the_documents_say():
@@ -163,7 +164,8 @@ def test_a_function_that_needs_a_higher_rank_is_measured_there():
     assert found.calls.least_rank == 4 and found.shape.largest_slope == 1.0
 
 
-# --- nothing is left behind ---------------------------------------------------------------------------------------------
+# --- nothing is left behind
+# ---------------------------------------------------------------------------------------------
 
 
 def test_prints_are_kept_from_the_screen_and_told(capfd):
@@ -277,11 +279,12 @@ def test_a_profile_kept_in_a_run_is_judged_without_tensorflow(tmp_path):
 
 def test_a_profile_of_a_newer_format_is_refused():
     data = quick_profile(tf.tanh).to_dict()
-    with pytest.raises(ValueError, match="has format 99.*Update keras-diagnose"):
+    with pytest.raises(ValueError, match=r"has format 99.*Update keras-diagnose"):
         ActivationProfile.from_dict({**data, "format": 99})
 
 
-# --- what is told -------------------------------------------------------------------------------------------------------
+# --- what is told
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_the_hidden_nan_is_told_with_its_place_and_construct():
@@ -417,7 +420,8 @@ def test_bad_arguments_are_told_what_would_be_right():
         profile("relo")
 
 
-# --- views --------------------------------------------------------------------------------------------------------------
+# --- views
+# --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_whole_and_names_stay_text(tmp_path):
@@ -514,7 +518,8 @@ def test_a_test_suite_of_ones_own_takes_one_line():
         assert_sound_activation("relu", allow="flat")
 
 
-# --- names on the command line ------------------------------------------------------------------------------------------
+# --- names on the command line
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -548,7 +553,7 @@ def test_a_function_is_found_by_file_module_or_keras_name(script):
     ],
 )
 def test_a_wrong_name_is_answered_in_one_line(spec, words, script):
-    with pytest.raises(ValueError, match=".") as told:
+    with pytest.raises(ValueError, match=r".") as told:
         resolve(spec.format(script=script))
     assert words in str(told.value) and "\n" not in str(told.value)
 
@@ -561,7 +566,8 @@ def test_a_file_that_does_not_run_is_answered_in_one_line(tmp_path):
     assert "\n" not in str(told.value)
 
 
-# --- the catalogue ------------------------------------------------------------------------------------------------------
+# --- the catalogue
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_rules_about_functions_need_nothing_but_plain_facts():

@@ -1,4 +1,5 @@
-"""What must hold for any function: planted features are found where they lie, and scaling and shifting do what they should."""
+"""What must hold for any function: planted features are found where they lie, and scaling and shifting do what they
+should."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from diagnose.activation import ActivationProfile, quick_profile  # noqa: E402
 
 #: One profile takes about 0.2 s, so a few well chosen examples each; derandomized, so that a failure comes back.
 FEW = settings(
-    max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 #: Off the dense look's grid on purpose: what lies between two points must be found too.
 places = st.floats(-3.7, 3.7).map(lambda z: z + 1.23e-5)

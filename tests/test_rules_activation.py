@@ -97,7 +97,8 @@ def test_most_of_a_layer_dead_is_critical():
 
 def test_units_are_not_called_dead_on_a_handful_of_samples():
     """Ten batches of one sample: a unit is silent on all of them one time in a thousand even if it fires every
-    other."""
+    other.
+    """
     run = run_of({("activation.dead_share", "dense"): [0.5] * 5, "batch.size": [1] * 5}, layers=["dense"])
     assert kinds("dead-units", run) == {"NotMeasured"}
 

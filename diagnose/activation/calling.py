@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from diagnose.activation.facts import Failure
-from diagnose.activation.isolation import AteMemoryError, Isolation, TookTooLongError
+from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TookTooLongError
 from diagnose.activation.tracing import Trace, trace
 
 #: Width of the rows that are tried: even for functions that halve it, small enough for those that square it.
@@ -72,7 +72,8 @@ class Target:
     """One function, and the ways found to call it.
 
     call: f itself, or the layer in inference mode. by_dtype: stand-ins for other dtypes (copies of a layer).
-    shape: of one sample of the input. position: index into it where a curve is read off (functions that differ by place).
+    shape: of one sample of the input. position: index into it where a curve is read off (functions that differ by
+    place).
     failed: stretches of z on which f raised; their values are NaN. safe: beyond these z, f is not called any more.
     """
 
@@ -152,7 +153,7 @@ class Target:
         def attempt(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray | None] | BaseException:
             try:
                 return self.isolation.run(lambda: self._flat(z[chosen], dtype, upstream))
-            except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            except ENDINGS:
                 raise
             except BaseException as error:  # whatever f raises, SystemExit too
                 return error
@@ -196,7 +197,7 @@ class Target:
             kept.append(order[:works])
             if error is not None and works:
                 edge, beyond = self._edge(float(z[order[works - 1]]), float(z[order[works]]), dtype)
-                self._remember(*sorted((beyond, -np.inf if side == 0 else np.inf)), error)
+                self._remember(beyond if side else -np.inf, np.inf if side else beyond, error)
                 safe[side] = max(safe[0], edge) if side == 0 else min(safe[1], edge)
             elif error is not None:
                 self._remember(float(z[members].min()), float(z[members].max()), error)
@@ -214,7 +215,7 @@ class Target:
             try:
                 self.isolation.run(lambda middle=middle: self._flat(np.array([middle]), dtype, None))  # type: ignore[misc]
                 works = middle
-            except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            except ENDINGS:
                 raise
             except BaseException:
                 fails = middle
@@ -276,7 +277,8 @@ def _tensor(a: Any, x: Any) -> Any:
 
 
 def _autocast(dtype: str) -> contextlib.AbstractContextManager[Any]:
-    """Keras' scope that casts its variables, as `Layer.__call__` opens it (a private name: without it, none are cast)."""
+    """Keras' scope that casts its variables, as `Layer.__call__` opens it (a private name: without it, none are
+    cast)."""
     try:
         from keras.src.backend.common.variables import AutocastScope
     except ImportError:
@@ -333,7 +335,10 @@ def find_shape(target: Target, dtype: str, shapes: tuple[tuple[int, ...], ...]) 
         if seconds > SLOW_SECONDS:
             target.failures.append(Failure("slow", given, f"one call takes {seconds:.2g} s", fatal=False))
         if target.trace is not None and (size := 4 * target.trace.largest(LARGE_BATCH)) > ABSURD_BYTES:
-            told = f"for a batch of {LARGE_BATCH:,} it needs a tensor of {size / 1024**3:.3g} GiB, which grows faster than the batch"
+            told = (
+                f"for a batch of {LARGE_BATCH:,} it needs a tensor of {size / 1024**3:.3g} GiB, which grows faster "
+                "than the batch"
+            )
             target.failures.append(Failure("memory", given, told, fatal=False))
         if first is not None:
             target.failures.append(Failure("rank", first.given, first.told, fatal=False))

@@ -93,7 +93,7 @@ def keras_activations() -> tuple[Any, ...]:
 
     from diagnose.activation.spec import keras_names
 
-    distinct = {id(getattr(keras.activations, name)): name for name in reversed(sorted(keras_names()))}
+    distinct = {id(getattr(keras.activations, name)): name for name in sorted(keras_names(), reverse=True)}
     names = sorted(distinct.values())
     return tuple(
         functools.partial(keras.activations.threshold, threshold=1.0, default_value=0.0)

@@ -48,8 +48,8 @@ MOST_STEPS = 200
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One operation at the offending z: its type, whether its inputs and output are finite, the gradient that arrives at
-    its output, and whether what it hands on is finite."""
+    """One operation at the offending z: its type, whether its inputs and output are finite, the gradient that arrives
+    at its output, and whether what it hands on is finite."""
 
     name: str
     inputs_finite: np.ndarray

@@ -72,8 +72,8 @@ class Curve:
 class Failure:
     """A call that did not go well.
 
-    kind: "raises", "returns" (None, a NumPy array, ...: no tensor of numbers), "slow", "memory", "graph" (works eagerly but
-    not in a graph), "rank" (works on inputs of higher rank only).
+    kind: "raises", "returns" (None, a NumPy array, ...: no tensor of numbers), "slow", "memory", "graph" (works eagerly
+    but not in a graph), "rank" (works on inputs of higher rank only).
     given: the offending input, in words. told: the error or what came back, in words.
     fatal: no usable call is left; otherwise the function works elsewhere.
     """
@@ -89,7 +89,8 @@ class Calls:
     """How the function behaves as a thing that is called.
 
     shape: of the input that was used, without the batch axis. least_rank: the smallest rank (batch counted) that works.
-    failures: what went wrong. printed: what it wrote to standard output, shortened; `prints_in_graph`: it has a tf.print.
+    failures: what went wrong. printed: what it wrote to standard output, shortened; `prints_in_graph`: it has a
+    tf.print.
     repeatable: two calls on one input gave the same; `largest_difference` between them, relative to the outputs.
     drifts: after many calls the same input gave another answer. noisy_in_training: a layer whose answer is repeatable
     in inference mode and random with training=True.
@@ -154,11 +155,12 @@ class Shape:
     monotone: "increasing", "decreasing", "constant" or "no".
     turns: over |z| <= 8, at most 64; turn_count counts them all. falling_share: share of the mass of |f'| on the lesser
     of the rising and the falling branches. folds: turning points within |z| <= 3.
-    flats: where |f'| is at most 1 % of the reference slope, tails included. lower_tail, upper_tail: ends of the flat tails: f is
-    flat for all z below lower_tail (-inf: no such tail) and above upper_tail (inf: none).
-    dark: likewise where the slope is exactly 0. centre: the stretch around 0 where |f'| is under 10 % of the reference slope over
-    |z| <= 3, None if 0 is not in one.
-    kinks, jumps, singular (where the slope has no bound: roots and poles): over |z| <= 128, at most 64 of each; `jump_count` counts all.
+    flats: where |f'| is at most 1 % of the reference slope, tails included. lower_tail, upper_tail: ends of the flat
+    tails: f is flat for all z below lower_tail (-inf: no such tail) and above upper_tail (inf: none).
+    dark: likewise where the slope is exactly 0. centre: the stretch around 0 where |f'| is under 10 % of the reference
+    slope over |z| <= 3, None if 0 is not in one.
+    kinks, jumps, singular (where the slope has no bound: roots and poles): over |z| <= 128, at most 64 of each;
+    `jump_count` counts all.
     step_share: share of the mass where f's true slope is 0 while f varies: 1 for round and sign.
     relative_growth: the largest |f'| / |f| among places of |z| <= 4 where |f'| > 10 (0 if there are none); 1 for exp.
     variation: max f - min f over |z| <= 3; size_near: the largest |f| there.
@@ -270,7 +272,8 @@ class GradientCheck:
 
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
-    """q with q = gain * E f(sqrt(q) z)^2, where layers leave the size of the signal as it is; stable if they lead to it."""
+    """q with q = gain * E f(sqrt(q) z)^2, where layers leave the size of the signal as it is; stable if they lead to
+    it."""
 
     q: float
     stable: bool
@@ -285,8 +288,10 @@ class Depth:
     chi: gain * E f'(sqrt(q) z)^2 at the stable fixed point (or where the signal ends up): what a squared gradient is
     multiplied with at each layer. after_8: second moment of the activations after 8 layers, for unit input.
     signal_layers, gradient_layers: layers until the second moment of the signal, or of the gradient, has changed by
-    1000 (1000 at most). correlation_layers: layers over which two inputs can be told apart, -1 / ln chi (inf from chi 1 on).
-    path: second moment of the activations after each of the first 32 layers; gradient_path: the squared gradient's size.
+    1000 (1000 at most). correlation_layers: layers over which two inputs can be told apart, -1 / ln chi (inf from chi 1
+    on).
+    path: second moment of the activations after each of the first 32 layers; gradient_path: the squared gradient's
+    size.
     """
 
     initializer: str
@@ -307,7 +312,8 @@ class Propagation:
     """What depth makes of a signal and of a gradient.
 
     slope_moment: E f'(z)^2 for z ~ N(0, 1). depths: for He, Glorot and LeCun. suits: the initializer that keeps signal
-    and gradient longest, "" if none keeps them over 8 layers. best_gain: 1 / E f(z)^2, the gain that keeps a unit signal.
+    and gradient longest, "" if none keeps them over 8 layers. best_gain: 1 / E f(z)^2, the gain that keeps a unit
+    signal.
     """
 
     slope_moment: float
@@ -318,7 +324,8 @@ class Propagation:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A variable that the function reads without being a layer that owns it. owner: the layer it is bound to, if any."""
+    """A variable that the function reads without being a layer that owns it. owner: the layer it is bound to, if
+    any."""
 
     name: str
     shape: tuple[int, ...]
@@ -343,7 +350,8 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Time of f forward and backward in a compiled graph on the CPU; relative: over that of relu, on the same 65,536 numbers."""
+    """Time of f forward and backward in a compiled graph on the CPU; relative: over that of relu, on the same 65,536
+    numbers."""
 
     relative: float
     microseconds: float

@@ -1,4 +1,5 @@
-"""A strange function is run where it can harm nobody: limited in time and memory, its output caught, its traces removed.
+"""A strange function is run where it can harm nobody: limited in time and memory, its output caught, its traces
+removed.
 
 Any function may sleep, loop, print, allocate, or draw random numbers, and a profile is also made at the start of a
 watched training, which must go on as if nothing had been. So f runs in a daemon thread that is waited for, not in a
@@ -9,7 +10,8 @@ What each means can do, and what it can't:
 - time: a thread that is late is told to stop by an exception raised inside it, which ends any Python loop; one that
   sits in native code (a long `sleep`) is left behind and ends by itself.
 - memory: the address space is limited while f runs (Linux, no GPU: CUDA reserves address space by the tens of
-  gigabytes), so that one absurd allocation fails instead of calling for the kernel's OOM killer; growth in small steps is watched.
+  gigabytes), so that one absurd allocation fails instead of calling for the kernel's OOM killer; growth in small steps
+  is watched.
 - output: only what f's own thread writes is caught; a progress bar of another thread passes. `tf.print` writes from C++
   to file descriptor 2, which is the whole process's: it is turned away only while a function known to print is run.
 - randomness: Python's, NumPy's and TensorFlow's eager random states are put back. Keras keeps its own in thread-local
@@ -51,7 +53,11 @@ class AteMemoryError(Exception):
     """A call of f made the process grow beyond `MEMORY_GROWTH`, or beyond half of what is free."""
 
 
-class _Stop(BaseException):  # noqa: N818 - not an error: an order to the thread
+#: What ends an examination, whatever part of it is going on; all else that f raises is a fact about f.
+ENDINGS = (TookTooLongError, AteMemoryError, KeyboardInterrupt)
+
+
+class _Stop(BaseException):
     """Raised inside f's thread to end it; no `except Exception` in f stops it."""
 
 
@@ -162,7 +168,7 @@ class Isolation:
         succeeded, result = answer[0]
         if not succeeded:
             raise result
-        return result  # type: ignore[no-any-return]
+        return result
 
     def silence_descriptor(self) -> None:
         """Turn file descriptor 2 away until the end, for functions with a `tf.print`."""

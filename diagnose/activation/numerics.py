@@ -101,7 +101,8 @@ def _gaps(z: np.ndarray, found: np.ndarray, bad: np.ndarray, evaluate, exhaustiv
 
 
 def _bisect(bad: np.ndarray, good: np.ndarray, evaluate) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
-    """Neighbouring float32 numbers, one bad and one good, for each pair: bisected over the numbers' order, 16 at once."""
+    """Neighbouring float32 numbers, one bad and one good, for each pair: bisected over the numbers' order, 16 at
+    once."""
     bad_order, good_order = _order(bad), _order(good)
     row = np.arange(len(bad))
     while np.any(np.abs(bad_order - good_order) > 1):

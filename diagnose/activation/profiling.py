@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,14 +20,15 @@ from diagnose.activation import captures, construct, cost, numerics, propagation
 from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.calling import TRIED_SHAPES, Target, UnusableError, find_shape, kind_of, probe, sentence
 from diagnose.activation.facts import Calls, Failure, Gap, GradientCheck, Mixing, Numerics, Shape
-from diagnose.activation.isolation import AteMemoryError, Isolation, TookTooLongError
+from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TookTooLongError
 from diagnose.activation.naming import name_of
 
 #: Seconds after which an examination ends with what it has.
 SECONDS = 10.0
 #: Dtypes that a profile can be made for, and those whose finite limits are always told.
 DTYPES = ("float32", "float16", "bfloat16", "float64")
-#: Two answers are the same if they differ by less than this share of their size (float32 rounding, other summation orders).
+#: Two answers are the same if they differ by less than this share of their size (float32 rounding, other summation
+#: orders).
 SAME = 1e-5
 
 
@@ -112,7 +114,8 @@ class _Examination:
         return Target(getattr(self.f, "python_function", self.f), self.isolation)
 
     def _copied(self, layer: Any, dtype: str | None = None) -> Any:
-        """A layer of the same configuration, so that the user's own is not built by us; itself if it can't be copied."""
+        """A layer of the same configuration, so that the user's own is not built by us; itself if it can't be
+        copied."""
 
         def again() -> Any:
             config = layer.get_config()
@@ -219,7 +222,7 @@ class _Examination:
         """Take one part of the facts; if it fails, remember why and go on."""
         try:
             found[name] = measure()
-        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+        except ENDINGS:
             raise
         except BaseException as error:
             self.missing[name] = sentence(error)
@@ -278,7 +281,7 @@ class _Examination:
         try:
             once, twice = (training.answer(probe(16, shape), self.dtype, training=True) for _ in range(2))
             return _difference(once, twice) > SAME
-        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+        except ENDINGS:
             raise
         except BaseException:
             return False
@@ -321,7 +324,7 @@ class _Examination:
                 pushed[(slice(None),) * axis + (0,)] += push
                 try:
                     answer = target.answer(pushed, dtype)
-                except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+                except ENDINGS:
                     raise
                 except BaseException:  # the sweep over z will find out where f raises
                     continue
@@ -400,7 +403,7 @@ class _Examination:
         target = self.target
         try:
             seen, answer = shape.look(target, precision)
-        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+        except ENDINGS:
             raise
         except BaseException as error:
             self.missing.update(dict.fromkeys(("shape", "gradient", "propagation"), sentence(error)))
@@ -420,17 +423,16 @@ class _Examination:
         target = self.target
         dtypes = [self.dtype] if self.quick else list(dict.fromkeys([self.dtype, "float32", "float16", "bfloat16"]))
         if mixing is None or not mixing.elementwise:
-            return tuple(found for dtype in dtypes if (found := self._rows_numerics(dtype)) is not None)
+            rows = (self._rows_numerics(dtype) for dtype in dtypes)
+            return tuple(row for row in rows if row is not None)
         constants = np.array(target.trace.constants if target.trace is not None else ())
         with np.errstate(divide="ignore"):
             marks = np.concatenate([constants, 1 / constants[constants != 0]])
         if facts is not None:
-            places = [*facts.singular, *(place.z for place in (*facts.kinks, *facts.jumps))]
+            places = [*facts.singular, *(kink.z for kink in facts.kinks), *(jump.z for jump in facts.jumps)]
             marks = np.concatenate([marks, places])
-        found = []
-        for dtype in dtypes:
-            if dtype == self.dtype or self._accepts(dtype):
-                found.append(numerics.numerics(target, dtype, marks))
+        usable = [dtype for dtype in dtypes if dtype == self.dtype or self._accepts(dtype)]
+        found = [numerics.numerics(target, dtype, marks) for dtype in usable]
         if found and found[0].dtype == self.dtype:
             found[0] = self._explained(found[0])
         return tuple(found)
@@ -438,7 +440,7 @@ class _Examination:
     def _accepts(self, dtype: str) -> bool:
         try:
             self.target.answer(probe(2, self.target.shape), dtype)
-        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+        except ENDINGS:
             raise
         except BaseException:
             return False
@@ -483,7 +485,7 @@ class _Examination:
                     if len(bad) and not gaps and not (gaps is backward and forward):
                         kind = "nan" if np.isnan(bad).any() else "inf" if bad[0] > 0 else "-inf"
                         gaps.append(Gap(size, np.inf, kind, np.nan))
-        except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+        except ENDINGS:
             raise
         except BaseException as error:
             if dtype == self.dtype:
@@ -524,7 +526,7 @@ class _Examination:
                 continue
             try:
                 told[dtype] = target.output_dtype(z, dtype)
-            except (TookTooLongError, AteMemoryError, KeyboardInterrupt):
+            except ENDINGS:
                 raise
             except BaseException as error:
                 told[dtype] = f"raises {sentence(error)}"
@@ -534,8 +536,8 @@ class _Examination:
 def _inference(layer: Any) -> Callable[[Any], Any]:
     """The layer as it works after training."""
     if getattr(layer, "_call_has_training_arg", False):
-        return lambda z, training=False: layer(z, training=training)
-    return lambda z: layer(z)
+        return functools.partial(layer, training=False)
+    return functools.partial(layer)
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:

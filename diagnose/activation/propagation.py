@@ -91,7 +91,8 @@ def moments(target: Target, precision: str, q: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _mean_square(rows: np.ndarray) -> np.ndarray:
-    """Weighted mean of squares of each row; single entries that are not finite (a pole) are left out, more make it infinite."""
+    """Weighted mean of squares of each row; single entries that are not finite (a pole) are left out, more make it
+    infinite."""
     finite = np.isfinite(rows)
     lost = 1.0 - np.sum(_WEIGHT * finite, axis=1)
     square = np.sum(_WEIGHT * np.where(finite, rows, 0.0) ** 2, axis=1)
@@ -99,7 +100,8 @@ def _mean_square(rows: np.ndarray) -> np.ndarray:
 
 
 def propagation(target: Target, precision: str, seen: Look) -> Propagation:
-    """What 8 and 1000 layers make of unit input, for each initializer; the first look gives the moments of unit input."""
+    """What 8 and 1000 layers make of unit input, for each initializer; the first look gives the moments of unit
+    input."""
     value, slope = moments(target, precision, _Q)
     table = _Moments(value, slope)
     starts = np.array([GAINS[name] for name in GAINS])

@@ -73,7 +73,8 @@ def close_in(
 def crossings(
     lows: np.ndarray, highs: np.ndarray, holds: Callable[[np.ndarray], np.ndarray], rounds: int = 3
 ) -> np.ndarray:
-    """Where a condition changes between each low and high: it holds at one end of each bracket, and not at the other."""
+    """Where a condition changes between each low and high: it holds at one end of each bracket, and not at the
+    other."""
 
     def choose(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         states = holds(points.ravel()).reshape(points.shape)

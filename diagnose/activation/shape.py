@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from diagnose.activation import search
 from diagnose.activation.calling import Target
 from diagnose.activation.facts import WORKING, Curve, Interval, Jump, Kink, Shape, Turn
+
+Break = TypeVar("Break", Kink, Jump)
 
 #: Kept of turning points, kinks and jumps: the ones nearest to 0.
 MOST = 64
@@ -98,7 +101,8 @@ def _differences(z: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 def _without_lone_points(slope: np.ndarray) -> np.ndarray:
-    """NaN where one point alone is off its neighbours: autodiff's pick at a tie (celu gives 2 at 0) is no slope of f."""
+    """NaN where one point alone is off its neighbours: autodiff's pick at a tie (celu gives 2 at 0) is no slope of
+    f."""
     low, high = np.minimum(slope[:-2], slope[2:]), np.maximum(slope[:-2], slope[2:])
     here = slope[1:-1]
     size = np.maximum(np.abs(low), np.abs(high))
@@ -169,7 +173,7 @@ class Measurer:
         rises = np.diff(clean) * search.density((z[1:] + z[:-1]) / 2)
         up, down = float(rises[rises > 0].sum()), float(-rises[rises < 0].sum())
         flats, tails = self._flats(FLAT * reference)
-        everywhere = np.where(np.isfinite(seen.slope), seen.slope, 0.0)
+        everywhere = seen.slope[np.isfinite(seen.slope)] if np.isfinite(seen.slope).any() else np.zeros(1)
         low, high = self._range(turns)
         span = float(np.ptp(clean[close & finite])) if np.any(close & finite) else 0.0
         still = np.abs(self.true_slope) * 8 <= 1e-9 * max(np.ptp(clean[finite]) if finite.any() else 0.0, 1e-300)
@@ -240,7 +244,8 @@ class Measurer:
         return sustained if outside >= 0.5 * float(held.sum()) else float(held.max())
 
     def _range(self, turns: list[Turn]) -> tuple[float, float]:
-        """Infimum and supremum over all z. Without end: what grows by over 1 % from 1e19 to 1e38, or ends in overflow."""
+        """Infimum and supremum over all z. Without end: what grows by over 1 % from 1e19 to 1e38, or ends in
+        overflow."""
         far_z, far_value = self.seen.far
         values = np.concatenate([self.seen.value, far_value, [turn.value for turn in turns]])
         low = float(np.min(values[np.isfinite(values)], initial=math.inf))
@@ -355,8 +360,9 @@ class Measurer:
         kept: list[tuple[int, int]] = []
         for first, last in search.runs(mask):
             inner = slope[first : last + 1]
-            crossing = 0 < first and last < len(z) - 1 and self.seen.slope[first - 1] * self.seen.slope[last + 1] < 0
-            # A slope that only passes through 0 at a turning point is not flat: 10 % of the way is under a tenth of the bound.
+            crossing = first > 0 and last < len(z) - 1 and self.seen.slope[first - 1] * self.seen.slope[last + 1] < 0
+            # A slope that only passes through 0 at a turning point is not flat: 10 % of the way is under a tenth of the
+            # bound.
             if crossing and np.mean(inner <= 0.1 * bound) < 0.2:
                 continue
             if last - first >= 2:
@@ -445,7 +451,10 @@ class Measurer:
         inner = np.maximum(outer / 64, 2 * width) if fine else np.maximum(outer / 4, 2 * width)
         measured = [self._sides(at, distance) for distance in (outer, inner)]
         size = self._size()
-        kinks, jumps, singular, poles = [], [], [], []
+        kinks: list[Kink] = []
+        jumps: list[Jump] = []
+        singular: list[float] = []
+        poles: list[float] = []
         tolerance = max(1e-6 * largest, 8 * self.seen.noise, 1e-12 * size)
         for index, z in enumerate(map(_snapped, at)):
             (far_below, far_above, far_left, far_right), (below, above, left, right) = (
@@ -474,7 +483,8 @@ class Measurer:
         )
 
     def _ends_without_bound(self, reference: float) -> list[float]:
-        """Ends of gaps where the curve grows steeper and steeper (a pole, the end of a logarithm's or root's domain)."""
+        """Ends of gaps where the curve grows steeper and steeper (a pole, the end of a logarithm's or root's
+        domain)."""
         found = []
         for first, last in search.runs(~np.isfinite(self.value)):
             for end, step in ((first, -1), (last, 1)):
@@ -538,9 +548,9 @@ def _outliers(z: np.ndarray, value: np.ndarray, stride: int, largest: float, noi
     return brackets
 
 
-def _distinct(places: list) -> list:  # type: ignore[type-arg]
+def _distinct(places: list[Break]) -> list[Break]:
     """The places without those that were met twice, nearest to 0 first."""
-    kept: list = []  # type: ignore[type-arg]
+    kept: list[Break] = []
     for place in sorted(places, key=lambda place: place.z):
         if not kept or place.z - kept[-1].z > 1e-5:
             kept.append(place)
@@ -565,15 +575,11 @@ def _zigzag(value: np.ndarray, extremes: list[tuple[int, int]], smallest: float)
         if height < value[low[0]]:
             low = ends_of
         if rising is not False and value[high[0]] - height > smallest:
-            if rising:
-                kept.append((*high, True))
-            elif high[0] > 0 and value[high[0]] - value[: high[0]].min() > smallest:
+            if rising or (high[0] > 0 and value[high[0]] - value[: high[0]].min() > smallest):
                 kept.append((*high, True))
             rising, low = False, ends_of
         elif rising is not True and height - value[low[0]] > smallest:
-            if rising is False:
-                kept.append((*low, False))
-            elif low[0] > 0 and value[: low[0]].max() - value[low[0]] > smallest:
+            if rising is False or (low[0] > 0 and value[: low[0]].max() - value[low[0]] > smallest):
                 kept.append((*low, False))
             rising, high = True, ends_of
     return kept

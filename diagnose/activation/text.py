@@ -107,7 +107,8 @@ def _shape_rows(shape: Shape) -> list[tuple[str, str]]:
         ("range", f"{shape.low:.4g} to {shape.high:.4g}; f(0) = {shape.value_at_zero:.4g}"),
         (
             "slope",
-            f"{shape.lowest_slope:.4g} to {shape.highest_slope:.4g}; largest {shape.largest_slope:.4g} at z = {shape.steepest:.3g}",
+            f"{shape.lowest_slope:.4g} to {shape.highest_slope:.4g}; largest {shape.largest_slope:.4g} at z = "
+            f"{shape.steepest:.3g}",
         ),
         ("Lipschitz", f"{shape.lipschitz:.4g}"),
         ("monotone", shape.monotone + (f"; turns at {turns}" if shape.turn_count else "")),
@@ -115,7 +116,8 @@ def _shape_rows(shape: Shape) -> list[tuple[str, str]]:
         ("breaks", ", ".join(breaks) or "none"),
         (
             "unit input",
-            f"mean {shape.mean if abs(shape.mean) > 1e-12 else 0.0:.3g}, standard deviation {shape.std:.3g}, E f^2 = {shape.second_moment:.3g}",
+            f"mean {shape.mean if abs(shape.mean) > 1e-12 else 0.0:.3g}, standard deviation {shape.std:.3g}, E f^2 = "
+            f"{shape.second_moment:.3g}",
         ),
     ]
 
@@ -136,7 +138,8 @@ def _depth_rows(found: Propagation) -> list[tuple[str, str]]:
         rows.append(
             (
                 depth.initializer,
-                f"chi {depth.chi:.3g}, fixed point {points or depth.fixed}; signal lasts {_layers(depth.signal_layers)}, "
+                f"chi {depth.chi:.3g}, fixed point {points or depth.fixed}; signal lasts "
+                f"{_layers(depth.signal_layers)}, "
                 f"gradient {_layers(depth.gradient_layers)}{correlation}",
             )
         )

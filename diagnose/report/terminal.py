@@ -59,7 +59,7 @@ def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
         yield style(f"Not measured ({len(diagnosis.not_measured)})", "strong")
         for reason, rules, places in reasons(diagnosis.not_measured):
             at = f" at {listed(places)}" if places else ""
-            yield from _item(f"{listed(rules, 6) or 'a rule'}{at}: {reason}", width)
+            yield from _item(f"{listed(rules, 6) or 'monitor'}{at}: {reason}", width)
     if diagnosis.run.notes:
         yield ""
         yield style(f"While observing ({len(diagnosis.run.notes)})", "strong")

@@ -1,5 +1,4 @@
-"""The fair gap: skill on training samples minus skill on validation samples, both in inference mode, at the same
-weights."""
+"""The fair gap: skill on training samples minus that on validation samples, in inference mode, at the same weights."""
 
 from __future__ import annotations
 

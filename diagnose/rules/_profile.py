@@ -3,7 +3,8 @@
 Both kinds are told by effect. A *shrink* has a dead zone or a shallow stretch by design and full slope beside it, out
 to both ends (hard, soft and tanh shrink). An *exponential* grows in proportion to its own value: where it is steep or
 overflows, so would any function that does the same job (a rate, a scale); it is the natural inverse link of a
-logarithm and not a mistake by itself."""
+logarithm and not a mistake by itself.
+"""
 
 from __future__ import annotations
 

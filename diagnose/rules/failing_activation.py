@@ -1,14 +1,15 @@
 """Failing activation: calling the function raises, hangs, eats memory, or gives what is no tensor.
 
-Sees: what happens when f is called on small batches of several ranks, in a graph, and over the whole range of its dtype.
+Sees: what happens when f is called on small batches of several ranks, in a graph, and over the whole range of its
+dtype.
 Harm: the training stops with an error that names TensorFlow rather than the function, or never starts.
 Fires: no call works: critical. It raises on some inputs, works eagerly but not in a graph, takes seconds for a few
 numbers, or needs a tensor of gigabytes: a warning.
 Rests: on functions that only need a higher rank than rows: a note.
 Remedy: the message holds the error and the input that causes it.
 Refute: f(tf.zeros((4, 8))) gives a tensor of numbers.
-Source: one call may take 5 s and the whole examination 10 s, where an ordinary one takes half a second; 1 GiB for 8 rows of
-8 numbers is a million times what they hold.
+Source: one call may take 5 s and the whole examination 10 s, where an ordinary one takes half a second; 1 GiB for 8
+rows of 8 numbers is a million times what they hold.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
             "returns": "Return a tensor: use keras.ops or tf functions instead of NumPy, and do not forget `return`.",
             "slow": "Vectorize it: no Python loops over entries, no sleeping, no files.",
             "memory": "Work element by element: no outer products over the batch, no constants of fixed huge shape.",
-            "graph": "Use keras.ops or tf functions only; no Python numbers made from tensors, no shapes read as integers.",
+            "graph": "Use keras.ops or tf functions only; no Python numbers made from tensors, no shapes read as "
+            "integers.",
             "rank": "Use it behind layers of that rank.",
         }.get(worst.kind, "Make it total: every finite input needs an answer."),
         refute="Calling it on the offending input works.",

@@ -63,7 +63,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     factor = width / 0.3 if two_sided else 0.0
     yield Finding(
         "",
-        f"{profile.name} is flat around 0: for z in {centre} its slope is under a tenth of its largest, and {centre.mass:.0%} "
+        f"{profile.name} is flat around 0: for z in {centre} its slope is under a tenth of its largest, and "
+        f"{centre.mass:.0%} "
         "of inputs of unit scale lie there.",
         severity="note" if by_design else "warning",
         blames=("activation", "initialization"),
@@ -75,7 +76,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         },
         remedy="It is a shrinking function: use it where a dead zone is wanted."
         if by_design
-        else f"Scale the argument inside f by about {factor:.2g} (so that the flat stretch covers |z| < 0.3), or lower the power."
+        else f"Scale the argument inside f by about {factor:.2g} (so that the flat stretch covers |z| < 0.3), or "
+        "lower the power."
         if two_sided
         else "Shift the argument inside f, so that inputs around 0 meet its slope.",
         refute="The gate gain measured at its layers is near 1: the inputs met there are larger than 1.",

@@ -31,7 +31,10 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         return
     changes = ", ".join(calls.changed)
     if not calls.repeatable:
-        message = f"Two calls of {profile.name} on the same input differ by {calls.largest_difference:.2g} of the size of its output."
+        message = (
+            f"Two calls of {profile.name} on the same input differ by {calls.largest_difference:.2g} of the "
+            "size of its output."
+        )
     elif calls.drifts:
         message = f"{profile.name} gives another answer to the same input after it has been called many times."
     elif changes:

@@ -47,9 +47,13 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         )
         message = f"{profile.name} normalizes: {kept}."
     elif not mixing.keeps_shape:
-        message = f"{profile.name} turns an input of shape {profile.calls.shape} into one of shape {mixing.output_shape} (batch left out)."
+        message = (
+            f"{profile.name} turns an input of shape {profile.calls.shape} into one of shape "
+            f"{mixing.output_shape} (batch left out)."
+        )
     else:
-        message = f"Each output of {profile.name} depends on other {'units' if mixing.units else 'places'} of the same sample."
+        others = "units" if mixing.units else "places"
+        message = f"Each output of {profile.name} depends on other {others} of the same sample."
     severity = "critical" if mixing.batch else "note" if mixing.normalizes or folds else "warning"
     yield Finding(
         "",

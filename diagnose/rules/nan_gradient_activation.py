@@ -6,10 +6,11 @@ Harm: the loss looks fine while one gradient is NaN; after the update, whole row
 Fires: such z lie within |z| <= 100 (12 in float16), or at isolated points that data does hit; critical within |z| <= 4.
 Rests: farther out, or in other dtypes only: a note with the bound. Where the slope overflows just ahead of the
 function itself (exp(z**2)), overflowing-activation tells both.
-Remedy: the double `where`: make the argument safe before the dangerous operation, then select; an epsilon inside a root.
+Remedy: the double `where`: make the argument safe before the dangerous operation, then select; an epsilon inside a
+root.
 Refute: z measured at its layers (preactivation.min and .max) never comes near these places; no weight is NaN.
-Source: the chain rule multiplies the 0 that comes out of the branch not selected with an infinite slope inside it, and 0
-times infinity is NaN in IEEE 754; tensorflow issue 38349.
+Source: the chain rule multiplies the 0 that comes out of the branch not selected with an infinite slope inside it, and
+0 times infinity is NaN in IEEE 754; tensorflow issue 38349.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ Fires: over 20 % of the slope's mass on the lesser branches, with two turning po
 Rests: on functions with one shallow dip (gelu, silu, mish), one fold (abs, gaussian), or whose folds lie far out
 (sin): a note with the turning points. On periodic functions with a trend (snake), which do not fall at all.
 Remedy: lower the frequency inside f, add a trend (z + sin(z)**2), or keep its inputs small, as SIREN does.
-Refute: the falling share measured in a training is low, or the training succeeds: SIREN networks do, with weights made for it.
+Refute: the falling share measured in a training is low, or the training succeeds: SIREN networks do, with weights made
+for it.
 Source: Parascandolo et al. (2017), "Taming the waves", for the harm; Sitzmann et al. (2020) for the remedy. 20 % lies
 between sin(z) and sin(2 z).
 """
@@ -45,7 +46,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     more = f" and {shape.turn_count - len(nearest)} more" if shape.turn_count > len(nearest) else ""
     yield Finding(
         "",
-        f"{profile.name} turns at z = {places}{more}; {shape.folds} within |z| <= 3, and {shape.falling_share:.0%} of its slope "
+        f"{profile.name} turns at z = {places}{more}; {shape.folds} within |z| <= 3, and {shape.falling_share:.0%} of "
+        "its slope "
         "lies on the lesser branches.",
         severity="warning" if folded else "note",
         blames=("activation", "initialization"),

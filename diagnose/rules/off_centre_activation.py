@@ -35,7 +35,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"{profile.name} is not centred: for unit inputs its mean is {shape.mean:.3g}, its standard deviation {shape.std:.3g}.",
+        f"{profile.name} is not centred: for unit inputs its mean is {shape.mean:.3g}, its standard deviation "
+        f"{shape.std:.3g}.",
         severity="note",
         blames=("activation",),
         evidence={"mean": shape.mean, "standard deviation": shape.std},

@@ -16,7 +16,8 @@ data, a smaller model.
 Refute: the gap stays when validation samples are exchanged for training samples: then the two sets differ.
 
 Source: Prechelt (1998), "Early stopping, but when?"; Keras' own log compares a running mean in training mode with an
-end value and overstates or hides the gap."""
+end value and overstates or hides the gap.
+"""
 
 from __future__ import annotations
 

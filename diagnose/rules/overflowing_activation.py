@@ -1,6 +1,7 @@
 """Overflowing activation: the function itself is NaN or infinite for inputs that a training meets.
 
-Sees: where f(z) is not finite, in the dtype of the layer: found over the dtype's whole range and bisected to the number.
+Sees: where f(z) is not finite, in the dtype of the layer: found over the dtype's whole range and bisected to the
+number.
 Harm: one such value makes the loss NaN or infinite, and with the next update every weight it depends on.
 Fires: within |z| <= 100 (float32, bfloat16, float64), or within |z| <= 12 in float16.
 Rests: farther out, and in the dtypes that the layer does not compute in: a note with the bounds. On a function whose
@@ -100,7 +101,10 @@ def _bound(numerics: Numerics) -> float:
 
 def _remedy(construct: str, kind: str) -> str:
     if construct in ("exp", "expm1", "sinh", "cosh"):
-        return "Use the built-in that does the same safely (softplus, sigmoid, elu, logsumexp), or clamp the argument of the exponential."
+        return (
+            "Use the built-in that does the same safely (softplus, sigmoid, elu, logsumexp), or clamp the argument "
+            "of the exponential."
+        )
     if construct in ("log", "sqrt", "power", "asin", "acos", "xlogy") and kind != "inf":
         return "Keep the argument in its domain: log(max(z, 1e-6)), sqrt(max(z, 0) + 1e-6)."
     if construct in ("division", "reciprocal", "rsqrt"):

@@ -1,6 +1,7 @@
 """Saturating activation: both tails of the function are flat, and most inputs lie in them.
 
-Sees: where |f'| stays at or under 1 % of its largest value out to either end, and the mass of these tails under N(0, 1).
+Sees: where |f'| stays at or under 1 % of its largest value out to either end, and the mass of these tails under N(0,
+1).
 Harm: a saturated input passes no gradient: the unit keeps its answer, whatever the loss says.
 Fires: both tails begin within |z| <= 4, hold over 40 % of the mass together, and the lesser one at least 10 %.
 Rests: on the usual squashing functions (tanh 0.3 %, hard_tanh 32 %): a note with the interval in which they live. On
@@ -56,7 +57,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         yield Healthy()
         return
     lower, upper = mass(-math.inf, low), mass(high, math.inf)
-    within = -WORKING <= low and high <= WORKING
+    within = low >= -WORKING and high <= WORKING
     saturating = within and lower + upper > MASS and min(lower, upper) >= LESSER_TAIL
     half = (high - low) / 2
     yield Finding(
@@ -64,7 +65,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         f"{profile.name} saturates: its slope is under 1 % of its largest for z < {low:.3g} and z > {high:.3g}, where "
         f"{lower + upper:.0%} of inputs of unit scale lie."
         if saturating
-        else f"{profile.name} lives between z = {low:.3g} and {high:.3g}; beyond, its slope is under 1 % of its largest.",
+        else f"{profile.name} lives between z = {low:.3g} and {high:.3g}; beyond, its slope is under 1 % of its "
+        "largest.",
         severity="warning" if saturating else "note",
         blames=("activation", "initialization"),
         evidence={
@@ -73,7 +75,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
             "upper tail": high,
             "largest slope": shape.largest_slope,
         },
-        remedy=f"Scale the argument inside f by {half / 3:.2g} or less, so that it lives between -3 and 3 (now {half:.2g} wide on each side)."
+        remedy=f"Scale the argument inside f by {half / 3:.2g} or less, so that it lives between -3 and 3 (now "
+        f"{half:.2g} wide on each side)."
         if saturating
         else "Keep its inputs inside this interval: normalize them, or start from small weights.",
         refute="The saturated share measured at its layers stays low.",

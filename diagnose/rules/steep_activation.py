@@ -6,7 +6,8 @@ Fires: the largest slope is over 10.
 Rests: on functions that are steep only in proportion to their own value (exp): a note.
 Remedy: divide the output, or the argument, by the largest slope.
 Refute: the gate gain measured in a training stays near 1: the steep place is hardly met.
-Source: arithmetic: two layers of slope 10 make a factor 100; every textbook activation has a slope of at most 1.1 (SELU 1.76).
+Source: arithmetic: two layers of slope 10 make a factor 100; every textbook activation has a slope of at most 1.1 (SELU
+1.76).
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ EXPLAINS = ("constant-predictions", "suspicious-validation")
 
 GAP = 0.25  # a guess: well over what ten batches of 32 can be off by chance
 LEAST = 5  # batches
-LATE = 200  # a guess: at momentum 0.99 the moving statistics have caught up by 87 % after this many steps
+LATE = 1000  # arithmetic: at momentum 0.99 the moving statistics forget the start after some hundred steps
 
 
 def judge(run: Run) -> Iterator[Verdict]:

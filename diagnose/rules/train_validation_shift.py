@@ -52,7 +52,9 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield Healthy("")
         return
     found = [*_inputs(run), *_labels(run)]
-    yield from found or [Healthy("")]
+    yield from found
+    if not found:
+        yield Healthy("")
 
 
 def _inputs(run: Run) -> Iterator[Finding]:

@@ -40,7 +40,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         severity="warning" if saving.model_error else "note",
         blames=("activation", "layers"),
         evidence={"kind": saving.kind, "error": why},
-        remedy='Write it as a named function at module level and put @keras.saving.register_keras_serializable(package="...") above it.',
+        remedy="Write it as a named function at module level and put "
+        '@keras.saving.register_keras_serializable(package="...") above it.',
         refute="load_model in a new process gives the same predictions.",
         confidence=0.9,
     )

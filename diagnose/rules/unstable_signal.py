@@ -58,7 +58,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         "",
         f"After 8 layers of {profile.name}, a signal of second moment 1 has {numbers}."
         if lost
-        else f"Signal and gradient keep their size (squared, within a factor 1000) over {kept[best]} layers of {profile.name} "
+        else f"Signal and gradient keep their size (squared, within a factor 1000) over {kept[best]} layers of "
+        f"{profile.name} "
         f"at best, with {best}.",
         severity="warning" if lost and not by_design else "note",
         blames=("activation", "initialization"),

@@ -7,7 +7,8 @@ Fires: the difference is over 1 % of the largest slope, or what arrives from abo
 Rests: on step functions whose gradient is a deliberate stand-in (a straight-through round): a note.
 Remedy: correct the custom_gradient; the message says by which factor it is off.
 Refute: a gradient check in float64 agrees.
-Source: central differences at a distance of 1e-5 in float64 are exact to about 1e-10 of the slope; 1 % leaves room for float32.
+Source: central differences at a distance of 1e-5 in float64 are exact to about 1e-10 of the slope; 1 % leaves room for
+float32.
 """
 
 from __future__ import annotations
@@ -47,13 +48,18 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     if gradient.surrogate and gradient.upstream == "scales":
         message = f"{profile.name} is a step function with a stand-in for its gradient."
     elif gradient.upstream == "ignored":
-        message = f"The gradient of {profile.name} ignores what arrives from above: the upstream factor is missing, so the chain rule ends here."
+        message = (
+            f"The gradient of {profile.name} ignores what arrives from above: the upstream factor is missing, "
+            "so the chain rule ends here."
+        )
     elif gradient.upstream == "wrong":
         message = f"The gradient of {profile.name} does not grow in proportion to what arrives from above."
     else:
         message = (
-            f"At z = {gradient.where:.4g} autodiff gives {profile.name} the slope {gradient.autodiff:.4g}, and differences of "
-            f"f itself {gradient.differences:.4g}; {gradient.wrong_share:.0%} of the places compared are off, by a factor of "
+            f"At z = {gradient.where:.4g} autodiff gives {profile.name} the slope {gradient.autodiff:.4g}, and "
+            "differences of "
+            f"f itself {gradient.differences:.4g}; {gradient.wrong_share:.0%} of the places compared are off, by a "
+            "factor of "
             f"{gradient.ratio:.3g} in the median."
         )
     yield Finding(

@@ -1,0 +1,113 @@
+"""Makes the pages of this folder from the code, so that they can't say anything else than the code does.
+
+python docs/make.py                writes quantities.md and rules.md
+python docs/make.py --activations  also activations.md and activations.svg, which takes a minute
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from diagnose.quantities import QUANTITIES
+from diagnose.rules import ALL_RULES, PARTS, STORY_PARTS
+
+HERE = Path(__file__).parent
+
+
+def quantities_page() -> str:
+    """The table of quantities."""
+    rows = [
+        f"| `{name}` | {_cell(q.meaning)} | {q.unit} | [{q.low:g}, {q.high:g}] | {q.where} |"
+        for name, q in QUANTITIES.items()
+    ]
+    return "\n".join(
+        [
+            "# Quantities",
+            "",
+            "What a run can hold, made from `diagnose/quantities.py`. `run.table(name)` gives one as a pandas table.",
+            "",
+            "| Quantity | Meaning | Unit | Range | `where` is a |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def rules_page() -> str:
+    """The catalogue of rules, by part."""
+    lines = [
+        "# Rules",
+        "",
+        f"All {len(ALL_RULES)} rules, made from their docstrings. `keras-diagnose rules NAME` shows one.",
+    ]
+    for part, title in PARTS.items():
+        lines += ["", f"## {title}"]
+        for rule in ALL_RULES:
+            if rule.part == part:
+                heading, _, text = rule.story.partition("\n\n")
+                lines += ["", f"### `{rule.name}`", "", heading.replace("\n", " "), "", _paragraphs(text)]
+    return "\n".join([*lines, ""])
+
+
+def activations_page() -> str:
+    """The computed table of activations, with its figure beside it."""
+    from diagnose import compare_activations
+
+    table = compare_activations()
+    table.plot().savefig(HERE / "activations.svg")
+    columns = [str(column) for column in table.reset_index().columns]
+    rows = [
+        "| " + " | ".join(_cell(str(value)) for value in row) + " |"
+        for row in table.reset_index().itertuples(index=False)
+    ]
+    return "\n".join(
+        [
+            "# Activations",
+            "",
+            "The activations of Keras, computed by `diagnose.compare_activations()`; nothing here is typed in.",
+            "",
+            "![The activations and their slopes](activations.svg)",
+            "",
+            "| " + " | ".join(columns) + " |",
+            "|" + "---|" * len(columns),
+            *rows,
+            "",
+        ]
+    )
+
+
+def _paragraphs(text: str) -> str:
+    """Each "Sees: ..." as an item of its own, its name in bold; other paragraphs as they are."""
+    blocks: list[str] = []
+    for line in text.splitlines():
+        head, colon, rest = line.partition(": ")
+        if colon and head in STORY_PARTS:
+            blocks.append(f"- **{head}**: {rest}")
+        elif not line.strip():
+            blocks.append("")
+        elif blocks and blocks[-1]:
+            blocks[-1] += " " + line.strip()
+        else:
+            blocks.append(line)
+    return "\n".join(block for block in blocks if block)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def main() -> None:
+    """Write the pages."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--activations", action="store_true", help="also the table of activations")
+    pages = {"quantities.md": quantities_page, "rules.md": rules_page}
+    if parser.parse_args().activations:
+        pages["activations.md"] = activations_page
+    for name, page in pages.items():
+        HERE.joinpath(name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()
