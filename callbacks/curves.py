@@ -66,6 +66,9 @@ class SiteCurve:
             except Exception as error:
                 self.reason = f"its function can't be called alone: {type(error).__name__}: {str(error)[:200]}"
                 continue
+            if values.shape.num_elements() != count:
+                self.reason = "its function gives another shape when it is called alone"
+                continue
             difference = np.abs(values.numpy().reshape(-1) - a[:count])[finite[:count]]
             if difference.size and difference.max() > tolerance * max(1.0, np.abs(a[finite]).max()):
                 self.reason = "its function is not one of the pre-activation alone"

@@ -33,7 +33,7 @@ def build(model: Any, x: Any) -> None:
     if all(layer.built for layer in model._flatten_layers()):
         return
     symbolic = mapped(
-        lambda leaf: backend.KerasTensor((None, *leaf.shape[1:]), backend.standardize_dtype(leaf.dtype)), x
+        lambda leaf: backend.KerasTensor((None, *leaf.shape[1:]), _dtype_of(leaf)), x
     )
     try:
         backend.compute_output_spec(model, symbolic, training=False)
@@ -131,3 +131,8 @@ def _redrawn(variable: Any, gain: float, seed: tuple[int, int]) -> Any:
         return variable.value * tf.cast(gain if sum(seed) % 2 else -gain, variable.dtype)
     inputs = math.prod(shape[:-1]) if len(shape) > 1 else 1
     return tf.cast(tf.random.stateless_normal(shape, seed, stddev=gain / math.sqrt(inputs)), variable.dtype)
+
+
+def _dtype_of(leaf: Any) -> str:
+    """Keras' name of an array's dtype; texts come as objects or characters."""
+    return "string" if leaf.dtype.kind in "OSU" else str(backend.standardize_dtype(leaf.dtype))

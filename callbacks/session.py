@@ -116,6 +116,9 @@ class Session:
             if self._store is not None:
                 self._store.close()
         self.budget.stop()
+        # What was kept for watching is let go: samples of the user's data, and traces that hold the model.
+        self._held, self._held_validation = HeldSet(), HeldSet()
+        self._shadows, self._weights, self._evaluator = {}, None, None
 
     def settle(self) -> None:
         """Bring run and model in order: the model as its owner made it, a last evaluation, the run file up to date."""
@@ -238,7 +241,8 @@ class Session:
         with self.guarded("auditing the first batch", "audit"):
             if "outputs" in self.instruments and "audit" not in self.run.meta and shadow.standard:
                 x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-                self.run.meta["audit"] = facts(model, x, y, sample_weight)
+                if all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch)):  # none ragged or sparse
+                    self.run.meta["audit"] = facts(model, x, y, sample_weight)
         self._save_meta()
 
     def _profile(self) -> None:

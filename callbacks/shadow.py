@@ -119,11 +119,13 @@ class ShadowStep:
 
     def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
         assign_roles(tapping.taps, seen.y_pred, data)
-        self.taps, self.missed = tapping.taps, tapping.missed
+        # Keras calls a recurrent cell once before its loop, to learn shapes: that call is no reading of the cell.
+        self.taps = [tap for tap in tapping.taps if tap.where.split("@")[0] not in tapping.missed]
+        self.missed = tapping.missed
         self.standard = seen.loss_calls == 1
         scalars: dict[tuple[str, ...], Any] = {}
         packed: dict[str, Any] = {}
-        for index, tap in enumerate(tapping.taps):
+        for index, tap in enumerate(self.taps):
             scalars.update({("site", str(index), name): value for name, value in _site_numbers(tap).items()})
             packed.update({f"site/{index}/{name}": value for name, value in _site_arrays(tap).items()})
         for path, value in seen.gradients.items():

@@ -140,12 +140,12 @@ class Tapping:
         tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
 
-    def output_of(self, name: str, layer: str, a: Any) -> Any:
+    def output_of(self, name: str, layer: str, call: Callable[..., Any], a: Any) -> Any:
         """Tap the output of a layer whose activation can't be reached (a recurrent one)."""
         if self._unreadable(a):
             return a
         count = self._names[name] = self._names.get(name, 0) + 1
-        tap = Tap(name if count == 1 else f"{name}@{count}", layer, lambda x: x, None, a, role="recurrent")
+        tap = Tap(name if count == 1 else f"{name}@{count}", layer, call, None, a, role="recurrent")
         self.taps.append(tap)
         tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
@@ -320,7 +320,7 @@ def _tapped_call(tapping: Tapping, layer: Any, call: Any, axis: int) -> Any:
     def tapped_call(*args: Any, **kwargs: Any) -> Any:
         if not args or any(isinstance(value, tf.Tensor) for value in args[1:]):
             return call(*args, **kwargs)
-        sure = type(layer).__module__.startswith("keras.")
+        sure = ".layers.activations." in type(layer).__module__
         return tapping.through(path_of(layer), path_of(layer), call, *args, unit_axis=axis, sure=sure, **kwargs)
 
     return tapped_call
@@ -331,9 +331,9 @@ def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:
     def tapped_call(*args: Any, **kwargs: Any) -> Any:
         outputs = call(*args, **kwargs)
         if isinstance(outputs, tf.Tensor):
-            return tapping.output_of(path_of(layer), path_of(layer), outputs)
+            return tapping.output_of(path_of(layer), path_of(layer), call, outputs)
         if isinstance(outputs, (list, tuple)) and outputs and isinstance(outputs[0], tf.Tensor):
-            return type(outputs)([tapping.output_of(path_of(layer), path_of(layer), outputs[0]), *outputs[1:]])
+            return type(outputs)([tapping.output_of(path_of(layer), path_of(layer), call, outputs[0]), *outputs[1:]])
         return outputs
 
     return tapped_call

@@ -17,11 +17,12 @@ from diagnose.layout import Layout
 from diagnose.outcome import Outcome, OutcomeName, outcome_of
 from diagnose.rules import ALL_RULES, HARM_MUST_SHOW, Rule
 from diagnose.run import Run
-from diagnose.verdict import Finding, NotMeasured, Severity, Verdict
+from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity, Verdict
 
+PARTS_BY_RULE = {rule.name: rule.part for rule in ALL_RULES}
 SURE = 0.7  # a guess: where harm shows only in part, a warning stands from this confidence on
 SURE_WHILE_RISING = 0.8  # a guess: and from this one on while the skill still grows by itself
-SPELLED_OUT = 14  # names of rules in a sentence; the evidence holds them all
+SPELLED_OUT = 4  # names of rules in a sentence; the evidence holds them all
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,10 @@ def examine(run: Run) -> Diagnosis:
     grave = [node for node in found if node.finding.severity != "note"]
     ranked = explain(grave, layout)
     told = _linked(grave, ranked)
-    for index in ranked.causes:
+    for index, under in zip(ranked.causes, ranked.under, strict=True):
         told[index] = _with_ruled_out(told[index], _in_the_way_of_learning(ruled_out))
+        if grave[index].rule.part == "function":
+            told[index] = _as_met(told[index], grave[index], [told[other] for other in under], layout)
     causes = tuple(told[index] for index in ranked.causes)
     consequences_of = tuple(tuple(told[index] for index in under) for under in ranked.under)
     consequences = tuple(dict.fromkeys(index for under in ranked.under for index in under))
@@ -157,8 +160,9 @@ def _judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, look
     edges = links([seen[index] for index in grave], layout)
     for index, follows in zip(grave, edges, strict=True):
         rule = seen[index].rule
-        effects = {seen[grave[other]].finding.rule for other in follows} & set(rule.explains)
-        if rule.part == "function" and not effects and looked & set(rule.explains):
+        effects = {name for name in rule.explains if name in looked and PARTS_BY_RULE[name] != "function"}
+        met = any(seen[grave[other]].finding.rule in effects for other in follows)
+        if rule.part == "function" and effects and not met:
             shown[index] = "note"
     if outcome.harm != "none":
         standing = [severity != "note" for severity in shown]
@@ -229,16 +233,27 @@ def _linked(nodes: Sequence[Node], ranked: Explanation) -> list[Finding]:
     ]
 
 
+def _as_met(finding: Finding, node: Node, consequences: Sequence[Finding], layout: Layout) -> Finding:
+    """What a function would do, next to what it did at the first of the places where that shows most."""
+    met = [other for other in consequences if other.where in node.places]
+    if not met:
+        return finding
+    effect = min(
+        met, key=lambda other: (SEVERITIES.index(other.severity), layout.position(other.where), -other.confidence)
+    )
+    return replace(finding, where=effect.where, message=f"{finding.message} In this training: {effect.message}")
+
+
 def _with_ruled_out(finding: Finding, ruled_out: Sequence[str]) -> Finding:
     """A last resort among the causes says what was looked for and not found."""
     rule = next(rule for rule in ALL_RULES if rule.name == finding.rule)
     if not getattr(rule.module, "TELLS_RULED_OUT", False) or not ruled_out:
         return finding
     named = ", ".join(ruled_out[:SPELLED_OUT])
-    more = f" and {len(ruled_out) - SPELLED_OUT} more" if len(ruled_out) > SPELLED_OUT else ""
+    told = f"{len(ruled_out)} rules, among them {named}" if len(ruled_out) > SPELLED_OUT else named
     return replace(
         finding,
-        message=f"{finding.message} Ruled out: {named}{more}.",
+        message=f"{finding.message} Ruled out: {told}.",
         evidence={**finding.evidence, "ruled out": ", ".join(ruled_out)},
     )
 
@@ -246,9 +261,8 @@ def _with_ruled_out(finding: Finding, ruled_out: Sequence[str]) -> Finding:
 def _in_the_way_of_learning(names: Sequence[str]) -> list[str]:
     """Those of the rules that would explain why nothing is learned, the activation's and the optimizer's first."""
     parts = ("activation", "optimizer", "numbers", "initialization", "data", "configuration", "reporting", "function")
-    by_name = {rule.name: rule for rule in ALL_RULES}
     return sorted(
-        (name for name in names if by_name[name].part in parts), key=lambda name: parts.index(by_name[name].part)
+        (name for name in names if PARTS_BY_RULE[name] in parts), key=lambda name: parts.index(PARTS_BY_RULE[name])
     )
 
 

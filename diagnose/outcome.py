@@ -29,6 +29,7 @@ OUTCOMES: tuple[OutcomeName, ...] = ("diverged", "hollow-loss", "memorizing", "n
 Harm = Literal["clear", "partial", "none", "untold"]
 
 BAND_ERRORS = 2.0  # arithmetic: about 95 % of the samples of a skill of 0 fall within two standard errors
+GAP_ERRORS = 3.0  # arithmetic: a difference beyond three standard errors is chance one time in 400
 BAND_LEAST = 0.05  # a guess: five points of skill over the commonest class help nobody, however many samples say so
 BAND_REGRESSION = 0.02  # a guess: R squared is squared, so 0.02 is a correlation of 0.14
 BAND_MOST = 0.20  # a guess: at a fifth of what can be won, a training has learned something, however small the held set
@@ -112,6 +113,29 @@ def noise_band(majority_share: float | None, samples: int | None) -> float:
     rest = max(1.0 - majority_share, 1e-9)
     error = math.sqrt(majority_share / (rest * max(samples or HELD_SAMPLES, 1)))
     return min(max(BAND_ERRORS * error, BAND_LEAST), BAND_MOST)
+
+
+def gap_noise(run: Run, train: float, validation: float, where: str = "") -> float:
+    """How far two skills of the same size can lie apart by chance: three standard errors of their difference.
+
+    An error rate e on n samples has the standard error sqrt(e (1 - e) / n), and skill divides it by the share that is
+    not the commonest class's; R squared has about 2 R (1 - R squared) / sqrt(n).
+
+    >>> run = Run({"task": {"majority_share": 0.5, "held_samples": 400, "held_validation_samples": 400}})
+    >>> round(gap_noise(run, 1.0, 0.5), 2)  # a quarter of the validation answers is wrong: 3 * 2 sqrt(0.1875 / 400)
+    0.13
+    """
+    task, share = run.meta.get("task", {}), majority_share(run, where)
+    variance = 0.0
+    for skill, key in ((train, "held_samples"), (validation, "held_validation_samples")):
+        samples = max(_number(task.get(key)) or HELD_SAMPLES, 1.0)
+        kept = min(max(skill, 0.0), 1.0)
+        if share is None:
+            variance += 4 * kept * (1 - kept) ** 2 / samples
+        elif share < 1.0:
+            wrong = (1 - kept) * (1 - share)
+            variance += wrong * (1 - wrong) / samples / (1 - share) ** 2
+    return GAP_ERRORS * math.sqrt(variance)
 
 
 def skills_of(run: Run) -> Skills:
@@ -248,7 +272,7 @@ def _memorizing(run: Run, skills: Skills) -> Outcome | None:
         validation = skills.validation.get(where)
         if validation is None or skill < MEMORIZED_LEAST:
             continue
-        if validation <= MEMORIZED_SHARE * skill and skill - validation > 3 * skills.band / BAND_ERRORS:
+        if validation <= MEMORIZED_SHARE * skill and skill - validation > gap_noise(run, skill, validation, where):
             reason = f"{skill_in_words(run, skill, skills, where)}, and on validation samples it is {validation:.2f}."
             return Outcome("memorizing", reason, "clear", skill, validation)
     return None

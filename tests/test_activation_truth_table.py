@@ -29,8 +29,7 @@ from diagnose.activation.profiling import examine_function  # noqa: E402
 INF = math.inf
 
 
-# --- functions whose facts are known
-# -----------------------------------------------------------------------------------
+# --- functions whose facts are known ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,7 @@ def test_chi_under_he_is_twice_the_slopes_second_moment(name):
     assert found.slope_moment == pytest.approx(expected, rel=5e-3)
 
 
-# --- which rules fire -------------------------------------------------------------------------------------------------
+# --- which rules fire ------------------------------------------------------------------------------------------------
 
 
 def captured() -> Callable[[Any], Any]:

@@ -231,3 +231,33 @@ def test_a_million_measurements_are_judged_within_two_seconds():
     began = time.process_time()
     examine(run)
     assert time.process_time() - began < 2.0
+
+
+@pytest.fixture(scope="module")
+def flat_profile() -> dict:
+    """The facts about tanh(x**5), which is flat around 0."""
+    import keras
+
+    from diagnose.activation import profile
+
+    return profile(lambda z: keras.ops.tanh(z**5)).to_dict()
+
+
+def test_what_a_function_would_do_leads_with_what_it_did_where_that_shows_most(flat_profile: dict):
+    run = run_of(blocked("b") | STUCK, layers="abz", **SEEN)
+    run.meta["profiles"] = {"tanh": flat_profile}
+    cause = examine(run).causes[0]
+    assert (cause.rule, cause.where) == ("flat-activation", "b")
+    assert "In this training: `tanh` in `b` passes 0.4 % of the gradient: 95 % of its inputs" in cause.message
+
+
+def test_what_a_function_would_do_is_a_note_where_the_training_did_not_do_it(flat_profile: dict):
+    """Another fault keeps this training from learning; the inputs stay where the function bends."""
+    fine = {("activation.gate_gain", "a"): [0.9] * 12, ("activation.saturated_share", "a"): [0.1] * 12}
+    sick = {("update.ratio", "z/kernel"): [1e-7] * 12, ("weight.spectral_norm", "z/kernel"): [1.0]}
+    sick[("gradient.rms", "z/kernel")] = [1e-2] * 12
+    run = run_of(fine | sick | STUCK, layers="az", **SEEN)
+    run.meta["profiles"] = {"tanh": flat_profile}
+    diagnosis = examine(run)
+    assert names(diagnosis.causes) == ["small-updates"]
+    assert ("flat-activation", "note") in {(finding.rule, finding.severity) for finding in diagnosis.findings}

@@ -276,3 +276,17 @@ def test_the_headline_is_told_at_the_end_unless_fit_is_silent(capsys):
     assert "keras-diagnose:" in capsys.readouterr().out
     fit([TrainingMonitor()], verbose=0)
     assert capsys.readouterr().out == ""
+
+
+def test_a_long_run_stays_bounded(tmp_path, monkeypatch):
+    """Beyond a bound every second of the older observations is forgotten, the first ones aside."""
+    monkeypatch.setattr(session, "MOST_OBSERVATIONS", 60)
+    monkeypatch.setattr(session, "KEEP_FIRST", 10)
+    monitor = TrainingMonitor(tmp_path / "run.sqlite", every=1)
+    fit([monitor], epochs=20)
+    for run in (monitor.run, diagnose.load(tmp_path / "run.sqlite")):
+        steps = sorted(set(run.table("batch.loss")["step"]))
+        assert run.observations == 100
+        assert len(steps) <= 61
+        assert steps[:10] == list(range(10))
+        assert steps[-20:] == list(range(80, 100))

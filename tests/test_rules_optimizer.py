@@ -237,3 +237,11 @@ def test_a_penalty_over_fitted_data_is_fine():
 def test_a_penalty_that_made_the_weights_small_and_so_itself_dominated():
     series = {"batch.loss": [52, 42, 32, 22, 3, 3, 3], "batch.regularization": [50, 40, 30, 20, 1, 1, 1]}
     assert findings("dominant-regularizer", run_of(series))[0].since == 0
+
+
+def test_a_gradient_of_nan_is_not_a_gradient_of_zero():
+    """Its root mean square is taken over finite entries, and here there are none."""
+    series = gradients(a=[0.0] * 5, b=[0.0] * 5)
+    series |= {("gradient.nonfinite", f"{name}/kernel"): [7] * 5 for name in "ab"}
+    assert findings("zero-gradient", run_of(series, layers="ab")) == []
+    assert findings("vanishing-gradient", run_of(series, layers="ab")) == []

@@ -1,7 +1,8 @@
 """Small real trainings, described by what can go wrong with them.
 
-A `Training` says everything that a verdict can be about: data, layers, loss, optimizer, fit. A sick training is a healthy
-one with a field changed, and `dataclasses.replace` of that field is its cure, so that twins differ in nothing else.
+A `Training` says everything that a verdict can be about: data, layers, loss, optimizer, fit. A sick training is a
+healthy one with a field changed, and `dataclasses.replace` of that field is its cure, so that twins differ in nothing
+else.
 Data sets come from scikit-learn's package or are generated; each holds back a third for validation.
 """
 

@@ -71,7 +71,8 @@ class _WrongAnswerError(Exception):
 class Target:
     """One function, and the ways found to call it.
 
-    call: f itself, or the layer in inference mode. by_dtype: stand-ins for other dtypes (copies of a layer).
+    call: f itself, or the layer in inference mode. traced: what a graph would call, if that is something else.
+    by_dtype: stand-ins for other dtypes (copies of a layer).
     shape: of one sample of the input. position: index into it where a curve is read off (functions that differ by
     place).
     failed: stretches of z on which f raised; their values are NaN. safe: beyond these z, f is not called any more.
@@ -82,6 +83,7 @@ class Target:
     layer: Any = None
     shape: tuple[int, ...] = (WIDTH,)
     trace: Trace | None = None
+    traced: Callable[[Any], Any] | None = None
     by_dtype: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     position: int | None = None
     failures: list[Failure] = field(default_factory=list)
@@ -303,7 +305,7 @@ def find_shape(target: Target, dtype: str, shapes: tuple[tuple[int, ...], ...]) 
         graph_error: BaseException | None = None
         if target.layer is None or target.layer.built:
             try:
-                target.trace = target.isolation.run(lambda shape=shape: trace(target.call, shape, dtype))  # type: ignore[misc]
+                target.trace = _traced(target, dtype)
             except TookTooLongError as error:
                 raise UnusableError(Failure("slow", given, sentence(error), fatal=True)) from error
             except BaseException as error:
@@ -331,7 +333,7 @@ def find_shape(target: Target, dtype: str, shapes: tuple[tuple[int, ...], ...]) 
             target.failures.append(Failure("graph", given, told, fatal=False))
         if target.trace is None and graph_error is None:  # a layer, built by the call
             with contextlib.suppress(Exception):
-                target.trace = target.isolation.run(lambda shape=shape: trace(target.call, shape, dtype))  # type: ignore[misc]
+                target.trace = _traced(target, dtype)
         if seconds > SLOW_SECONDS:
             target.failures.append(Failure("slow", given, f"one call takes {seconds:.2g} s", fatal=False))
         if target.trace is not None and (size := 4 * target.trace.largest(LARGE_BATCH)) > ABSURD_BYTES:
@@ -345,6 +347,11 @@ def find_shape(target: Target, dtype: str, shapes: tuple[tuple[int, ...], ...]) 
         return len(shape) + 1
     assert first is not None
     raise UnusableError(first)
+
+
+def _traced(target: Target, dtype: str) -> Trace:
+    call, shape = target.traced or target.call, target.shape
+    return target.isolation.run(lambda: trace(call, shape, dtype))
 
 
 def _seconds(target: Target, z: np.ndarray, dtype: str) -> float:

@@ -7,6 +7,8 @@ formula against the function.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -57,7 +59,8 @@ FORMULAS = {
 
 
 class Comparison(pd.DataFrame):
-    """A table with a row for each function; `.figure()` draws them, `.profiles` holds what the rows are made of."""
+    """A table with a row for each function; `.figure()` draws them, `.markdown()` writes it down, `.profiles` holds
+    what the rows are made of."""
 
     _metadata = ["profiles"]  # noqa: RUF012 - pandas wants a list here
     profiles: tuple[ActivationProfile, ...] = ()
@@ -67,6 +70,15 @@ class Comparison(pd.DataFrame):
         from diagnose.activation.figures import gallery
 
         return gallery([profile for profile in self.profiles if profile.name in self.index])
+
+    def markdown(self) -> str:
+        """The table as Markdown, for a page of documentation."""
+
+        def line(cells: Iterable[Any]) -> str:
+            return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+        head = [line([self.index.name, *self.columns]), line(["---"] * (len(self.columns) + 1))]
+        return "\n".join([*head, *(line([name, *row]) for name, row in zip(self.index, self.to_numpy(), strict=True))])
 
 
 def compare_activations(*activations: Any) -> Comparison:
@@ -127,6 +139,12 @@ def _row(profile: ActivationProfile) -> dict[str, Any]:
         "finite in float16": "" if half is None else _bound(half.finite_within),
     }
     return {**own, "findings": ", ".join(grave)}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.3g}"
+    return str(value).replace("|", "\\|")
 
 
 def can_die(shape: Shape) -> bool:

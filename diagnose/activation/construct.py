@@ -76,7 +76,6 @@ def _steps(call: Callable[[Any], Any], shape: tuple[int, ...], dtype: str, z: np
     laid = np.repeat(z, int(np.prod(shape, dtype=int))).reshape(len(z), *shape)
     names: list[str] = []
 
-    @tf.function(autograph=False)
     def opened(x: Any) -> Any:
         graph = tf.compat.v1.get_default_graph()
         before = len(graph.get_operations())
@@ -98,7 +97,9 @@ def _steps(call: Callable[[Any], Any], shape: tuple[int, ...], dtype: str, z: np
         return rows
 
     with tf.device("CPU:0"):
-        rows = opened(tf.constant(laid.astype(tf.as_dtype(dtype).as_numpy_dtype)))
+        x = tf.constant(laid.astype(tf.as_dtype(dtype).as_numpy_dtype))
+        # Not by calling the tf.function: TensorFlow would warn of a new one traced at each profile.
+        rows = tf.function(opened, autograph=False).get_concrete_function(x)(x)
     first = [[np.reshape(t.numpy(), (len(z), -1))[:, 0] for t in row] for row in rows]
     return [_Step(name, *row) for name, row in zip(names, first, strict=True)]
 

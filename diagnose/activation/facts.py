@@ -272,8 +272,7 @@ class GradientCheck:
 
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
-    """q with q = gain * E f(sqrt(q) z)^2, where layers leave the size of the signal as it is; stable if they lead to
-    it."""
+    """q with q = gain * E f(sqrt(q) z)^2: layers leave the size of the signal as it is. stable: and they lead there."""
 
     q: float
     stable: bool
@@ -324,8 +323,10 @@ class Propagation:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A variable that the function reads without being a layer that owns it. owner: the layer it is bound to, if
-    any."""
+    """A variable that the function reads and that no layer which f is, or is bound to, owns.
+
+    owner: the layer of the model that owns it after all, where the model is known; "" elsewhere.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -350,8 +351,7 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Time of f forward and backward in a compiled graph on the CPU; relative: over that of relu, on the same 65,536
-    numbers."""
+    """Time of f forward and backward, compiled, on the CPU, for 65,536 numbers; relative: over that of relu."""
 
     relative: float
     microseconds: float

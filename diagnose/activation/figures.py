@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from diagnose.activation.search import density
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from diagnose.activation.activation_profile import ActivationProfile
 
 #: Colours for colour-blind eyes (Okabe and Ito): f, f', and the three initializations.
@@ -20,11 +20,18 @@ BLUE, PURPLE, ORANGE, GREEN, GREY = "#0072B2", "#AA4499", "#D55E00", "#009E73", 
 WIDTH = 6.0
 
 
+class Picture(Figure):
+    """A figure that a notebook shows by itself, whether pyplot has been imported or not."""
+
+    def _repr_png_(self) -> bytes:
+        page = io.BytesIO()
+        self.savefig(page, format="png", dpi=100)
+        return page.getvalue()
+
+
 def portrait(profile: ActivationProfile) -> Figure:
     """f and f' with their flat, falling and broken stretches; signal and gradient through depth."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    figure = Picture(figsize=(10, 6.4), layout="constrained")
     panels = figure.subplots(2, 2, width_ratios=(1.35, 1), height_ratios=(1.4, 1))
     figure.suptitle(_title(profile), fontsize=11)
     if profile.curve is None or profile.shape is None:
@@ -46,11 +53,9 @@ def portrait(profile: ActivationProfile) -> Figure:
 
 def gallery(profiles: Sequence[ActivationProfile]) -> Figure:
     """All functions on small equal panels: f and f' for |z| <= 4."""
-    from matplotlib.figure import Figure
-
     columns = min(6, max(len(profiles), 1))
     rows = math.ceil(len(profiles) / columns) or 1
-    figure = Figure(figsize=(2.0 * columns, 1.7 * rows), layout="constrained")
+    figure = Picture(figsize=(2.0 * columns, 1.7 * rows), layout="constrained")
     panels = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
     for panel, profile in zip(panels, profiles, strict=False):
         panel.set_title(profile.name if len(profile.name) <= 24 else profile.name[:23] + "…", fontsize=8)

@@ -14,8 +14,8 @@ What each means can do, and what it can't:
   is watched.
 - output: only what f's own thread writes is caught; a progress bar of another thread passes. `tf.print` writes from C++
   to file descriptor 2, which is the whole process's: it is turned away only while a function known to print is run.
-- randomness: Python's, NumPy's and TensorFlow's eager random states are put back. Keras keeps its own in thread-local
-  storage, which a thread of our own does not touch.
+- randomness: Python's and NumPy's global random functions give f's thread numbers of its own, and eager TensorFlow
+  draws with seeds of its own. Keras keeps its state in thread-local storage, which a thread of our own does not touch.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ MEMORY_GROWTH = 2 * 1024**3
 KEPT_OUTPUT = 2_000
 
 
+#: The streams and random functions of the process can be routed for one profile at a time.
+_one_at_a_time = threading.Lock()
+
+
 class TookTooLongError(Exception):
     """A call of f was not done in time."""
 
@@ -64,15 +68,22 @@ class _Stop(BaseException):
 class _Worker:
     """A daemon thread that does one task after the other."""
 
-    def __init__(self, prepare: Callable[[], None]) -> None:
+    def __init__(self, prepare: Callable[[], None], idents: set[int]) -> None:
         self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], list[Any], threading.Event] | None] = (
             queue.SimpleQueue()
         )
-        self._thread = threading.Thread(target=self._work, args=(prepare,), name="diagnose-profile", daemon=True)
+        self._thread = threading.Thread(target=self._live, args=(prepare, idents), name="diagnose-profile", daemon=True)
         self._thread.start()
 
-    def _work(self, prepare: Callable[[], None]) -> None:
-        prepare()
+    def _live(self, prepare: Callable[[], None], idents: set[int]) -> None:
+        idents.add(threading.get_ident())
+        try:
+            prepare()
+            self._work()
+        finally:
+            idents.discard(threading.get_ident())  # the system gives it to the next thread
+
+    def _work(self) -> None:
         while True:
             try:
                 order = self._tasks.get()
@@ -114,21 +125,24 @@ class Isolation:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._until = 0.0
         self._caught = io.StringIO()
         self._idents: set[int] = set()
         self._undo = contextlib.ExitStack()
-        self._stuck: list[_Worker] = []
 
     def __enter__(self) -> Isolation:
         with contextlib.ExitStack() as undo:
-            undo.enter_context(_random_states())
+            undo.enter_context(_one_at_a_time)
+            undo.enter_context(_own_random_numbers(self._idents))
+            undo.enter_context(_eager_seeds())
             undo.enter_context(_routed("stdout", self._idents, self._caught))
             undo.enter_context(_routed("stderr", self._idents, io.StringIO()))
             self._limit = min(MEMORY_GROWTH, _free_memory() // 2)
             self._worker = self._hire()
             undo.enter_context(_limited_address_space(2 * self._limit))
             self._undo = undo.pop_all()
+        self._until = time.monotonic() + self._seconds  # loading TensorFlow, if that was due, is not f's time
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,11 +170,8 @@ class Isolation:
         grown = self._wait(done)
         if not answer:
             self._worker.stop_task()
-            if not done.wait(0.25):  # in native code, or swallowing all: leave it behind
-                self._stuck.append(self._worker)
-                self._worker.dismiss()
-            else:
-                self._worker.dismiss()
+            done.wait(0.25)  # if it does not heed, it is in native code: it is left behind
+            self._worker.dismiss()
             self._worker = self._hire()
             if grown:
                 raise AteMemoryError(f"memory grew by {grown / 1024**3:.1f} GiB")
@@ -191,13 +202,12 @@ class Isolation:
         policy = _keras_dtype_policy()
 
         def prepare() -> None:
-            self._idents.add(threading.get_ident())
             if policy is not None:
                 from keras.src.backend.common import global_state
 
                 global_state.set_global_attribute("dtype_policy", policy)
 
-        return _Worker(prepare)
+        return _Worker(prepare, self._idents)
 
 
 def _keras_dtype_policy() -> Any:
@@ -242,18 +252,49 @@ def _routed(stream: str, idents: set[int], caught: io.StringIO) -> Iterator[None
 
 
 @contextlib.contextmanager
-def _random_states() -> Iterator[None]:
-    """Put Python's, NumPy's and TensorFlow's eager random states back."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
+def _own_random_numbers(idents: set[int]) -> Iterator[None]:
+    """Python's and NumPy's global random functions give the threads in `idents` numbers of another generator.
+
+    Saving the global states and putting them back would rewind the numbers that a data pipeline draws meanwhile.
+    """
+    numpy_global = getattr(np.random.mtrand, "_rand", None)
+    sources = [(random, getattr(random, "_inst", None), random.Random(2016))]
+    sources += [(np.random, numpy_global, np.random.RandomState(2016))]  # type: ignore[list-item]
+    originals: list[tuple[Any, str, Any]] = []
+    for module, shared, own in sources:
+        for name in dir(module):
+            function = getattr(module, name)
+            if shared is not None and getattr(function, "__self__", None) is shared:
+                originals.append((module, name, function))
+                setattr(module, name, _by_thread(function, getattr(own, name), idents))
+    try:
+        yield
+    finally:
+        for module, name, function in originals:
+            setattr(module, name, function)
+
+
+def _by_thread(usual: Callable[..., Any], own: Callable[..., Any], idents: set[int]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return (own if threading.get_ident() in idents else usual)(*args, **kwargs)
+
+    return function
+
+
+@contextlib.contextmanager
+def _eager_seeds() -> Iterator[None]:
+    """Eager TensorFlow draws with seeds of our own meanwhile; its shared generator is put back.
+
+    Not the user's seeds saved and put back: a kernel that has drawn with them keeps a state of its own.
+    """
     with contextlib.ExitStack() as undo:
         with contextlib.suppress(ImportError, AttributeError):  # private places: without them, less is put back
             from tensorflow.python.eager import context
             from tensorflow.python.ops import stateful_random_ops
 
-            # Seeds of our own, not saved and put back: a kernel with the user's seeds keeps a state of its own.
             eager = context.context()
             seed, generator = eager._seed, eager._rng
-            eager._seed, eager._rng = 20_16, random.Random(20_16)
+            eager._seed, eager._rng = 2016, random.Random(2016)
 
             def put_eager_back() -> None:
                 eager._seed, eager._rng = seed, generator
@@ -268,11 +309,7 @@ def _random_states() -> Iterator[None]:
                     shared.state.assign(before)
 
             undo.callback(put_generator_back)
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+        yield
 
 
 def _resident_memory() -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from diagnose.activation import captures, construct, cost, numerics, propagation, saving, shape, slopes
 from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.activation.calling import TRIED_SHAPES, Target, UnusableError, find_shape, kind_of, probe, sentence
+from diagnose.activation.calling import TRIED_SHAPES, WIDTH, Target, UnusableError, find_shape, kind_of, probe, sentence
 from diagnose.activation.facts import Calls, Failure, Gap, GradientCheck, Mixing, Numerics, Shape
 from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TookTooLongError
 from diagnose.activation.naming import name_of
@@ -42,7 +42,8 @@ def profile(f: Any, *, dtype: str = "float32") -> ActivationProfile:
     screen, random states and variables are put back.
 
     Whatever f does, there is a profile: a function that raises or hangs gets a finding that says on which input.
-    Raises TypeError if f can't be called, ValueError for an unknown name or dtype.
+    Raises TypeError if f can't be called, ValueError for an unknown name or dtype, RuntimeError under another Keras
+    backend than TensorFlow.
     """
     return examine_function(f, dtype=dtype)
 
@@ -54,6 +55,14 @@ def quick_profile(f: Any, *, dtype: str = "float32", seconds: float = 3.0) -> Ac
 
 def examine_function(f: Any, *, dtype: str, seconds: float = SECONDS, quick: bool = False) -> ActivationProfile:
     """What `profile` and `quick_profile` do."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"profile examines functions with TensorFlow, and Keras runs on {keras.backend.backend()!r}. Set the "
+            "environment "
+            'variable KERAS_BACKEND="tensorflow" before importing keras.'
+        )
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; profile knows {', '.join(DTYPES)}.")
     function, kind = _callable(f)
@@ -111,7 +120,7 @@ class _Examination:
             layer = self.f if self.f.built else self._copied(self.f)
             return Target(_inference(layer), self.isolation, layer=layer)
         # A tf.function would be traced anew for each shape: what it wraps gives the same values.
-        return Target(getattr(self.f, "python_function", self.f), self.isolation)
+        return Target(getattr(self.f, "python_function", self.f), self.isolation, traced=self.f)
 
     def _copied(self, layer: Any, dtype: str | None = None) -> Any:
         """A layer of the same configuration, so that the user's own is not built by us; itself if it can't be
@@ -132,6 +141,10 @@ class _Examination:
 
     def _shapes(self) -> tuple[tuple[int, ...], ...]:
         layer = self.target.layer
+        signature = getattr(self.f, "input_signature", None)
+        if self.kind == "tf.function" and signature:
+            sizes = signature[0].shape.as_list()[1:] if signature[0].shape.rank else ()
+            return (tuple(WIDTH if size is None else size for size in sizes), *TRIED_SHAPES)
         if layer is None or not layer.built:
             return TRIED_SHAPES
         known = None
@@ -522,8 +535,8 @@ class _Examination:
         z = probe(2, target.shape)
         own = str(getattr(layer, "compute_dtype", "")) if layer is not None else ""
         for dtype in dict.fromkeys([self.dtype, "float32", "float16", "bfloat16"]):
-            if layer is not None and dtype != own and dtype not in target.by_dtype:
-                continue
+            if layer is not None and dtype not in (own, self.dtype):
+                continue  # a copy in another dtype need not hold layers of that dtype
             try:
                 told[dtype] = target.output_dtype(z, dtype)
             except ENDINGS:

@@ -1,16 +1,16 @@
 """What depth makes of a signal and of a gradient that go through the function: mean-field theory.
 
 In a wide network of square layers with independent weights of variance gain / n and no bias, each unit's z is normal,
-and its second moment q goes from layer to layer as (Poole et al. 2016, eq. 3)
+and its second moment q goes from layer to layer as (the length map of Poole et al. 2016)
 
     q[l + 1] = gain * V(q[l]),    V(q) = E f(sqrt(q) z)^2,    z ~ N(0, 1)
 
-while a squared gradient is multiplied at each layer, on its way back, by (Schoenholz et al. 2017, eq. 7 and 9)
+while a squared gradient is multiplied at each layer, on its way back, by (chi_1 of Schoenholz et al. 2017)
 
     chi(q) = gain * E f'(sqrt(q) z)^2
 
-and the correlation of two inputs returns to its fixed point over -1 / ln chi layers (ibid., eq. 9, where the fixed
-point is c = 1). The gain is 2 for He, and 1 for LeCun and, where layers are square, for Glorot initialization.
+and the correlation of two inputs returns to its fixed point over -1 / ln chi layers (their depth scale xi_c, where the
+fixed point is c = 1). The gain is 2 for He, and 1 for LeCun and, where layers are square, for Glorot initialization.
 
 Expectations are sums over evenly spaced z, which for smooth f converge faster than any power of the step; V and chi are
 tabled over q and interpolated in the logarithm, in which power laws (ReLU, x^3) are straight lines.

@@ -23,6 +23,8 @@ CONSEQUENCES = (
     "vanishing-gradient",
     "constant-predictions",
     "collapsed-representation",
+    "dead-units",
+    "saturated-activation",
     "small-updates",
     "slow-progress",
     "unfinished-training",

@@ -25,9 +25,17 @@ def kernels(run: Run, layout: Layout) -> list[str]:
     )
 
 
+def whole_gradient(run: Run, name: str) -> Series:
+    """Root mean square of a variable's gradient, at the steps where every entry of it was finite."""
+    size, broken = run.series("gradient.rms", name), run.series("gradient.nonfinite", name)
+    if len(size) == len(broken):
+        size = Series(size.steps[broken.values == 0], size.values[broken.values == 0])
+    return size.finite()
+
+
 def ratio_of(run: Run, first: str, last: str) -> Series:
     """Gradient of the first over that of the last, at the steps where both were measured and the last is not 0."""
-    one, other = run.series("gradient.rms", first), run.series("gradient.rms", last)
+    one, other = whole_gradient(run, first), whole_gradient(run, last)
     steps, at_one, at_other = np.intersect1d(one.steps, other.steps, return_indices=True)
     below, above = one.values[at_one], other.values[at_other]
     kept = np.isfinite(below) & np.isfinite(above) & (above > 0)

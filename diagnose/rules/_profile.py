@@ -12,6 +12,8 @@ from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.facts import WORKING, Shape
 from diagnose.verdict import NotMeasured
 
+#: Variation over |z| <= 3, relative to the size of f, under which f is constant: a few roundings of float32.
+VARIATION = 1e-6
 #: Share of the largest slope that both tails of a shrink have: hard and soft shrink 1, tanh shrink 1.
 FULL_SLOPE = 0.9
 #: Largest |f'| / |f| of an exponential where it is steep: exp has 1, sinh and expm1 up to 1.11, x**3 already 1.6.
@@ -41,6 +43,11 @@ def boundless(shape: Shape) -> NotMeasured | None:
         if places
         else None
     )
+
+
+def is_constant(shape: Shape) -> bool:
+    """f varies by less than rounding: constant-activation says all there is to say."""
+    return shape.variation <= VARIATION * shape.size_near
 
 
 def is_shrink(shape: Shape) -> bool:

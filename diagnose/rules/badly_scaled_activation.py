@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.rules._profile import missing
+from diagnose.rules._profile import is_constant, missing
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -28,7 +28,6 @@ EXPLAINS = (
     "exploding-gradient",
     "mismatched-initialization",
     "thin-headroom",
-    "small-updates",
 )
 
 LOW, HIGH = 1e-4, 1e4  # arithmetic: see Source
@@ -41,7 +40,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     if reason is not None or shape is None:
         yield reason or Healthy()
         return
-    if LOW <= shape.second_moment <= HIGH or shape.monotone == "constant":
+    if LOW <= shape.second_moment <= HIGH or is_constant(shape):
         yield Healthy()
         return
     size = shape.second_moment**0.5

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.rules._profile import missing
+from diagnose.rules._profile import is_constant, missing
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -27,8 +27,6 @@ EXPLAINS = (
     "blocked-gradient",
 )
 
-VARIATION = 1e-6  # arithmetic: see Source
-
 
 def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     """Look at the variation."""
@@ -37,7 +35,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     if reason is not None or shape is None:
         yield reason or Healthy()
         return
-    if shape.variation > VARIATION * shape.size_near:
+    if not is_constant(shape):
         yield Healthy()
         return
     yield Finding(

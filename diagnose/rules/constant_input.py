@@ -31,6 +31,7 @@ EXPLAINS = (
     "zero-gradient",
     "dead-units",
     "mismatched-initialization",
+    "repeated-batch",
     "saturated-activation",
     "fading-signal",
     "vanishing-gradient",

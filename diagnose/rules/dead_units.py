@@ -42,7 +42,7 @@ EXPLAINS = (
     "slow-progress",
 )
 
-CROWD = 0.2  # rules.md; measured: benchmarks/calibration.md
+CROWD = 0.2  # measured: 0.03 in the median of healthy runs, 0.3 at most (a note there); benchmarks/calibration.md
 CRITICAL = 0.6  # a guess: less than half of the layer is left
 SAMPLES = 100  # arithmetic: a unit that fires for one sample in 30 is silent on 100 of them in 1 of 30 cases
 WIDE = 1024  # a guess: narrower first layers have few units to spare

@@ -45,7 +45,7 @@ EXPLAINS = (
 )
 
 DOUBLINGS = 4  # a guess: sixteenfold in four looks
-RATIO = 1e3  # a guess; healthy trainings stay under 10: benchmarks/calibration.md
+RATIO = 1e3  # measured: healthy runs stay under 20; benchmarks/calibration.md
 SPIKE = 1e4  # a guess: no batch is ten thousand times harder than the median one
 SPIKES = 2  # one spike rests: clipping and Adam survive it
 FEWEST = DOUBLINGS + 1  # arithmetic

@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.rules._profile import boundless, is_exponential, is_shrink, missing, slopeless
+from diagnose.rules._profile import boundless, is_constant, is_exponential, is_shrink, missing, slopeless
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -32,8 +32,6 @@ EXPLAINS = (
     "saturated-activation",
     "mismatched-initialization",
     "zero-gradient",
-    "small-updates",
-    "slow-progress",
 )
 
 MASS = 0.25  # arithmetic: see Source
@@ -51,7 +49,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         yield unbounded
         return
     centre = shape.centre
-    if centre is None or shape.monotone == "constant":
+    if centre is None or is_constant(shape):
         yield Healthy()
         return
     two_sided = centre.low < 0 < centre.high and math.isfinite(centre.low) and math.isfinite(centre.high)

@@ -4,10 +4,11 @@ Sees: the model's trainable parameters; `update.ratio` of every kernel, with its
 
 Harm: the model answers at the end what it answered at the start.
 
-Fires: no trainable parameter at all; or every kernel's update is exactly 0 while its gradient is not, at 4 of the
-last 5 observations.
+Fires: no trainable parameter at all; or every kernel's update is exactly 0 at 4 of the last 5 observations, while its
+gradient times the rate is over RESOLUTION of the weight.
 
-Rests: a frozen base under a head that trains (transfer learning).
+Rests: a frozen base under a head that trains (transfer learning); a gradient so small that its step is lost in
+rounding: then the gradient is the trouble, and a vanishing gradient says so.
 
 Remedy: set `layer.trainable = True` and compile again (without compile it has no effect); give the optimizer the
 model's variables; look at the learning rate and the loss scale.
@@ -25,12 +26,14 @@ import numpy as np
 
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels
-from diagnose.rules._persistence import lasting
+from diagnose.rules._persistence import lasting, recent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "optimizer"
 EXPLAINS = ("small-updates", "constant-predictions", "slow-progress", "collapsed-representation")
+
+RESOLUTION = 6e-8  # arithmetic: half the spacing of float32 at 1; a smaller step leaves the weight as it was
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -53,15 +56,16 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield NotMeasured("", "the updates of no kernel were seen at 3 observations or more")
         return
     since = []
+    rates = run.series("optimizer.learning_rate").finite()
+    rate = float(rates.values[-1]) if len(rates) else 1.0
     for name in moving:
-        ratio, gradient = run.series("update.ratio", name).finite(), run.series("gradient.rms", name).finite()
+        ratio = run.series("update.ratio", name).finite()
         step = lasting(ratio, ratio.values == 0)
-        if step is None or not np.any(gradient.values[-5:] > 0):
+        if step is None or not _felt(run, name, rate):
             yield Healthy("")
             return
         since.append(step)
-    rate = run.series("optimizer.learning_rate").finite()
-    stopped = bool(len(rate)) and float(rate.values[-1]) == 0.0
+    stopped = rate == 0.0
     yield Finding(
         "",
         f"No kernel moves ({len(moving)} looked at), though they have gradients"
@@ -76,3 +80,14 @@ def judge(run: Run) -> Iterator[Verdict]:
         refute="A weight differs before and after a step.",
         confidence=0.9,
     )
+
+
+def _felt(run: Run, name: str, rate: float) -> bool:
+    """Whether a step along the gradient would change the weight: it is not lost in rounding.
+
+    A rate of 0 is the fault itself, so there any gradient counts.
+    """
+    gradient = run.series("gradient.rms", name).finite().values[-5:]
+    weight = recent(run.series("weight.rms", name).finite())
+    least = RESOLUTION * weight / rate if rate > 0 and np.isfinite(weight) else 0.0
+    return bool(np.any(gradient > least))

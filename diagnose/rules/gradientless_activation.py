@@ -6,8 +6,8 @@ Fires: the answer is None or 0 everywhere, and f varies.
 Rests: on constant functions (constant-activation says it).
 Remedy: a straight-through gradient, or a smooth stand-in (a sigmoid for a step, z for round).
 Refute: the gradients measured below the layer are not 0.
-Source: the derivatives of round, floor, sign, argmax and integer casts are 0 or undefined; Bengio et al. (2013),
-section 4, for the straight-through remedy.
+Source: the derivatives of round, floor, sign, argmax and integer casts are 0 or undefined; Bengio, Leonard and
+Courville (2013) for the straight-through remedy.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ EXPLAINS = (
     "zero-gradient",
     "blocked-gradient",
     "vanishing-gradient",
-    "small-updates",
-    "frozen-weights",
 )
 
 

@@ -8,7 +8,8 @@ dies out with depth.
 
 Fires: at half of the hidden activations or more, the first std of z is over OFF or under 1 / OFF.
 
-Rests: one odd layer; a first observation after step EARLIEST; a training that learns well (then it is a note).
+Rests: one odd layer; a layer whose z is the same for all inputs, which says nothing of its scale (a gain that starts
+at 0, a dead layer below); a first observation after step EARLIEST; a training that learns well (then it is a note).
 
 Remedy: he_normal for relu-like activations, glorot_uniform for tanh-like ones, lecun_normal for selu; for a sine,
 uniform weights within sqrt(6 / n).
@@ -50,8 +51,9 @@ EXPLAINS = (
     "non-finite-loss",
 )
 
-OFF = 10.0  # a guess; healthy trainings begin between 0.15 and 3: benchmarks/calibration.md
+OFF = 10.0  # measured: healthy runs begin between 0.15 and 4, zero gains aside; benchmarks/calibration.md
 EARLIEST = 0  # later the updates have had their share
+CONSTANT = 1e-6  # arithmetic: a few roundings of float32
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -62,10 +64,10 @@ def judge(run: Run) -> Iterator[Verdict]:
         (where for where in run.places("preactivation.std") if layout.hidden(where)), key=layout.position
     ):
         spread = run.series("preactivation.std", where).finite()
-        if len(spread) and spread.steps[0] <= EARLIEST:
+        if len(spread) and spread.steps[0] <= EARLIEST and not _constant(run, where):
             first[where] = float(spread.values[0])
     if not first:
-        yield NotMeasured("", "no hidden activation was observed at step 0")
+        yield NotMeasured("", "no hidden activation whose inputs vary was observed at step 0")
         return
     large = [where for where, size in first.items() if size > OFF]
     small = [where for where, size in first.items() if size < 1 / OFF]
@@ -95,3 +97,9 @@ def _finding(odd: list[str], first: dict[str, float], what: str) -> Finding:
         refute="With that initialization the first losses are no better.",
         confidence=0.65,
     )
+
+
+def _constant(run: Run, where: str) -> bool:
+    """Whether z was the same for all inputs and units at first, but for rounding."""
+    mean, spread = (run.series(f"preactivation.{of}", where).finite().values[:1] for of in ("mean", "std"))
+    return bool(len(spread) and spread[0] <= CONSTANT * (abs(mean[0]) if len(mean) else 0.0))

@@ -101,15 +101,12 @@ def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Find
 def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
     forward = first_break(run, layout, "activation.nonfinite")
     fine = forward is None or forward.step > found.step
-    how = (
-        "while every activation of that step is finite"
-        if fine and run.places("activation.nonfinite")
-        else "at that step"
-    )
+    looked = bool(run.places("activation.nonfinite"))
+    how = ", while every activation of that step is finite" if fine and looked else ""
     more = f" and {found.places - 1} more variables" if found.places > 1 else ""
     return Finding(
         found.where,
-        f"The gradient of `{found.where}`{more} is NaN or infinite {when(found)}, "
+        f"The gradient of `{found.where}`{more} is NaN or infinite {when(found)}"
         f"{how}.{suspects(run, layout, found.step)}",
         severity=_severity(run),
         blames=("loss", "activation", "learning-rate") if fine else ("activation", "learning-rate", "loss"),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.rules._profile import missing
+from diagnose.rules._profile import is_constant, missing
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -30,7 +30,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     if reason is not None or shape is None:
         yield reason or Healthy()
         return
-    if abs(shape.mean) <= SHIFT * shape.std or shape.monotone == "constant":
+    if abs(shape.mean) <= SHIFT * shape.std or is_constant(shape):
         yield Healthy()
         return
     yield Finding(

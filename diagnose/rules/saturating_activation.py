@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.facts import WORKING
 from diagnose.activation.search import DENSE, mass
-from diagnose.rules._profile import boundless, missing, slopeless
+from diagnose.rules._profile import boundless, is_constant, missing, slopeless
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -30,7 +30,6 @@ EXPLAINS = (
     "blocked-gradient",
     "vanishing-gradient",
     "zero-gradient",
-    "small-updates",
 )
 
 MASS = 0.4  # measured: see Source
@@ -48,12 +47,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         yield unbounded
         return
     low, high = shape.lower_tail, shape.upper_tail
-    if (
-        shape.monotone == "constant"
-        or not (math.isfinite(low) and math.isfinite(high))
-        or low >= high
-        or max(-low, high) > DENSE
-    ):
+    if is_constant(shape) or not (math.isfinite(low) and math.isfinite(high)) or low >= high or max(-low, high) > DENSE:
         yield Healthy()
         return
     lower, upper = mass(-math.inf, low), mass(high, math.inf)

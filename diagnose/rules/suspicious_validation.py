@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome import BAND_ERRORS, skills_of
+from diagnose.outcome import gap_noise
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -39,12 +39,12 @@ def judge(run: Run) -> Iterator[Verdict]:
     outputs = outputs_of(run)
     if not outputs:
         yield NotMeasured("", "skill was not measured on both training and validation samples")
-    bound = max(OVER, 3 * skills_of(run).band / BAND_ERRORS) if outputs else OVER
     for where in outputs:
         train, validation, gap = gap_of(run, where)
         if len(gap) < 3:
             yield NotMeasured(where, f"{len(gap)} evaluations of both; 3 are needed")
             continue
+        bound = max(OVER, gap_noise(run, float(train.values[-1]), float(validation.values[-1]), where))
         if not np.all(gap.values[-2:] < -bound) or validation.values[-1] < bound:
             yield Healthy(where)
             continue

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome import BAND_ERRORS, majority_share, skills_of
+from diagnose.outcome import gap_noise, majority_share
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -43,7 +43,6 @@ def judge(run: Run) -> Iterator[Verdict]:
     if share is None or share >= 1 or not places:
         yield NotMeasured("", "accuracy was not seen in training mode and in inference mode both")
         return
-    band = 3 * skills_of(run).band / BAND_ERRORS
     for where in places:
         held, accuracy = run.series("skill.train", where).finite(), run.series("batch.accuracy", where).finite()
         near = accuracy.steps > (held.steps[-2] if len(held) > 1 else -1)
@@ -54,7 +53,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         training = (float(batches.mean()) - share) / (1 - share)
         inference = float(np.median(held.values[-2:])) if len(held) > 2 else float(held.values[-1])
         noise = 2 * float(batches.std()) / len(batches) ** 0.5 / (1 - share)
-        if training - inference <= max(GAP, band, noise):
+        if training - inference <= max(GAP, gap_noise(run, training, inference, where), noise):
             yield Healthy(where)
             continue
         early = held.steps[-1] < LATE

@@ -9,8 +9,9 @@ function whose signal one initialization keeps through 8 layers is not warned of
 (as squares, within a factor 1000) so far, that is a note: sigmoid and its kin lose the gradient sooner.
 Remedy: scale f so that E f(z)^2 is near 1, or use normalization layers.
 Refute: rms(a) measured at step 0 is of the same size in the first and the last layer (normalization, residual sums).
-Source: Poole et al. (2016), eq. 3; Schoenholz et al. (2017), eq. 7. That there is a fixed point says too little: one
-at which signals stay (softplus has none under He) and one that they leave (x**3) count the same, so the depth is asked.
+Source: Poole et al. (2016), the length map; Schoenholz et al. (2017), chi_1. That there is a fixed point says too
+little: one at which signals stay (softplus has none under He) and one that they leave (x**3) count the same, so the
+depth is asked.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.rules._profile import is_exponential, is_shrink, missing, slopeless
+from diagnose.rules._profile import is_constant, is_exponential, is_shrink, missing, slopeless
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -48,7 +49,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     lost = all(not 1 / FACTOR <= moment <= FACTOR for moment in after.values())
     kept = {depth.initializer: min(depth.signal_layers, depth.gradient_layers) for depth in found.depths}
     best = max(kept, key=lambda name: kept[name])
-    if not lost and kept[best] >= LAYERS:
+    if is_constant(shape) or (not lost and kept[best] >= LAYERS):
         yield Healthy()
         return
     by_design = is_shrink(shape) or is_exponential(shape)

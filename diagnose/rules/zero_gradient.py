@@ -7,7 +7,7 @@ Harm: the variable never moves, whatever the learning rate.
 Fires: None, or exactly 0, at 4 of the last 5 observations. Told for the variables nearest to the loss, since what lies
 below them is cut off with them. A note for what is no kernel (a bias under a softmax that ignores it).
 
-Rests: what is frozen by design (it isn't trainable, so no gradient is asked for).
+Rests: what is frozen by design (it isn't trainable, so no gradient is asked for); where gradients are NaN or infinite.
 
 Remedy: look at what lies between the variable and the loss: a rounding, casting or arg-max step, `stop_gradient`, an
 activation that is flat for all inputs, an output the loss does not use.
@@ -24,7 +24,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.layout import Layout
-from diagnose.rules._gradients import kernels
+from diagnose.rules._gradients import kernels, whole_gradient
 from diagnose.rules._persistence import lasting
 from diagnose.rules._wording import some
 from diagnose.run import Run
@@ -45,7 +45,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     since, missing, looked = {}, set(), False
     for name in names:
         absent = run.series("gradient.missing", name).finite()
-        size = run.series("gradient.rms", name).finite()
+        size = whole_gradient(run, name)
         looked = looked or max(len(absent), len(size)) >= 3
         if (step := lasting(absent, absent.values == 1)) is not None:
             missing.add(name)

@@ -1,0 +1,218 @@
+"""Trainings with nothing wrong, of as many kinds as users have: none may be told a cause.
+
+A warning on a healthy training costs more than a fault that is missed: it sends its reader after what is not there. So
+each of these must come out without a single warning or critical finding, whatever its data, network, activation,
+loss, optimizer, length or way of training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+from trainings import (
+    D,
+    Data,
+    OwnStep,
+    Training,
+    adam,
+    autoencoder,
+    bumps,
+    cancer,
+    circles,
+    clusters,
+    conv_1d,
+    convolutional,
+    diabetes,
+    digits,
+    embedded,
+    friedman,
+    frozen_base,
+    gru,
+    head,
+    iris,
+    lstm,
+    moons,
+    normalized_convolutional,
+    pictures,
+    rare,
+    reconstruct,
+    residual,
+    rows,
+    several,
+    sgd,
+    train,
+    transformer,
+    waves,
+    wine,
+    words,
+)
+
+from diagnose import Diagnosis
+from diagnose.callbacks import TrainingMonitor
+
+
+def dimmed(data: Data, rng: np.random.Generator) -> Data:
+    """Pixels of 0 to 16, as the digits come: not scaled, and yet learned."""
+    return replace(data, x=data.x * 16, x_validation=data.x_validation * 16)
+
+
+def few(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, x=data.x[:60], y=data.y[:60])
+
+
+def one_hot(data: Data, rng: np.random.Generator) -> Data:
+    eye = np.eye(data.outputs, dtype="float32")
+    return replace(data, y=eye[data.y], y_validation=eye[data.y_validation])
+
+
+def warm_up() -> Any:
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.0, 150, warmup_target=5e-3, warmup_steps=30))
+
+
+def in_batches(data: Data) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices((data.x, data.y)).shuffle(1000).batch(32)
+
+
+def siren(training: Training, data: Data) -> keras.Model:
+    """Sines that learn a function, with the initial weights made for them."""
+    inputs = keras.Input(data.x.shape[1:])
+    x = D(32, ops.sin, kernel_initializer=keras.initializers.RandomUniform(-1, 1))(inputs)
+    x = D(32, ops.sin, kernel_initializer=keras.initializers.RandomUniform(-0.43, 0.43))(x)
+    return keras.Model(inputs, head(training, data)(x))
+
+
+HEALTHY = {
+    "relu, deep": Training(clusters, depth=8, initializer="he_normal", epochs=8),
+    "relu, one layer": Training(digits, depth=1),
+    "no hidden layer at all": Training(wine, depth=0, optimizer=adam(0.03), epochs=15),
+    "convolutions": Training(pictures, network=convolutional, epochs=6),
+    "convolutions with batch normalization": Training(pictures, network=normalized_convolutional, epochs=6),
+    "convolution in time": Training(waves, network=conv_1d, optimizer=adam(0.01), epochs=8),
+    "lstm": Training(waves, network=lstm, optimizer=adam(0.01), epochs=8),
+    "gru": Training(waves, network=gru, optimizer=adam(0.01), epochs=8),
+    "transformer": Training(rows, network=transformer, epochs=6),
+    "residual blocks that start at 0": Training(clusters, network=residual, depth=3),
+    "autoencoder": Training(digits, spoil=(reconstruct,), network=autoencoder, epochs=8),
+    "regression": Training(friedman, epochs=10),
+    "regression of little that can be known": Training(diabetes, width=8, depth=1, epochs=15),
+    "regression by absolute error": Training(bumps, loss="mae", epochs=10),
+    "a rare class that can be told": Training(rare, epochs=12),
+    "few samples": Training(wine, spoil=(few,), between=lambda: layers.Dropout(0.2), epochs=25, batch_size=16),
+    "a frozen base": Training(digits, network=frozen_base, optimizer=adam(0.01)),
+    "a train_step of one's own": Training(cancer, model=OwnStep, epochs=6),
+    "dropout of a half": Training(clusters, width=128, between=lambda: layers.Dropout(0.5), epochs=12),
+    "two epochs": Training(clusters, epochs=2),
+    "mixed precision": Training(clusters, precision="mixed_float16"),
+    "gelu": Training(wine, activation="gelu", epochs=15),
+    "silu": Training(moons, activation="silu", epochs=15),
+    "tanh": Training(wine, activation="tanh", epochs=15),
+    "sigmoid": Training(wine, activation="sigmoid", optimizer=adam(0.02), epochs=15),
+    "softplus": Training(wine, activation="softplus", epochs=15),
+    "selu, deep": Training(clusters, activation="selu", depth=6, initializer="lecun_normal"),
+    "sine": Training(bumps, network=siren, epochs=10),
+    "several labels at once": Training(several, epochs=15),
+    "yes or no from logits": Training(
+        circles,
+        last=None,
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
+        epochs=12,
+    ),
+    "one-hot labels, smoothed": Training(
+        wine, spoil=(one_hot,), loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), epochs=15
+    ),
+    "text": Training(words, network=embedded, optimizer=adam(0.02), epochs=10),
+    "pixels of 0 to 16": Training(digits, spoil=(dimmed,)),
+    "a rate that warms up and decays": Training(clusters, optimizer=warm_up, epochs=8),
+    "momentum": Training(clusters, optimizer=sgd(0.05, 0.9)),
+    "layer normalization and weight decay": Training(
+        clusters, between=layers.LayerNormalization, regularizer=keras.regularizers.L2(1e-4)
+    ),
+    "a dataset, without validation": Training(clusters, batches=in_batches, fit={"validation_data": None}),
+    "flowers": Training(iris, optimizer=adam(0.01), epochs=20),
+}
+
+
+@pytest.mark.parametrize("what", HEALTHY)
+def test_a_healthy_training_is_told_no_cause(what: str) -> None:
+    told_nothing(train(HEALTHY[what]))
+
+
+def told_nothing(diagnosis: Diagnosis) -> None:
+    assert diagnosis.causes == (), str(diagnosis)
+    assert [finding.rule for finding in diagnosis.findings if finding.severity != "note"] == []
+    assert diagnosis.outcome in ("learning", "unknown"), diagnosis.outcome_reason
+
+
+def fit(model: keras.Model, x: Any, y: Any, **settings: Any) -> Diagnosis:
+    monitor = TrainingMonitor()
+    model.fit(x, y, verbose=0, callbacks=[monitor], **settings)
+    return monitor.diagnosis
+
+
+def made_anew(seed: int = 1) -> np.random.Generator:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    return np.random.default_rng(seed)
+
+
+def test_two_outputs_of_different_kinds() -> None:
+    data = clusters(made_anew())
+    inputs = keras.Input((20,))
+    hidden = D(32, "relu")(inputs)
+    outputs = {"which": D(5, "softmax", name="which")(hidden), "size": D(1, name="size")(hidden)}
+    model = keras.Model(inputs, outputs)
+    model.compile(adam()(), {"which": "sparse_categorical_crossentropy", "size": "mse"})
+    size = data.x[:, :3].mean(axis=1)
+    told_nothing(fit(model, data.x, {"which": data.y, "size": size}, epochs=6))
+
+
+def test_sample_weights() -> None:
+    data = clusters(made_anew())
+    model = keras.Sequential([keras.Input((20,)), D(32, "relu"), D(5, "softmax")])
+    model.compile(adam()(), "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+    weights = np.where(data.y == 0, 3.0, 0.5).astype("float32")
+    told_nothing(fit(model, data.x, data.y, sample_weight=weights, epochs=6))
+
+
+class Adversaries(keras.Model):
+    """A generator and a critic, each with an optimizer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maker = keras.Sequential([keras.Input((4,)), D(16, "relu"), D(2)])
+        self.critic = keras.Sequential([keras.Input((2,)), D(16, "leaky_relu"), D(1)])
+        self.of_maker, self.of_critic = keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3)
+
+    def call(self, noise: Any) -> Any:
+        return self.maker(noise)
+
+    def train_step(self, real: Any) -> dict[str, Any]:
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        noise = tf.random.normal((tf.shape(real)[0], 4))
+        with tf.GradientTape() as tape:
+            true, false = self.critic(real), self.critic(self.maker(noise))
+            doubt = loss(tf.ones_like(true), true) + loss(tf.zeros_like(false), false)
+        own = self.critic.trainable_variables
+        self.of_critic.apply(tape.gradient(doubt, own), own)
+        with tf.GradientTape() as tape:
+            seen = self.critic(self.maker(noise))
+            deceit = loss(tf.ones_like(seen), seen)
+        own = self.maker.trainable_variables
+        self.of_maker.apply(tape.gradient(deceit, own), own)
+        return {"doubt": doubt, "deceit": deceit}
+
+
+def test_two_networks_that_work_against_each_other() -> None:
+    """Their losses rise and fall as they should; nothing tells what was achieved, and nothing is made up."""
+    data = moons(made_anew())
+    model = Adversaries()
+    model.compile()
+    diagnosis = fit(model, data.x, None, epochs=6)
+    assert diagnosis.causes == (), str(diagnosis)

@@ -1,0 +1,401 @@
+"""Each fault that a training shows, and its cured twin, really trained.
+
+Twins differ in nothing but what the rule's remedy says. One sick training shows several rules: its cause, and what
+follows from it. `FIRST` names the rules that are a right answer to "what is wrong"; the others must be found too, as
+causes or as consequences. Most cures lead back to the same healthy training, which is run once.
+Faults of the configuration, told from one batch, have their twins in `test_audit`; those of a function on its own in
+`test_activation_truth_table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+from trainings import (
+    Data,
+    OwnStep,
+    Training,
+    adam,
+    circles,
+    clusters,
+    friedman,
+    sgd,
+    train,
+    wine,
+)
+
+from diagnose import Diagnosis
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A sick training, its cure, and what is to be seen.
+
+    sick: the training; cure: the fields that the remedy changes, with their new values.
+    first: rules of which one must be the first cause. shows: rules that must have a warning or critical finding.
+    where: what the place of the first cause must hold; "" is the whole model, None leaves it open.
+    """
+
+    sick: Training
+    cure: dict[str, Any]
+    first: tuple[str, ...]
+    shows: tuple[str, ...] = ()
+    where: str | None = None
+
+    @property
+    def cured(self) -> Training:
+        return replace(self.sick, **self.cure)
+
+
+def each(data: Data, change: Callable[[np.ndarray], np.ndarray]) -> Data:
+    return replace(data, x=change(data.x), x_validation=change(data.x_validation))
+
+
+def bright(data: Data, rng: np.random.Generator) -> Data:
+    return each(data, lambda x: (x * 200 + 300).astype("float32"))
+
+
+def spread(data: Data, rng: np.random.Generator) -> Data:
+    return each(data, lambda x: (x * 100).astype("float32"))
+
+
+def shifted(data: Data, rng: np.random.Generator) -> Data:
+    return each(data, lambda x: (x * 3 + 4).astype("float32"))
+
+
+def blank(data: Data, rng: np.random.Generator) -> Data:
+    return each(data, np.zeros_like)
+
+
+def one_nan(data: Data, rng: np.random.Generator) -> Data:
+    x = data.x.copy()
+    x[len(x) // 2, 0] = np.nan
+    return replace(data, x=x)
+
+
+def few(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, x=data.x[:60], y=data.y[:60])
+
+
+def shuffled(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, y=rng.permutation(data.y), y_validation=rng.permutation(data.y_validation))
+
+
+def in_order(data: Data, rng: np.random.Generator) -> Data:
+    order = np.argsort(data.y, kind="stable")
+    return replace(data, x=data.x[order], y=data.y[order])
+
+
+def scaled_otherwise(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, x_validation=data.x_validation * 30 + 20)
+
+
+def one_batch_again(data: Data) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensors((data.x[:32], data.y[:32])).repeat(len(data.x) // 32)
+
+
+def flat_around_0(z: Any) -> Any:
+    return ops.tanh(z**5)
+
+
+def fast_sine(z: Any) -> Any:
+    return ops.sin(30 * z)
+
+
+def thirtyfold(z: Any) -> Any:
+    return 30 * z
+
+
+def rounded(z: Any) -> Any:
+    return ops.round(z)
+
+
+def hand_made_elu(z: Any) -> Any:
+    return ops.where(z > 0, z, ops.exp(z) - 1)
+
+
+def square_in_exponent(z: Any) -> Any:
+    return ops.exp(z * z)
+
+
+class Forgetful(keras.Model):
+    """A training step that computes gradients and does not apply them."""
+
+    def train_step(self, given: Any) -> dict[str, Any]:
+        x, y = given[0], given[1]
+        with tf.GradientTape() as tape:
+            answered = self(x, training=True)
+            loss = self.compute_loss(x, y, answered)
+        tape.gradient(loss, self.trainable_variables)
+        for metric in self.metrics:
+            metric.update_state(loss) if metric.name == "loss" else metric.update_state(y, answered)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class Silent(keras.Model):
+    """A training step that does not update the metric named loss."""
+
+    def train_step(self, given: Any) -> dict[str, Any]:
+        x, y = given[0], given[1]
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def normal(spread: float) -> Any:
+    return keras.initializers.RandomNormal(stddev=spread, seed=3)
+
+
+SOUND = Training(clusters, epochs=9)  # 20 features, five classes, 800 samples: learned in two seconds
+DEEP = replace(SOUND, activation="selu", depth=6, optimizer=sgd(0.05))
+SMALL = Training(wine, epochs=25)
+YES_OR_NO = Training(circles, epochs=12)
+SIZE = Training(friedman, epochs=8)
+
+TWINS = {
+    "an activation flat around 0": Twin(
+        replace(DEEP, activation=flat_around_0),
+        {"activation": "selu"},
+        ("flat-activation", "saturated-activation", "blocked-gradient"),
+        ("flat-activation", "saturated-activation", "blocked-gradient", "vanishing-gradient"),
+        "hidden_",
+    ),
+    "a sine of thirty times its input": Twin(
+        replace(SOUND, activation=fast_sine),
+        {"activation": "relu"},
+        ("folded-activation", "non-monotonic-activation", "steep-activation"),
+        ("folded-activation", "non-monotonic-activation"),
+        "hidden_",
+    ),
+    "an activation that multiplies by thirty": Twin(
+        replace(DEEP, activation=thirtyfold),
+        {"activation": "selu"},
+        ("steep-activation", "amplified-gradient", "unstable-signal", "growing-signal"),
+        ("steep-activation", "non-finite-weights", "non-finite-loss"),
+        "hidden_",
+    ),
+    "a deep stack of sigmoids": Twin(
+        replace(DEEP, activation="sigmoid"),
+        {"activation": "selu"},
+        ("vanishing-gradient", "collapsed-representation"),
+        ("vanishing-gradient",),
+        "hidden_",
+    ),
+    "rounding": Twin(
+        replace(SOUND, activation=rounded, initializer=normal(0.02)),
+        {"activation": "relu", "initializer": "glorot_uniform"},
+        ("gradientless-activation",),
+        ("gradientless-activation", "zero-gradient"),
+        "hidden_",
+    ),
+    "an ELU whose where hides a NaN": Twin(
+        replace(SOUND, activation=hand_made_elu, spoil=(spread,)),
+        {"activation": "relu", "spoil": ()},
+        ("nan-gradient-activation", "overflowing-activation"),
+        ("non-finite-gradient", "non-finite-weights", "non-finite-loss"),
+        "hidden_",
+    ),
+    "an activation that overflows": Twin(
+        replace(SOUND, activation=square_in_exponent, depth=3),
+        {"activation": "relu", "depth": 2},
+        ("overflowing-activation",),
+        ("non-finite-activation",),
+        "hidden_",
+    ),
+    "a NaN among the samples": Twin(
+        replace(SOUND, spoil=(one_nan,)),
+        {"spoil": ()},
+        ("non-finite-input",),
+        ("non-finite-input", "non-finite-weights"),
+    ),
+    "units dead from the start": Twin(
+        replace(SOUND, bias=keras.initializers.Constant(-30.0)),
+        {"bias": "zeros"},
+        ("dead-units",),
+        ("dead-units", "constant-predictions"),
+        "hidden_",
+    ),
+    "a rate of 1e-7": Twin(
+        replace(SOUND, optimizer=adam(1e-7)),
+        {"optimizer": SOUND.optimizer},
+        ("small-updates",),
+    ),
+    "a rate of 1": Twin(
+        replace(SOUND, optimizer=adam(1.0)),
+        {"optimizer": SOUND.optimizer},
+        ("large-updates",),
+    ),
+    "a rate of 100 without momentum": Twin(
+        replace(SOUND, optimizer=sgd(100.0)),
+        {"optimizer": SOUND.optimizer},
+        ("large-updates", "exploding-gradient", "diverging-loss"),
+    ),
+    "inputs of 300": Twin(
+        replace(DEEP, spoil=(bright,)),
+        {"spoil": ()},
+        ("unscaled-input",),
+        ("unscaled-input", "saturated-activation"),
+        "",
+    ),
+    "inputs all 0": Twin(replace(SOUND, spoil=(blank,)), {"spoil": ()}, ("constant-input",), where=""),
+    "initial weights too small": Twin(
+        replace(DEEP, initializer=normal(0.005)),
+        {"initializer": "glorot_uniform"},
+        ("mismatched-initialization",),
+        ("mismatched-initialization", "vanishing-gradient"),
+        "hidden_",
+    ),
+    "initial weights too large": Twin(
+        replace(SOUND, activation="tanh", initializer=normal(10.0)),
+        {"activation": "relu", "initializer": "glorot_uniform"},
+        ("mismatched-initialization",),
+        ("mismatched-initialization", "saturated-activation"),
+        "hidden_",
+    ),
+    "equal initial weights": Twin(
+        replace(SOUND, initializer="ones"),
+        {"initializer": "glorot_uniform"},
+        ("symmetric-initialization",),
+        where="hidden_",
+    ),
+    "no activation anywhere": Twin(
+        replace(YES_OR_NO, activation=None),
+        {"activation": "relu"},
+        ("missing-nonlinearity",),
+        where="hidden_",
+    ),
+    "a dropout of 97 %": Twin(
+        replace(SOUND, between=lambda: layers.Dropout(0.97)),
+        {"between": None},
+        ("heavy-dropout",),
+    ),
+    "a weight decay of 10": Twin(
+        replace(SOUND, regularizer=keras.regularizers.L2(10.0)),
+        {"regularizer": None},
+        ("dominant-regularizer",),
+    ),
+    "gradients clipped to nothing": Twin(
+        replace(DEEP, optimizer=sgd(0.05, clipnorm=1e-6)),
+        {"optimizer": DEEP.optimizer},
+        ("choked-clipping",),
+    ),
+    "gradients that are never applied": Twin(
+        replace(SOUND, model=Forgetful),
+        {"model": OwnStep},
+        ("frozen-weights",),
+        where="",
+    ),
+    "a loss that is not reported": Twin(
+        replace(SOUND, model=Silent),
+        {"model": OwnStep},
+        ("loss-not-reported",),
+        where="",
+    ),
+    "labels in no relation to the samples": Twin(
+        replace(SMALL, spoil=(shuffled,), width=128, epochs=60),
+        {"spoil": (), "epochs": 25},
+        ("memorized-labels",),
+        where="",
+    ),
+    "sixty samples of twenty features": Twin(
+        replace(SOUND, spoil=(few,), epochs=60, width=64),
+        {"spoil": (), "epochs": 9},
+        ("overfitting", "memorized-labels"),
+        where="",
+    ),
+    "one batch again and again": Twin(
+        replace(SOUND, batches=one_batch_again),
+        {"batches": None},
+        ("repeated-batch",),
+        ("repeated-batch",),
+        "",
+    ),
+    "sorted and not shuffled": Twin(
+        replace(DEEP, spoil=(in_order,), fit={"shuffle": False}),
+        {"spoil": (), "fit": {}},
+        ("unshuffled-batches",),
+        where="",
+    ),
+    "validation scaled otherwise": Twin(
+        replace(SMALL, spoil=(scaled_otherwise,)),
+        {"spoil": ()},
+        ("train-validation-shift",),
+        where="",
+    ),
+    "batch statistics that lag": Twin(
+        replace(SOUND, between=lambda: layers.BatchNormalization(momentum=0.9999), spoil=(shifted,)),
+        {"between": lambda: layers.BatchNormalization(momentum=0.9)},
+        ("train-eval-gap",),
+    ),
+    "one softmax unit": Twin(
+        replace(YES_OR_NO, last="softmax"),
+        {"last": "sigmoid"},
+        ("single-unit-softmax",),
+        where="output",
+    ),
+    "the crossentropy of one class": Twin(
+        replace(YES_OR_NO, loss="categorical_crossentropy"),
+        {"loss": "binary_crossentropy"},
+        ("one-class-crossentropy",),
+    ),
+    "a rate too small for the time given": Twin(
+        replace(SMALL, optimizer=sgd(0.001)),
+        {"optimizer": SMALL.optimizer},
+        ("unfinished-training", "slow-progress", "small-updates"),
+    ),
+    "steps beyond the valley": Twin(
+        replace(SIZE, depth=0, optimizer=sgd(0.3), epochs=6),
+        {"optimizer": sgd(0.02)},
+        ("diverging-loss", "exploding-gradient", "large-updates"),
+    ),
+}
+
+_seen: dict[Any, Diagnosis] = {}
+
+
+def verdict(training: Training) -> Diagnosis:
+    """The verdict on a training; equal ones are run once."""
+    key = tuple(
+        (name, repr(getattr(training, name)) if name in ("compiled", "fit") else getattr(training, name))
+        for name in training.__dataclass_fields__
+    )
+    if key not in _seen:
+        _seen[key] = train(training)
+    return _seen[key]
+
+
+def grave(diagnosis: Diagnosis) -> set[str]:
+    return {finding.rule for finding in diagnosis.findings if finding.severity != "note"}
+
+
+@pytest.mark.parametrize("what", TWINS)
+def test_a_fault_is_the_first_cause_at_its_place_and_all_that_it_leads_to_is_found(what: str) -> None:
+    twin = TWINS[what]
+    diagnosis = verdict(twin.sick)
+    assert diagnosis.causes and diagnosis.causes[0].rule in twin.first, str(diagnosis)
+    assert {*twin.shows} <= grave(diagnosis), str(diagnosis)
+    if twin.where is not None:
+        assert diagnosis.causes[0].where == twin.where or (twin.where and twin.where in diagnosis.causes[0].where)
+    assert not diagnosis.healthy
+
+
+@pytest.mark.parametrize("what", TWINS)
+def test_the_remedy_makes_it_well(what: str) -> None:
+    """No cause at all is left: a remedy that leads from one fault to the next would be none."""
+    diagnosis = verdict(TWINS[what].cured)
+    assert diagnosis.causes == (), str(diagnosis)
+    assert diagnosis.outcome in ("learning", "unknown")
+
+
+@pytest.mark.parametrize("what", TWINS)
+def test_a_cause_comes_with_its_number_its_remedy_and_what_would_refute_it(what: str) -> None:
+    for cause in verdict(TWINS[what].sick).causes:
+        assert cause.message and cause.evidence and cause.remedy and cause.refute and cause.blames
