@@ -69,8 +69,10 @@ class Evaluator:
         return keras.tree.flatten(predictions), self._loss(x, y, predictions)
 
     def _loss(self, x: Any, y: Any, predictions: Any) -> Any:
-        loss = self._model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None)
-        return tf.cast(tf.reshape(loss, []), tf.float32)
+        loss = tf.cast(self._model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None), tf.float32)
+        if type(self._model).compute_loss is keras.Model.compute_loss:  # the user's own may add what it likes
+            loss -= tf.add_n([tf.cast(penalty, tf.float32) for penalty in [0.0, *self._model.losses]])
+        return tf.reshape(loss, [])
 
     def __call__(self, held: HeldSet) -> tuple[list[np.ndarray], list[np.ndarray], float]:
         """Targets and predictions by output, each (samples, ...), and the mean loss over the samples."""

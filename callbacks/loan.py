@@ -32,9 +32,7 @@ def build(model: Any, x: Any) -> None:
     """Build what is not built, without running it: the variables get the values that `fit` would give them."""
     if all(layer.built for layer in model._flatten_layers()):
         return
-    symbolic = mapped(
-        lambda leaf: backend.KerasTensor((None, *leaf.shape[1:]), _dtype_of(leaf)), x
-    )
+    symbolic = mapped(lambda leaf: backend.KerasTensor((None, *leaf.shape[1:]), _dtype_of(leaf)), x)
     try:
         backend.compute_output_spec(model, symbolic, training=False)
     except Exception:  # a call that looks at values can be built by running it only

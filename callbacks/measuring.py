@@ -135,7 +135,11 @@ class Measuring:
             return
         finite = site.z[np.isfinite(site.z)]
         if finite.size:
-            counts, edges = np.histogram(finite, bins=BINS)
+            # In float64, and at least this wide: float32 can't tell the edges of 96 bins around a large number apart.
+            low, high = float(finite.min()), float(finite.max())
+            margin = max(high - low, 1e-6 * max(abs(low), abs(high), 1e-30)) / 2
+            middle = low / 2 + high / 2
+            counts, edges = np.histogram(finite.astype(np.float64), bins=BINS, range=(middle - margin, middle + margin))
             centres = (edges[:-1] + edges[1:]) / 2
             arrays.append(("preactivation.histogram", site.where, step, np.stack([centres, counts]).astype(np.float32)))
         curve_of = self._curves[site.where]

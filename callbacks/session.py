@@ -248,6 +248,7 @@ class Session:
     def _profile(self) -> None:
         """Examine each activation of the user's own on its own, as far as the time for it goes."""
         known: dict[str, Any] = self.run.meta.setdefault("profiles", {})
+        owners = {variable.path: self.model.name for variable in self.model.variables}
         began = time.perf_counter()
         for site in self._measuring.sites.values():
             name = site["function"]
@@ -259,7 +260,10 @@ class Session:
             f = self._measuring.functions[name]
             layer = getattr(f, "__self__", None)
             target = layer if isinstance(layer, keras.layers.Layer) else f
-            known[name] = quick_profile(target, dtype=site["dtype"], seconds=PROFILE_SECONDS).to_dict()
+            profile = quick_profile(target, dtype=site["dtype"], seconds=PROFILE_SECONDS).to_dict()
+            for variable in profile["captured"]:
+                variable["owner"] = owners.get(variable["name"], "")
+            known[name] = profile
 
     def _optimizer_state(self, model: Any, step: int) -> list[Measurement]:
         found = [Measurement("optimizer.updates", "", step, updates_of(model))]

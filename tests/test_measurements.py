@@ -291,3 +291,33 @@ def test_an_activation_inside_a_loop_is_not_measured_and_says_so():
     assert model.layers[0].path in run.places("activation.std")
     assert any("loop" in reason for where, reason in run.meta["unmeasured"].items() if "lstm_cell" in where)
     assert any("lstm_cell" in each.where for each in monitor.diagnosis.not_measured)
+
+
+def test_a_parameter_that_the_model_owns_is_not_called_untracked():
+    class Swish(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.beta = self.add_weight(shape=(), initializer="ones", name="beta")
+            self.hidden = layers.Dense(4, lambda x: x * tf.sigmoid(self.beta * x))
+            self.answer = layers.Dense(1)
+
+        def call(self, x):
+            return self.answer(self.hidden(x))
+
+    keras.utils.set_random_seed(0)
+    model = Swish()
+    model.compile("sgd", "mse")
+    monitor = TrainingMonitor(every=1)
+    model.fit(np.ones((32, 4), "float32"), np.arange(32.0), verbose=0, callbacks=[monitor])
+    assert monitor.run.meta["profiles"]["<lambda>"]["captured"][0]["owner"] == model.name
+    assert "untracked-parameter" not in [finding.rule for finding in monitor.diagnosis.findings]
+
+
+def test_numbers_near_the_end_of_the_dtype_are_measured():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(4, "relu", kernel_initializer="ones"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    monitor = TrainingMonitor(every=1)
+    model.fit(np.full((8, 2), 1e30, "float32"), np.zeros(8), verbose=0, callbacks=[monitor])
+    assert monitor.run.notes == []
+    assert monitor.run.series("preactivation.max", model.layers[0].path).values[0] == pytest.approx(2e30, rel=1e-5)
