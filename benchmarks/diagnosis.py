@@ -230,8 +230,12 @@ class Unreported(t.OwnStep):
     def train_step(self, given: Any) -> dict[str, Any]:
         x, y = given[0], given[1]
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(x, y, self(x, training=True))
+            answered = self(x, training=True)
+            loss = self.compute_loss(x, y, answered)
         self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        for metric in self.metrics:
+            if metric.name != "loss":
+                metric.update_state(y, answered)
         return {metric.name: metric.result() for metric in self.metrics}
 
 

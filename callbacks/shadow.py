@@ -177,8 +177,8 @@ class ShadowStep:
                 case (kind, place, name):
                     by_place = {"gradient": reading.gradients, "weight": reading.weights, "input": reading.inputs}[kind]
                     by_place.setdefault(place, {})[name] = value
-        for place, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
-            arrays = {name: packed.get(f"site/{place}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
+        for order, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
+            arrays = {name: packed.get(f"site/{order}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
             reading.sites.append(SiteReading(tap.where, numbers, **arrays))  # type: ignore[arg-type]
         reading.direction = packed.get("direction")
         for side, values in (("target", reading.targets), ("prediction", reading.predictions)):

@@ -20,6 +20,7 @@ from diagnose.run import Run
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity, Verdict
 
 PARTS_BY_RULE = {rule.name: rule.part for rule in ALL_RULES}
+BY_ITSELF = " By itself: "  # between what a function did in this training and what it would do anywhere
 SURE = 0.7  # a guess: where harm shows only in part, a warning stands from this confidence on
 SURE_WHILE_RISING = 0.8  # a guess: and from this one on while the skill still grows by itself
 SPELLED_OUT = 4  # names of rules in a sentence; the evidence holds them all
@@ -96,13 +97,13 @@ def examine(run: Run) -> Diagnosis:
     grave = [node for node in found if node.finding.severity != "note"]
     ranked = explain(grave, layout)
     told = _linked(grave, ranked)
-    for index, under in zip(ranked.causes, ranked.under, strict=True):
+    shown: list[tuple[int, list[int]]] = []
+    for index, explained in zip(ranked.causes, ranked.under, strict=True):
         told[index] = _with_ruled_out(told[index], _in_the_way_of_learning(ruled_out))
-        if grave[index].rule.part == "function":
-            told[index] = _as_met(told[index], grave[index], [told[other] for other in under], layout)
-    causes = tuple(told[index] for index in ranked.causes)
-    consequences_of = tuple(tuple(told[index] for index in under) for under in ranked.under)
-    consequences = tuple(dict.fromkeys(index for under in ranked.under for index in under))
+        shown.append(_at_work_first(index, list(explained), grave, ranked, told, layout))
+    causes = tuple(told[index] for index, _ in shown)
+    consequences_of = tuple(tuple(told[index] for index in under) for _, under in shown)
+    consequences = tuple(dict.fromkeys(index for _, under in shown for index in under))
     notes = sorted(
         (node.finding for node in found if node.finding.severity == "note"), key=lambda finding: -finding.confidence
     )
@@ -152,6 +153,7 @@ def _judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, look
     """The findings with the severity to be shown.
 
     Where harm shows in part only, a warning stands, however unsure, if it explains one that does: the harm is the same.
+    Where none shows in the skill, so does what explains a finding that is itself a harm, such as the gap to validation.
     What the profile of a function warns of is a note where the rules that would see its effect looked at the training
     and saw none: the inputs it really met don't go there.
     """
@@ -162,17 +164,17 @@ def _judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, look
         rule = seen[index].rule
         effects = {name for name in rule.explains if name in looked and PARTS_BY_RULE[name] != "function"}
         met = any(seen[grave[other]].finding.rule in effects for other in follows)
-        if rule.part == "function" and effects and not met:
+        anywhere = getattr(rule.module, "ANYWHERE", False)
+        if rule.part == "function" and effects and not met and not anywhere:
             shown[index] = "note"
-    if outcome.harm != "none":
-        standing = [severity != "note" for severity in shown]
-        for index, follows in zip(grave, reachable(edges), strict=True):
-            if (
-                not standing[index]
-                and seen[index].rule.part != "function"
-                and any(standing[grave[at]] for at in follows)
-            ):
-                shown[index] = "warning"
+    standing = [
+        severity != "note" and (outcome.harm != "none" or getattr(node.rule.module, "SHOWS_HARM", False))
+        for severity, node in zip(shown, seen, strict=True)
+    ]
+    for index, follows in zip(grave, reachable(edges), strict=True):
+        explains_harm = seen[index].rule.part != "function" and any(standing[grave[at]] for at in follows)
+        if shown[index] == "note" and explains_harm:
+            shown[index] = "warning"
     return [
         Node(replace(node.finding, severity=severity), node.rule, node.places)
         for node, severity in zip(seen, shown, strict=True)
@@ -233,15 +235,50 @@ def _linked(nodes: Sequence[Node], ranked: Explanation) -> list[Finding]:
     ]
 
 
-def _as_met(finding: Finding, node: Node, consequences: Sequence[Finding], layout: Layout) -> Finding:
-    """What a function would do, next to what it did at the first of the places where that shows most."""
-    met = [other for other in consequences if other.where in node.places]
-    if not met:
-        return finding
-    effect = min(
-        met, key=lambda other: (SEVERITIES.index(other.severity), layout.position(other.where), -other.confidence)
+def _at_work_first(
+    cause: int,
+    under: list[int],
+    nodes: Sequence[Node],
+    ranked: Explanation,
+    told: list[Finding],
+    layout: Layout,
+) -> tuple[int, list[int]]:
+    """A cause and what follows from it; of a function's own fault, what it did in this training comes first.
+
+    A profile says what a function would do, a measurement what it did: both are one fault, and the measured one knows
+    the place, the step and the size of the remedy. The profile's finding then stands below it, as its explanation.
+    """
+    met = [
+        other
+        for other in under
+        if nodes[cause].rule.part == "function"
+        and nodes[other].rule.part == "activation"
+        and nodes[other].finding.where in nodes[cause].places
+    ]
+    reach = reachable([set(edges) for edges in ranked.edges])
+    roots = [index for index in met if not any(index in reach[other] for other in met if other != index)] or met
+    if not roots:
+        return cause, under
+    first = min(
+        roots,
+        key=lambda index: (
+            SEVERITIES.index(told[index].severity),
+            layout.position(told[index].where),
+            -told[index].confidence,
+        ),
     )
-    return replace(finding, where=effect.where, message=f"{finding.message} In this training: {effect.message}")
+    rest = [index for index in under if index != first]
+    function, effect = told[cause], told[first]
+    told[first] = replace(
+        effect,
+        message=f"{effect.message}{BY_ITSELF}{function.message}",
+        confidence=max(effect.confidence, function.confidence),
+        explains=tuple(
+            name for name in dict.fromkeys([function.rule, *effect.explains, *function.explains]) if name != effect.rule
+        ),
+        rivals=function.rivals,
+    )
+    return first, [cause, *rest]
 
 
 def _with_ruled_out(finding: Finding, ruled_out: Sequence[str]) -> Finding:
@@ -277,7 +314,7 @@ def _headline(
         if alike:
             more = f" and {len(alike) - 1} more places" if len(alike) > 1 else ""
             also = f" The same at `{alike[0]}`{more}."
-        return f"{cause.message}{also} {cause.remedy}".strip()
+        return f"{cause.message.split(BY_ITSELF)[0]}{also} {cause.remedy}".strip()
     if looked == 0:
         return f"nothing measured: {count} could look"
     if outcome.name == "learning":

@@ -56,12 +56,7 @@ def activations_page() -> str:
     from diagnose import compare_activations
 
     table = compare_activations()
-    table.plot().savefig(HERE / "activations.svg")
-    columns = [str(column) for column in table.reset_index().columns]
-    rows = [
-        "| " + " | ".join(_cell(str(value)) for value in row) + " |"
-        for row in table.reset_index().itertuples(index=False)
-    ]
+    table.figure().savefig(HERE / "activations.svg")
     return "\n".join(
         [
             "# Activations",
@@ -70,9 +65,7 @@ def activations_page() -> str:
             "",
             "![The activations and their slopes](activations.svg)",
             "",
-            "| " + " | ".join(columns) + " |",
-            "|" + "---|" * len(columns),
-            *rows,
+            table.markdown(),
             "",
         ]
     )

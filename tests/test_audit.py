@@ -85,7 +85,7 @@ def grave(diagnosis: Any) -> set[str]:
 CCE, SCCE, BCE = "categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy"
 Case = Callable[[], tuple[Any, ...]]  # model, x, y and perhaps sample weights
 
-#: what -> (rule, sick, cured). The field notes' numbers stand in front where a case is theirs.
+#: what -> (rule, sick, cured).
 FAULTS: dict[str, tuple[str, Case, Case]] = {
     "2.2 softmax over one unit under BCE": (
         "single-unit-softmax",

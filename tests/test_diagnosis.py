@@ -246,9 +246,12 @@ def flat_profile() -> dict:
 def test_what_a_function_would_do_leads_with_what_it_did_where_that_shows_most(flat_profile: dict):
     run = run_of(blocked("b") | STUCK, layers="abz", **SEEN)
     run.meta["profiles"] = {"tanh": flat_profile}
-    cause = examine(run).causes[0]
-    assert (cause.rule, cause.where) == ("flat-activation", "b")
-    assert "In this training: `tanh` in `b` passes 0.4 % of the gradient: 95 % of its inputs" in cause.message
+    diagnosis = examine(run)
+    cause = diagnosis.causes[0]
+    assert (cause.rule, cause.where) == ("blocked-gradient", "b")
+    assert "flat-activation" in cause.explains
+    assert cause.message.startswith("`tanh` in `b` passes 0.4 % of the gradient: 95 % of its inputs")
+    assert "By itself: " in cause.message and "By itself" not in diagnosis.headline
 
 
 def test_what_a_function_would_do_is_a_note_where_the_training_did_not_do_it(flat_profile: dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Half-width of the working range of a function on its own (design: "What is measured").
+#: Half-width of the working range of a function on its own.
 WORKING = 4.0
 
 

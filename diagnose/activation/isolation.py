@@ -53,6 +53,10 @@ class TookTooLongError(Exception):
     """A call of f was not done in time."""
 
 
+class TimeIsUpError(TookTooLongError):
+    """The time for the whole examination is used up. On a busy machine that says nothing of f."""
+
+
 class AteMemoryError(Exception):
     """A call of f made the process grow beyond `MEMORY_GROWTH`, or beyond half of what is free."""
 
@@ -165,7 +169,7 @@ class Isolation:
         Raises TookTooLongError or AteMemoryError if it had to be ended.
         """
         if self.left <= 0:
-            raise TookTooLongError("the time for the whole profile is used up")
+            raise TimeIsUpError("the time for the whole profile is used up")
         answer, done = self._worker.start(task)
         grown = self._wait(done)
         if not answer:
@@ -175,7 +179,9 @@ class Isolation:
             self._worker = self._hire()
             if grown:
                 raise AteMemoryError(f"memory grew by {grown / 1024**3:.1f} GiB")
-            raise TookTooLongError(f"one call took over {CALL_SECONDS:g} s" if self.left > 0 else "no time was left")
+            if self.left <= 0:
+                raise TimeIsUpError("no time was left")
+            raise TookTooLongError(f"one call took over {CALL_SECONDS:g} s")
         succeeded, result = answer[0]
         if not succeeded:
             raise result

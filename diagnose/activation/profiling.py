@@ -20,7 +20,7 @@ from diagnose.activation import captures, construct, cost, numerics, propagation
 from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.calling import TRIED_SHAPES, WIDTH, Target, UnusableError, find_shape, kind_of, probe, sentence
 from diagnose.activation.facts import Calls, Failure, Gap, GradientCheck, Mixing, Numerics, Shape
-from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TookTooLongError
+from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TimeIsUpError, TookTooLongError
 from diagnose.activation.naming import name_of
 
 #: Seconds after which an examination ends with what it has.
@@ -210,7 +210,8 @@ class _Examination:
             self._measure(found, calls)
         except (TookTooLongError, AteMemoryError) as error:
             given = f"{self.dtype} z over the whole range (examined before: {', '.join(found) or 'nothing'})"
-            if not any(failure.kind == kind_of(error) for failure in target.failures):
+            known = any(failure.kind == kind_of(error) for failure in target.failures)
+            if not known and not isinstance(error, TimeIsUpError):
                 target.failures.append(Failure(kind_of(error), given, sentence(error), fatal=False))
             for name in ("mixing", "shape", "numerics", "gradient", "propagation", "saving", "cost"):
                 if name not in found:

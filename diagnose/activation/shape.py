@@ -22,9 +22,9 @@ Break = TypeVar("Break", Kink, Jump)
 
 #: Kept of turning points, kinks and jumps: the ones nearest to 0.
 MOST = 64
-#: A slope under this share of the reference slope is flat (design: "What is measured").
+#: A slope under this share of the reference slope is flat.
 FLAT = 0.01
-#: The same around 0 (rules: flat-activation).
+#: The same around 0.
 FLAT_CENTRE = 0.1
 #: A slope counts as a reference only if it holds over this width, so that a spike does not make all else look flat.
 SUSTAINED = 8  # steps of the first look: 0.002

@@ -22,7 +22,7 @@ POINTS = 240  # corners of a line: about one for each 3 px of a wide page
 COLUMNS = 96  # of a map
 ROWS = 40  # of a map: about two screens; the rest is in the run file
 
-#: Slope under which a curve counts as flat in the picture, relative to its largest; the definition is design.md's.
+#: Slope under which a curve counts as flat in the picture, relative to its largest.
 FLAT = 0.01
 
 THINNEST = 1 / 150  # of the plot's width: a bar of 5 px on a wide page, 2 px on a phone

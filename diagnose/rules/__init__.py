@@ -36,7 +36,7 @@ PARTS = {
     "generalization": "Generalization",
 }
 
-#: Parts whose findings are faults only where harm shows in the outcome (design: "From numbers to a diagnosis", 3).
+#: Parts whose findings are faults only where harm shows in the outcome.
 HARM_MUST_SHOW = frozenset({"function", "activation", "optimizer", "data", "generalization", "initialization"})
 
 

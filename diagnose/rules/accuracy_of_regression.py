@@ -14,7 +14,7 @@ Remedy: `metrics=["mae"]` or `metrics=[keras.metrics.R2Score()]`.
 
 Refute: nearly perfect predictions read better than random ones.
 
-Source: keras-team/keras issues 6260 and 305, rstudio/keras3 issue 296; field-notes 2.6.
+Source: keras-team/keras issues 6260 and 305, rstudio/keras3 issue 296.
 """
 
 from __future__ import annotations

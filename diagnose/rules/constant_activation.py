@@ -25,6 +25,9 @@ EXPLAINS = (
     "zero-gradient",
     "vanishing-gradient",
     "blocked-gradient",
+    "dead-units",
+    "saturated-activation",
+    "small-updates",
 )
 
 

@@ -16,7 +16,7 @@ Remedy: leave out the activation of the output layer, or `from_logits=True`; one
 
 Refute: the loss of perfect, sure predictions comes near 0.
 
-Source: keras-team/keras issue 15271, field-notes 2.4; arithmetic for the floor.
+Source: keras-team/keras issue 15271; arithmetic for the floor.
 """
 
 from __future__ import annotations

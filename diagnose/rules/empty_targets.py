@@ -14,7 +14,7 @@ Remedy: look at how the labels were made; `keras.utils.to_categorical(y, num_cla
 
 Refute: every row of the labels sums to 1.
 
-Source: keras-team/keras issue 6421; field-notes 2.9.
+Source: keras-team/keras issue 6421.
 """
 
 from __future__ import annotations

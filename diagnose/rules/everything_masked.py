@@ -15,7 +15,7 @@ Remedy: look at `sample_weight`, `class_weight`, `loss_weights`, the `Masking` o
 
 Refute: the sum of the effective weights of a batch is over 0.
 
-Source: keras-team/keras issue 15323, tensorflow/tensorflow issue 34491; field-notes 2.12.
+Source: keras-team/keras issue 15323, tensorflow/tensorflow issue 34491.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from diagnose.verdict import Finding, Verdict
 PART = "configuration"
 EXPLAINS = CONSEQUENCES
 
-NOTHING = 1e-6  # class weights of 1e-8 were met (field-notes 2.12); honest ones span three or four powers of ten
+NOTHING = 1e-6  # class weights of 1e-8 have been met; honest ones span three or four powers of ten
 ALL = 0.99
 
 

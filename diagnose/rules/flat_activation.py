@@ -29,7 +29,6 @@ EXPLAINS = (
     "vanishing-gradient",
     "unstable-signal",
     "fading-signal",
-    "saturated-activation",
     "mismatched-initialization",
     "zero-gradient",
 )

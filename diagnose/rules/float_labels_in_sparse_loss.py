@@ -14,7 +14,7 @@ or cut them into bins (`np.digitize`).
 
 Refute: every label equals its whole part.
 
-Source: tensorflow/tensor2tensor issue 1264; field-notes 2.7.
+Source: tensorflow/tensor2tensor issue 1264.
 """
 
 from __future__ import annotations

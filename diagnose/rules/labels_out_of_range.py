@@ -13,7 +13,7 @@ Remedy: number the classes from 0, or give the output as many units as there are
 
 Refute: the smallest label is 0 or more, and the largest is less than the number of units.
 
-Source: tensorflow/tensorflow issue 8484, keras-team/keras issues 570 and 7339; field-notes 2.10.
+Source: tensorflow/tensorflow issue 8484, keras-team/keras issues 570 and 7339.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Remedy: labels 0 and 1: `y = (y == y.max())`; `y = (y + 1) / 2` for -1 and 1; or
 
 Refute: the smallest label is 0 or more, and the largest is 1 or less.
 
-Source: keras-team/keras issues 1917, 13926 and 4784; field-notes 2.11.
+Source: keras-team/keras issues 1917, 13926 and 4784.
 """
 
 from __future__ import annotations

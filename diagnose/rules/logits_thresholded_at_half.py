@@ -15,7 +15,7 @@ sigmoid and a loss of probabilities.
 
 Refute: the metric does not change when its cut moves from 0.5 to 0.
 
-Source: tensorflow/tensorflow issues 41413 and 37103, keras-team/keras issue 15715; field-notes 2.5.
+Source: tensorflow/tensorflow issues 41413 and 37103, keras-team/keras issue 15715.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ output.
 
 Refute: the skill rises with more epochs, while nothing else changes.
 
-Source: keras-team/keras issue 1013 (a benign case); field-notes, section 2.
+Source: keras-team/keras issue 1013 (a benign case).
 """
 
 from __future__ import annotations

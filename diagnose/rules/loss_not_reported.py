@@ -16,7 +16,7 @@ Remedy: in a custom train_step update the tracker: `self._loss_tracker.update_st
 
 Refute: the loss of a batch, computed by hand, equals the logged one.
 
-Source: keras-team/keras issue 14705, rstudio/keras3 issue 1479; field-notes 2.13.
+Source: keras-team/keras issue 14705, rstudio/keras3 issue 1479.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome import skills_of
+from diagnose.outcome import majority_share, noise_band, skills_of
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -52,7 +52,9 @@ def judge(run: Run) -> Iterator[Verdict]:
             yield NotMeasured(where, "no evaluation of both")
             continue
         ever = float(validation.values.max())
-        if train.values[-1] <= KNOWN or validation.values[-1] > skills.band or ever > skills.band + EVER:
+        count = run.meta.get("task", {}).get("held_validation_samples")
+        band = max(skills.band, noise_band(majority_share(run, where), int(count))) if count else skills.band
+        if train.values[-1] <= KNOWN or validation.values[-1] > band or ever > band + EVER:
             yield Healthy(where)
             continue
         samples = samples_of(run)

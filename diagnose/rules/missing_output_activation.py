@@ -15,7 +15,7 @@ loss.
 
 Refute: the loss of the batch is the same when the predictions are clipped to [0, 1] and scaled to sum 1 by hand.
 
-Source: tensorflow/docs pull request 2102, keras-team/keras issue 4784; field-notes 2.3.
+Source: tensorflow/docs pull request 2102, keras-team/keras issue 4784.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ set that is not empty and no `validation_steps=0`.
 
 Refute: a batch counter in the generator counts batches in that epoch.
 
-Source: rcmalli/keras-vggface issue 66, tensorflow/tensorflow issue 39465; field-notes 2.14.
+Source: rcmalli/keras-vggface issue 66, tensorflow/tensorflow issue 39465.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ import numpy as np
 
 from diagnose.layout import Layout
 from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
-from diagnose.rules._wording import site_name, some
+from diagnose.rules._wording import entries, site_name, some
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
 
@@ -86,7 +86,7 @@ def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Find
     return Finding(
         where,
         f"{site_name(layout, where)} turns a finite gradient into NaN or infinity: "
-        f"{broken.count:.0f} entries {when(broken)}{others}.",
+        f"{entries(broken.count)} {when(broken)}{others}.",
         severity=_severity(run),
         blames=("activation",),
         since=broken.step,

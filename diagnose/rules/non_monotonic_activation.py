@@ -24,8 +24,6 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
-EXPLAINS = ("folded-activation",)
-
 SHARE = 0.2  # measured: sin(z) 6 %, sin(2 z) 39 %
 FOLDS = 2
 

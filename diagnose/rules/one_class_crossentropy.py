@@ -13,7 +13,7 @@ Remedy: `Dense(1, activation="sigmoid")` with `loss="binary_crossentropy"`; or t
 
 Refute: a prediction and a label for which the compiled loss is not 0.
 
-Source: keras-team/keras issue 17029, keras-team/tf-keras issues 409 and 426; field-notes 2.2.
+Source: keras-team/keras issue 17029, keras-team/tf-keras issues 409 and 426.
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ from diagnose.verdict import Finding, Healthy, Verdict
 PART = "function"
 SUBJECT = "profile"
 EXPLAINS = (
-    "saturated-activation",
     "blocked-gradient",
     "vanishing-gradient",
     "zero-gradient",

@@ -14,7 +14,7 @@ Remedy: `Dense(1, activation="sigmoid")` with `loss="binary_crossentropy"`; or `
 
 Refute: any weights under which a prediction differs from 1.
 
-Source: keras-team/keras issue 17029, keras-team/tf-keras issue 426; field-notes 2.2.
+Source: keras-team/keras issue 17029, keras-team/tf-keras issue 426.
 """
 
 from __future__ import annotations

@@ -24,8 +24,6 @@ EXPLAINS = (
     "amplified-gradient",
     "exploding-gradient",
     "unstable-signal",
-    "saturated-activation",
-    "folded-activation",
     "mismatched-initialization",
     "large-updates",
     "diverging-loss",

@@ -16,7 +16,7 @@ Remedy: the metric class that fits, in place of the word "accuracy".
 
 Refute: the metric equals the fitting accuracy computed by hand on a batch.
 
-Source: keras-io pull request 1133, keras-team/tf-keras issue 15, keras-team/keras issue 6499; field-notes 2.8.
+Source: keras-io pull request 1133, keras-team/tf-keras issue 15, keras-team/keras issue 6499.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+ANYWHERE = True  # it acts on whatever inputs are met
 EXPLAINS = ("vanishing-gradient", "exploding-gradient", "zero-gradient", "blocked-gradient", "amplified-gradient")
 
 OFF = 0.01  # arithmetic: see Source
