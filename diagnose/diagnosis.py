@@ -101,6 +101,7 @@ def examine(run: Run) -> Diagnosis:
     for index, explained in zip(ranked.causes, ranked.under, strict=True):
         told[index] = _with_ruled_out(told[index], _in_the_way_of_learning(ruled_out))
         shown.append(_at_work_first(index, list(explained), grave, ranked, told, layout))
+    shown = _merged(shown)
     causes = tuple(told[index] for index, _ in shown)
     consequences_of = tuple(tuple(told[index] for index in under) for _, under in shown)
     consequences = tuple(dict.fromkeys(index for _, under in shown for index in under))
@@ -279,6 +280,21 @@ def _at_work_first(
         rivals=function.rivals,
     )
     return first, [cause, *rest]
+
+
+def _merged(shown: Sequence[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
+    """Causes and what follows from each, where none is shown under another: one that is, is no cause of its own.
+
+    What a function did may itself follow from another cause at work: then all of it belongs under that one.
+    """
+    merged: list[tuple[int, list[int]]] = []
+    for cause, under in shown:
+        above = next((others for other, others in shown if other != cause and cause in others), None)
+        if above is None:
+            merged.append((cause, under))
+        else:
+            above.extend(index for index in under if index not in above)
+    return merged
 
 
 def _with_ruled_out(finding: Finding, ruled_out: Sequence[str]) -> Finding:

@@ -48,9 +48,10 @@ def judge(run: Run) -> Iterator[Verdict]:
     if distinct >= SHARE * len(seen):
         yield Healthy("")
         return
+    verb = "is" if distinct == 1 else "are"
     yield Finding(
         "",
-        f"Of {len(seen)} batches observed within one epoch only {distinct} differ.",
+        f"Of {len(seen)} batches observed within one epoch only {distinct} {verb} distinct.",
         severity="critical" if distinct == 1 else "warning",
         blames=("data",),
         since=int(prints.steps[epoch == most][0]),
