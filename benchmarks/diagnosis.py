@@ -9,7 +9,7 @@ quote. The truth is known without the diagnosis: the fault was put there, and wh
 the predictions. A fault that must keep a training from learning, and did not, makes no sick training: it is left out,
 and counted. Cases come in an order that spreads over all faults, so that a short run is a fair sample. With `--keep`
 each run is kept in a folder and read again the next time, so that a benchmark that was stopped goes on, and new rules
-can be judged on old runs. """
+can be judged on old runs."""
 
 from __future__ import annotations
 
