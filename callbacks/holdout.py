@@ -56,17 +56,19 @@ class HeldSet:
 class Evaluator:
     """Asks the model for held sets in inference mode, undoing whatever that writes.
 
+    scored: whether the train step uses the model's `compute_loss`; the loss is NaN where it has one of its own.
     held: a set that is not empty; others must hold batches of the same structure, of any size.
     """
 
-    def __init__(self, model: Any, held: HeldSet) -> None:
-        self._model = model
+    def __init__(self, model: Any, held: HeldSet, *, scored: bool = True) -> None:
+        self._model, self._scored = model, scored
         self._specs = tuple(tf.nest.map_structure(_any_size, part) for part in held.batches[0])
         self._ask = Reversible(self._predict_and_score, *self._specs)
 
     def _predict_and_score(self, x: Any, y: Any) -> tuple[list[Any], Any]:
         predictions = self._model(x, training=False)
-        return keras.tree.flatten(predictions), self._loss(x, y, predictions)
+        loss = self._loss(x, y, predictions) if self._scored else tf.constant(float("nan"))
+        return keras.tree.flatten(predictions), loss
 
     def _loss(self, x: Any, y: Any, predictions: Any) -> Any:
         loss = tf.cast(self._model.compute_loss(x=x, y=y, y_pred=predictions, sample_weight=None), tf.float32)
@@ -97,7 +99,7 @@ class Evaluator:
             [answer[0] for answer in constant_answers(task, target, prediction.shape)]
             for task, target, prediction in zip(tasks, targets, predictions, strict=True)
         ]
-        if not answers or not all(answers):
+        if not self._scored or not answers or not all(answers):
             return float("nan")
         means = []
         for choice in zip(*answers, strict=False):

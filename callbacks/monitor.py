@@ -96,7 +96,8 @@ class TrainingMonitor(keras.callbacks.Callback):
                 )
             self._session = known
         else:
-            self._session = self._session or Session(self.path, self.overhead, self.every)
+            if self._session is None or self._session.model not in (None, model):
+                self._session = Session(self.path, self.overhead, self.every)  # another model is another run
             self._session.members.clear()
             self._session.instruments = frozenset()
             self._session.opening = True

@@ -8,6 +8,7 @@ failed is left off from then on.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 import warnings
 import weakref
@@ -76,12 +77,13 @@ class Session:
         self._shadows: dict[Any, ShadowStep] = {}
         self._evaluator: Evaluator | None = None
         self._held, self._held_validation = HeldSet(), HeldSet()
-        self._validation_done = False
+        self._validation_done = self._epoch_done = False
         self._evaluated_at, self._evaluation_seconds = -1, 0.0
         self._last_good: int | None = None
         self._tripped = self._forced = False
         self._kernels_due = True
         self._epoch_steps = params.get("steps")
+        self._execution = steps_per_execution(model)
         self._train = Handover(model, "train_function", self.budget, self.guarded)
         self._test = Handover(model, "test_function", self.budget, self.guarded)
         self._measuring.instruments = self.instruments
@@ -137,7 +139,7 @@ class Session:
 
     def before_batch(self) -> None:
         """A training step comes: observe it if it is due."""
-        with self.guarded("preparing an observation", "observation"), self.budget.own("hook"):
+        with self.guarded("preparing an observation", "observation"):
             self._train.restore()
             self._train.taken = None
             if self._due():
@@ -145,16 +147,23 @@ class Session:
 
     def after_batch(self, batch: int, logs: dict[str, Any] | None) -> None:
         """A training step is done: count its batches, and look whether the weights are finite."""
-        with self.guarded("counting a step", "count"), self.budget.own("hook"):
+        first, broken = self.steps, False
+        with self.guarded("counting a step", "count"):
             self._train.restore()
-            first, self.steps = self.steps, self.steps + self._batches_taken(batch)
-        with self.guarded("checking the weights", "check"), self.budget.own("check"):
-            self._check(first, logs or {})
+            self.steps += self._batches_taken(batch)
+            if self._tripped or self._weights is None or "check" in self._off:
+                return
+            loss = (logs or {}).get("loss")
+            broken = isinstance(loss, float) and not math.isfinite(loss)
+        with self.guarded("checking the weights", "check"):
+            if broken or self.budget.may_check():
+                with self.budget.own("check"):
+                    self._check(first, broken)
 
     def _batches_taken(self, batch: int) -> int:
         if self._train.taken is not None:
             return self._train.taken
-        size = steps_per_execution(self.model)
+        size = self._execution
         begun = batch - size + 1  # Keras tells the last index of a full execution, also for a short one
         return max(1, min(size, self._epoch_steps - begun)) if self._epoch_steps else size
 
@@ -164,25 +173,23 @@ class Session:
         if self._forced:
             return True
         if self.every is not None:
-            return (-self.steps) % self.every < steps_per_execution(self.model)
+            return (-self.steps) % self.every < self._execution
         return self.budget.may_observe()
 
-    def _check(self, step: int, logs: dict[str, Any]) -> None:
-        """Whether all weights are finite after this step; if not for the first time, observe the next step at once."""
-        if self._tripped or "numerics" not in self.instruments or self._weights is None:
+    def _check(self, step: int, broken: bool) -> None:
+        """Whether all weights are finite after this step; if not for the first time, observe the next step at once.
+
+        broken: the loss is known to be not finite.
+        """
+        if "numerics" not in self.instruments or self._weights is None:
             return
-        loss = logs.get("loss")
-        broken = isinstance(loss, float) and not np.isfinite(loss)
-        if not broken:
-            if not self.budget.may_check():
-                return
-            broken = not self._weights.all_finite()
-        if not broken:
+        finite = self._weights.all_finite()
+        if finite and not broken:
             self._last_good = step
             return
         self._tripped = self._forced = True
         known = [] if self._last_good is None else [Measurement("weight.finite", "", self._last_good, 1.0)]
-        self._keep(None, [*known, Measurement("weight.finite", "", step, float(self._weights.all_finite()))])
+        self._keep(None, [*known, Measurement("weight.finite", "", step, float(finite))])
 
     # One observation.
 
@@ -197,7 +204,7 @@ class Session:
         if self._weights is None or any(tap.where not in measuring.sites for tap in shadow.taps):
             with self.budget.own("set-up"):
                 self._learn(model, shadow, reading, batches[0])
-        if shadow.standard:
+        if not self._epoch_done or not self._held.samples:  # later epochs bring the same samples again
             self._held.keep(batches[0])
         measurements, arrays = measuring.measure(reading, step)
         measurements += self._optimizer_state(model, step)
@@ -284,11 +291,13 @@ class Session:
             for name, value in (logs or {}).items():
                 with contextlib.suppress(TypeError, ValueError):  # a metric that is no number
                     self.run.history.setdefault(name, []).append(float(value))
-            self._kernels_due = True
+            self._kernels_due = self._epoch_done = True
             if self._held_validation.samples:
                 self._validation_done = True
+        with self.guarded("writing the run file", "file"), self.budget.own("hook"):
             if self._store is not None and "file" not in self._off:
                 self._store.set_history(self.run.history)
+                self._store.set_meta({**self.run.meta, "steps_seen": self.steps})
         if self.budget.may_evaluate(self._evaluation_seconds):
             self._evaluate()
 
@@ -309,11 +318,7 @@ class Session:
                 self._test.restore()
 
     def _evaluable(self) -> bool:
-        return (
-            "outputs" in self.instruments
-            and not {"evaluation", "observation"} & self._off
-            and any(shadow.standard for shadow in self._shadows.values())
-        )
+        return "outputs" in self.instruments and not {"evaluation", "observation"} & self._off and bool(self._shadows)
 
     def _evaluate(self) -> None:
         """Skill and loss on the held sets, in inference mode, with the weights of this moment."""
@@ -323,12 +328,28 @@ class Session:
         with self.guarded("evaluating the held samples", "evaluation"):
             if self._evaluator is None:
                 with self.budget.own("set-up"):
-                    self._evaluator = Evaluator(self.model, self._held)
+                    self._evaluator = self._made_evaluator()
+                if self._evaluator is None:
+                    return
             kind = "evaluation" if self._evaluation_seconds else "set-up"  # the first call of a traced function is slow
             began = time.perf_counter()
             with self.budget.own(kind):
                 self._measure_skill(self._evaluator, max(0, self.steps - 1))
             self._evaluation_seconds = time.perf_counter() - began
+
+    def _made_evaluator(self) -> Evaluator | None:
+        """The evaluator; None where a train step of the user's own does not simply ask the model for y."""
+        scored = any(shadow.standard for shadow in self._shadows.values())
+        try:
+            return Evaluator(self.model, self._held, scored=scored)
+        except Exception:
+            if scored:
+                raise
+            self._off.add("evaluation")
+            self.run.meta.setdefault("unmeasured", {})["skill"] = (
+                "the train step does not ask the model for the targets"
+            )
+            return None
 
     def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
         found: list[Measurement] = []
@@ -431,7 +452,7 @@ class Session:
         try:
             yield
         except Exception as error:
-            text = str(error).strip().split("\n")[0][:300]
+            text = str(error).strip().split("\n")[0][:300].rstrip(".")
             self._tell(
                 part, f"{doing} failed: {type(error).__name__}: {text}. The training goes on; {part} is left off."
             )

@@ -20,7 +20,9 @@ from diagnose.run import Run
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity, Verdict
 
 PARTS_BY_RULE = {rule.name: rule.part for rule in ALL_RULES}
+SLOPE_AT_WORK = frozenset({"saturated-activation", "folded-activation", "blocked-gradient", "amplified-gradient"})
 BY_ITSELF = " By itself: "  # between what a function did in this training and what it would do anywhere
+MODEST = 0.3  # a guess: of the skill, under which nobody would call a training healthy, whatever is not found
 SURE = 0.7  # a guess: where harm shows only in part, a warning stands from this confidence on
 SURE_WHILE_RISING = 0.8  # a guess: and from this one on while the skill still grows by itself
 SPELLED_OUT = 4  # names of rules in a sentence; the evidence holds them all
@@ -101,7 +103,6 @@ def examine(run: Run) -> Diagnosis:
     for index, explained in zip(ranked.causes, ranked.under, strict=True):
         told[index] = _with_ruled_out(told[index], _in_the_way_of_learning(ruled_out))
         shown.append(_at_work_first(index, list(explained), grave, ranked, told, layout))
-    shown = _merged(shown)
     causes = tuple(told[index] for index, _ in shown)
     consequences_of = tuple(tuple(told[index] for index in under) for _, under in shown)
     consequences = tuple(dict.fromkeys(index for _, under in shown for index in under))
@@ -248,12 +249,15 @@ def _at_work_first(
 
     A profile says what a function would do, a measurement what it did: both are one fault, and the measured one knows
     the place, the step and the size of the remedy. The profile's finding then stands below it, as its explanation.
+    Not so where the function is at fault whatever inputs it meets, or where its effect has remedies of other kinds
+    (dead units ask for another learning rate): then the function's own remedy is the right one.
     """
     met = [
         other
         for other in under
         if nodes[cause].rule.part == "function"
-        and nodes[other].rule.part == "activation"
+        and not getattr(nodes[cause].rule.module, "ANYWHERE", False)
+        and nodes[other].finding.rule in SLOPE_AT_WORK
         and nodes[other].finding.where in nodes[cause].places
     ]
     reach = reachable([set(edges) for edges in ranked.edges])
@@ -280,21 +284,6 @@ def _at_work_first(
         rivals=function.rivals,
     )
     return first, [cause, *rest]
-
-
-def _merged(shown: Sequence[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
-    """Causes and what follows from each, where none is shown under another: one that is, is no cause of its own.
-
-    What a function did may itself follow from another cause at work: then all of it belongs under that one.
-    """
-    merged: list[tuple[int, list[int]]] = []
-    for cause, under in shown:
-        above = next((others for other, others in shown if other != cause and cause in others), None)
-        if above is None:
-            merged.append((cause, under))
-        else:
-            above.extend(index for index in under if index not in above)
-    return merged
 
 
 def _with_ruled_out(finding: Finding, ruled_out: Sequence[str]) -> Finding:
@@ -333,6 +322,8 @@ def _headline(
         return f"{cause.message.split(BY_ITSELF)[0]}{also} {cause.remedy}".strip()
     if looked == 0:
         return f"nothing measured: {count} could look"
+    if outcome.name == "learning" and outcome.harm == "partial" and (outcome.train or 0.0) < MODEST:
+        return f"no fault found, though little is learned: {outcome.reason} {count} could look."
     if outcome.name == "learning":
         return f"healthy: {outcome.reason} {count} could look and found nothing that harms."
     if outcome.name == "unknown":

@@ -55,6 +55,8 @@ GROWN_WITHOUT_BASELINE = 1e4  # a guess: the score of an adversary may grow a hu
 
 DECENT = 0.8  # a guess: four fifths of what can be won; measured healthy runs end above it, benchmarks/calibration.md
 RISING = 0.05  # a guess: a skill that gained this much in the last third of its evaluations is under way
+STARTED = 100  # updates; arithmetic: at its default rate Adam can move each weight by 0.1 in so many
+BARELY = 0.05  # a guess: of the skill, what the bias of the output reaches by itself on the way to the class shares
 FELL_BACK = 0.3  # a guess: losing this much of the best skill is harm, whatever is left
 
 
@@ -334,7 +336,8 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
         seen = f"after {updates:,} updates" if updates is not None else "so far"
         falling = " and the loss still falls" if still_falling(run) else ""
         reason = f"too early to tell: {seen} the skill is {skill:.2f}{falling}."
-        return Outcome("unknown", reason, "none", skill)
+        started = updates is not None and updates >= STARTED and skill < BARELY
+        return Outcome("unknown", reason, "untold" if started else "none", skill)
     losses = run.series("batch.loss").finite()
     if not len(losses):
         what = "only its configuration is known" if run.meta.get("audit") else "nothing was measured"

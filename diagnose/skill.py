@@ -127,10 +127,12 @@ def constant_answers(task: Task, targets: np.ndarray, shape: tuple[int, ...]) ->
         classes = _class_ids(task, np.asarray(targets))
         shares = np.bincount(classes[classes >= 0], minlength=task.classes) / max(1, (classes >= 0).sum())
         answers = [shares, np.log(np.maximum(shares, 1e-7))]
-    elif task.kind in ("binary", "multilabel"):
-        shares = (
-            (y.reshape(len(y), -1) > 0.5).mean(axis=0).reshape((*y.shape[1:],) if task.kind == "multilabel" else (-1,))
-        )
+    elif task.kind == "binary":
+        share = np.full(shape[1:], (y > 0.5).mean())
+        inside = np.clip(share, 1e-7, 1 - 1e-7)
+        answers = [share, np.log(inside / (1 - inside))]
+    elif task.kind == "multilabel":
+        shares = (y.reshape(-1, y.shape[-1]) > 0.5).mean(axis=0)
         inside = np.clip(shares, 1e-7, 1 - 1e-7)
         answers = [shares, np.log(inside / (1 - inside))]
     elif task.kind == "regression":

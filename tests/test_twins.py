@@ -67,10 +67,6 @@ def spread(data: Data, rng: np.random.Generator) -> Data:
     return each(data, lambda x: (x * 100).astype("float32"))
 
 
-def shifted(data: Data, rng: np.random.Generator) -> Data:
-    return each(data, lambda x: (x * 3 + 4).astype("float32"))
-
-
 def blank(data: Data, rng: np.random.Generator) -> Data:
     return each(data, np.zeros_like)
 
@@ -174,10 +170,17 @@ TWINS = {
         "hidden_",
     ),
     "a sine of thirty times its input": Twin(
+        replace(SOUND, activation=fast_sine),
+        {"activation": "relu"},
+        ("folded-activation",),
+        ("folded-activation", "non-monotonic-activation"),
+        "hidden_",
+    ),
+    "the same sine in six layers": Twin(
         replace(DEEP, activation=fast_sine),
         {"activation": "selu"},
-        ("folded-activation", "non-monotonic-activation", "steep-activation"),
-        ("folded-activation", "non-monotonic-activation", "amplified-gradient", "exploding-gradient"),
+        ("amplified-gradient", "folded-activation"),
+        ("amplified-gradient", "exploding-gradient"),
         "hidden_",
     ),
     "an activation that multiplies by thirty": Twin(
@@ -324,7 +327,7 @@ TWINS = {
         "",
     ),
     "sorted and not shuffled": Twin(
-        replace(DEEP, spoil=(in_order,), fit={"shuffle": False}),
+        replace(SOUND, spoil=(in_order,), fit={"shuffle": False}, optimizer=sgd(1.0), epochs=4),
         {"spoil": (), "fit": {}},
         ("unshuffled-batches",),
         where="",
@@ -334,11 +337,6 @@ TWINS = {
         {"spoil": ()},
         ("train-validation-shift",),
         where="",
-    ),
-    "batch statistics that lag": Twin(
-        replace(SOUND, between=lambda: layers.BatchNormalization(momentum=0.9999), spoil=(shifted,)),
-        {"between": lambda: layers.BatchNormalization(momentum=0.9)},
-        ("train-eval-gap",),
     ),
     "one softmax unit": Twin(
         replace(YES_OR_NO, last="softmax"),
@@ -352,12 +350,12 @@ TWINS = {
         ("one-class-crossentropy",),
     ),
     "a rate too small for the time given": Twin(
-        replace(SMALL, optimizer=sgd(0.001)),
-        {"optimizer": SMALL.optimizer},
+        replace(SOUND, optimizer=sgd(0.0005)),
+        {"optimizer": SOUND.optimizer},
         ("unfinished-training", "slow-progress", "small-updates"),
     ),
     "steps beyond the valley": Twin(
-        replace(SIZE, depth=0, optimizer=sgd(0.3), epochs=6),
+        replace(SIZE, depth=0, optimizer=sgd(2.0)),
         {"optimizer": sgd(0.02)},
         ("diverging-loss", "exploding-gradient", "large-updates"),
     ),
@@ -373,6 +371,7 @@ ELSEWHERE = {
     "noisy-gradient": "test_rules_optimizer: by hand",
     "plateau": "test_diagnosis: by hand; whatever else is found explains it",
     "class-imbalance": "test_rules_data: by hand; with labels that can't be told there is no cure",
+    "train-eval-gap": "test_rules_generalization: by hand; it is told after 1,000 steps",
     "suspicious-validation": "test_rules_generalization: by hand",
 }
 NOTES = {"tiny-data", "overtraining", "growing-spectral-norm", "odd-initial-loss"}  # never a cause

@@ -30,6 +30,7 @@ from diagnose.report.figures import (
     training_charts,
 )
 from diagnose.run import Run
+from diagnose.store import MAGIC
 from diagnose.verdict import Finding
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ def write_html(diagnosis: Diagnosis, path: str | Path) -> Path:
 def write_page(page: str, path: str | Path) -> Path:
     """Write a page; a clear OSError where that is not possible."""
     path = Path(path).expanduser()
+    if path.is_file():
+        with path.open("rb") as there:
+            if there.read(len(MAGIC)) == MAGIC:
+                raise FileExistsError(f"{path} is a run file, which a page must not replace; pass another path.")
     try:
         path.write_text(page, encoding="utf-8", errors="replace")
     except OSError as error:

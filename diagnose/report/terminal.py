@@ -48,7 +48,7 @@ def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
         yield from _cause(rank, cause, explained, width, style)
     if not diagnosis.causes:
         yield ""
-        yield "No cause for concern was found."
+        yield "No cause for concern was found." if diagnosis.healthy else "No cause was found."
     if notes := [finding for finding in diagnosis.findings if finding.severity == "note"]:
         yield ""
         yield style(f"Worth knowing ({len(notes)})", "strong")
@@ -66,9 +66,14 @@ def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
         for text in diagnosis.run.notes:
             yield from _item(text, width)
     yield ""
-    steps = diagnosis.run.meta.get("steps_seen")
-    seen = f" of {counted(int(steps), 'step')}" if isinstance(steps, int) else ""
-    yield style(f"From {counted(diagnosis.run.observations, 'observation')}{seen}.", "quiet")
+    run = diagnosis.run
+    steps = run.meta.get("steps_seen")
+    if isinstance(steps, int) and run.observations:
+        steps = max(steps, int(run.observed_steps[-1]) + 1)  # a killed training had no time to write its steps down
+    seen = f" of {counted(steps, 'step')}" if isinstance(steps, int) else ""
+    broke_off = run.meta.get("finished") == ""
+    more = " The training was interrupted or killed, or still goes on." if broke_off else ""
+    yield style(f"From {counted(run.observations, 'observation')}{seen}.{more}", "quiet")
 
 
 def _cause(rank: int, cause: Finding, explained: tuple[Finding, ...], width: int, style: Style) -> Iterator[str]:

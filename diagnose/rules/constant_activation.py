@@ -19,6 +19,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+ANYWHERE = True  # it acts on whatever inputs are met
 EXPLAINS = (
     "constant-predictions",
     "collapsed-representation",

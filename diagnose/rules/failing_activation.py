@@ -21,6 +21,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+ANYWHERE = True  # it acts on whatever inputs are met
 EXPLAINS = ("non-finite-activation",)
 
 _WORDS = {

@@ -24,6 +24,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+FLOW = "here"
 EXPLAINS = (
     "blocked-gradient",
     "vanishing-gradient",

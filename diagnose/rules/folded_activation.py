@@ -32,6 +32,8 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "activation"
 FLOW = "forward"
 EXPLAINS = (
+    "non-monotonic-activation",  # what the function would do anywhere, beside what it did here
+    "steep-activation",
     "exploding-gradient",
     "oscillating-loss",
     "overfitting",

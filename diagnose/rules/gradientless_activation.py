@@ -20,6 +20,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+ANYWHERE = True  # it acts on whatever inputs are met
 EXPLAINS = (
     "zero-gradient",
     "blocked-gradient",

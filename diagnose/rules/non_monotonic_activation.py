@@ -24,6 +24,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+FLOW = "here"
 SHARE = 0.2  # measured: sin(z) 6 %, sin(2 z) 39 %
 FOLDS = 2
 

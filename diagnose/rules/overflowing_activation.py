@@ -32,6 +32,10 @@ EXPLAINS = (
     "non-finite-loss",
     "hidden-nan",
     "collapsed-loss-scale",
+    "steep-activation",  # growth without bound makes a function steep, huge, and flat beside its own peak
+    "flat-activation",
+    "badly-scaled-activation",
+    "unstable-signal",
 )
 
 REACH = {"float16": 12.0}  # for the others:

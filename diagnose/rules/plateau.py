@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome import outcome_of
+from diagnose.outcome import EARLY_UPDATES, outcome_of, updates_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -44,6 +44,12 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     if outcome.name not in ("not-learning", "hollow-loss"):
         yield Healthy("")
+        return
+    updates = updates_of(run)
+    if updates is not None and updates < EARLY_UPDATES:
+        yield NotMeasured(
+            "", f"{updates} updates were made; {EARLY_UPDATES} are needed before standing still says much"
+        )
         return
     span = losses.steps[-1] - losses.steps[0]
     late = losses.steps >= losses.steps[0] + 2 * span / 3

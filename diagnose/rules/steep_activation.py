@@ -20,6 +20,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+FLOW = "here"
 EXPLAINS = (
     "amplified-gradient",
     "exploding-gradient",

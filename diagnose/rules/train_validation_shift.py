@@ -101,7 +101,8 @@ def _labels(run: Run) -> Iterator[Finding]:
             run.series("skill.validation_renamed", where).finite().values,
             run.series("skill.validation", where).finite().values,
         )
-        if len(renamed) and len(plain) and renamed[-1] - plain[-1] > RENAMED:
+        # A constant answer below chance can always be renamed up to skill 0: the renamed one must be good by itself.
+        if len(renamed) and len(plain) and renamed[-1] > RENAMED and renamed[-1] - plain[-1] > RENAMED:
             yield _finding(
                 where,
                 "With its classes renamed the model would have a validation skill of "
