@@ -33,7 +33,7 @@ from diagnose.run import Measurement, Run
 from diagnose.skill import Task, label_shift, renamed_skill
 from diagnose.store import Store
 
-MOST_OBSERVATIONS = 2000  # kept in a run: about 15 MB at 300 series; beyond that older ones are thinned
+MOST_OBSERVATIONS = 2000  # kept in a run: 13 MB at 300 series; beyond that older ones are thinned
 KEEP_FIRST = 50  # observations that thinning leaves alone: the first steps decide much
 VALIDATION_FIRST = 8  # validation batches kept one after the other; then each eighth, for data ordered by class
 PROFILE_SECONDS = 2.0  # for the profiles of all activations of the user's own; one takes well under a second

@@ -20,9 +20,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diagnose.callbacks.reversible import CannotUndo, Reversible, pristine
+from diagnose.callbacks.reversible import Reversible, pristine
 from diagnose.callbacks.roles import assign_roles
-from diagnose.callbacks.taps import Tap, Tapping, _tapping, leaf_layers, path_of, sample_of, tapped
+from diagnose.callbacks.taps import Tap, Tapping, _tapping, leaf_layers, sample_of, tapped
 
 #: Entries above which the distribution of a tensor is read from evenly spaced rows; counts of NaN stay exact.
 LARGE = 1 << 18
@@ -442,6 +442,3 @@ def named_leaves(structure: Any) -> list[tuple[str, Any]]:
     if isinstance(structure, (list, tuple)):
         return [(str(index), value) for index, value in enumerate(structure)]
     return [("", structure)]
-
-
-__all__ = ["CannotUndo", "Reading", "ShadowStep", "SiteReading", "leaves", "named_leaves", "optimizers_of", "path_of"]
