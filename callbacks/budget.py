@@ -34,6 +34,7 @@ class Budget:
         self._expected_check = 0.0
         self._clock: float | None = None
         self._suspended = 0.0
+        self._step_began = self._suspended_before = self._plain_step = 0.0
 
     def start(self) -> None:
         """Fit begins: from here on time that is not ours is the training's."""
@@ -75,17 +76,19 @@ class Budget:
             self._suspended += seconds  # an `own` around this one counts its own part only
             self._account(kind, seconds, in_setup)
 
-    @contextmanager
-    def not_own(self) -> Iterator[None]:
-        """The body, inside of `own`, is the user's own step."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - began
-            self._suspended += seconds
-            if not self.in_setup:
-                self._others += seconds
+    def step_begins(self) -> None:
+        """The user's own step comes."""
+        self._step_began, self._suspended_before = time.perf_counter(), self._suspended
+
+    def step_ends(self, *, observed: bool) -> None:
+        """The user's own step is done. Of an observed one, what it took longer than the others is our doing."""
+        seconds = time.perf_counter() - self._step_began - (self._suspended - self._suspended_before)
+        if not observed:
+            self._plain_step = 0.9 * self._plain_step + 0.1 * seconds if self._plain_step else seconds
+        elif not self.in_setup and self._plain_step:
+            excess = max(0.0, seconds - self._plain_step)
+            self._own += excess
+            self._others -= excess
 
     def _account(self, kind: str, seconds: float, in_setup: bool) -> None:
         if kind == "observation" and not self.observations:

@@ -7,7 +7,6 @@ samples are kept in memory, and both are asked with the weights of one moment. T
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,11 +61,13 @@ class Evaluator:
 
     def __init__(self, model: Any, held: HeldSet, *, scored: bool = True) -> None:
         self._model, self._scored = model, scored
+        self._structure: Any = None  # of the model's answer, known once it has been traced
         self._specs = tuple(tf.nest.map_structure(_any_size, part) for part in held.batches[0])
         self._ask = Reversible(self._predict_and_score, *self._specs)
 
     def _predict_and_score(self, x: Any, y: Any) -> tuple[list[Any], Any]:
         predictions = self._model(x, training=False)
+        self._structure = keras.tree.map_structure(lambda _: 0, predictions)
         loss = self._loss(x, y, predictions) if self._scored else tf.constant(float("nan"))
         return keras.tree.flatten(predictions), loss
 
@@ -101,17 +102,17 @@ class Evaluator:
         ]
         if not self._scored or not answers or not all(answers):
             return float("nan")
+
+        def loss(x: Any, y: Any, answers: Any) -> Any:
+            samples = tf.shape(keras.tree.flatten(y)[0])[:1]
+            constant = [tf.broadcast_to(answer, tf.concat([samples, tf.shape(answer)], axis=0)) for answer in answers]
+            return self._loss(x, y, keras.tree.pack_sequence_as(self._structure, constant))
+
+        choices = [[tf.constant(answer) for answer in choice] for choice in zip(*answers, strict=False)]
+        ask = Reversible(loss, *self._specs, [tf.TensorSpec(answer.shape, answer.dtype) for answer in choices[0]])
         means = []
-        for choice in zip(*answers, strict=False):
-
-            def loss(choice: Any, x: Any, y: Any) -> Any:
-                like = self._model(x, training=False)
-                shapes = [tf.shape(leaf) for leaf in keras.tree.flatten(like)]
-                constant = [tf.broadcast_to(answer, shape) for answer, shape in zip(choice, shapes, strict=True)]
-                return self._loss(x, y, keras.tree.pack_sequence_as(like, constant))
-
-            ask = Reversible(functools.partial(loss, choice), *self._specs)
-            losses = [float(ask(x, y)) for x, y in held.batches]
+        for choice in choices:
+            losses = [float(ask(x, y, choice)) for x, y in held.batches]
             means.append(float(np.average(losses, weights=held.sizes)))
         finite = [mean for mean in means if np.isfinite(mean)]
         return min(finite, default=float("nan"))

@@ -14,12 +14,14 @@ Tracing also runs Python: it may count attributes up and draw from Python's, Num
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.eager import context as eager_context
 from tensorflow.python.framework import op_def_registry
 
@@ -88,10 +90,35 @@ class Reversible:
         """The function's result; every variable it wrote is as it was before, also when it raises."""
         before = [tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype) for handle, dtype in self._written]
         try:
-            return self._concrete(*arguments)
+            with _unoptimized():
+                return self._concrete(*arguments)
         finally:
             for (handle, _), value in zip(self._written, before, strict=True):
                 tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+
+
+@contextlib.contextmanager
+def _unoptimized() -> Iterator[None]:
+    """Functions called in the body are run as they were traced, without TensorFlow's graph optimizer.
+
+    It is at work for half of a first call, and a function that is called now and then never earns that back.
+    """
+    context = eager_context.context()
+    before = context.function_call_options
+    context.function_call_options = eager_context.FunctionCallOptions(before.executor_type, _as_traced())
+    try:
+        yield
+    finally:
+        context.function_call_options = before
+
+
+@functools.cache
+def _as_traced() -> Any:
+    config = config_pb2.ConfigProto()
+    config.CopyFrom(eager_context.context().config)
+    config.allow_soft_placement = True
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
 
 
 def _written_variables(concrete: Any) -> list[tuple[Any, Any]]:

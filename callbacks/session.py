@@ -140,21 +140,25 @@ class Session:
     def before_batch(self) -> None:
         """A training step comes: observe it if it is due."""
         with self.guarded("preparing an observation", "observation"):
-            self._train.restore()
-            self._train.taken = None
-            if self._due():
-                self._train.arm(self._observe, self._measure_update)
+            with self.budget.own("hook"):
+                self._train.restore()
+                self._train.taken = None
+                if self._due():
+                    self._train.arm(self._observe, self._measure_update)
+            self.budget.step_begins()
 
     def after_batch(self, batch: int, logs: dict[str, Any] | None) -> None:
         """A training step is done: count its batches, and look whether the weights are finite."""
         first, broken = self.steps, False
         with self.guarded("counting a step", "count"):
-            self._train.restore()
-            self.steps += self._batches_taken(batch)
-            if self._tripped or self._weights is None or "check" in self._off:
-                return
-            loss = (logs or {}).get("loss")
-            broken = isinstance(loss, float) and not math.isfinite(loss)
+            self.budget.step_ends(observed=self._train.taken is not None)
+            with self.budget.own("hook"):
+                self._train.restore()
+                self.steps += self._batches_taken(batch)
+                if self._tripped or self._weights is None or "check" in self._off:
+                    return
+                loss = (logs or {}).get("loss")
+                broken = isinstance(loss, float) and not math.isfinite(loss)
         with self.guarded("checking the weights", "check"):
             if broken or self.budget.may_check():
                 with self.budget.own("check"):

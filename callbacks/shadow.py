@@ -12,7 +12,7 @@ Everything measured is returned, packed into a few vectors; no variable of ours 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from diagnose.callbacks import reductions
 from diagnose.callbacks.reversible import Reversible, pristine
 from diagnose.callbacks.roles import assign_roles
-from diagnose.callbacks.taps import Tap, Tapping, _tapping, leaf_layers, sample_of, tapped
+from diagnose.callbacks.taps import Tap, Tapping, _tapping, leaf_layers, tapped
 
-#: Entries above which the distribution of a tensor is read from evenly spaced rows; counts of NaN stay exact.
-LARGE = 1 << 18
 #: Entries of each kernel's gradient that are compared with those of the last observation.
 DIRECTION = 512
 #: Entries of targets and predictions that are handed to the host at one observation.
@@ -86,7 +85,8 @@ class ShadowStep:
         self.standard = False
         #: Whether it has been called before.
         self.called = False
-        self._scalars: list[tuple[str, ...]] = []
+        self._keys: list[tuple[str, ...]] = []
+        self._without_gradient: list[str] = []
         self._failure: Exception | None = None
         owners = [model, *leaf_layers(model), *optimizers_of(model)] if model.built else [model]
         with pristine(owners, building=not model.built):
@@ -120,49 +120,60 @@ class ShadowStep:
     def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
         assign_roles(tapping.taps, seen.y_pred, data)
         # Keras calls a recurrent cell once before its loop, to learn shapes: that call is no reading of the cell.
+        self._without_gradient = seen.missing
         self.taps = [tap for tap in tapping.taps if tap.where.split("@")[0] not in tapping.missed]
         self.missed = tapping.missed
         self.standard = seen.loss_calls == 1
-        scalars: dict[tuple[str, ...], Any] = {}
         packed: dict[str, Any] = {}
+        numbers: list[tuple[Sequence[tuple[str, ...]], Any]] = []  # keys, and a vector of as many entries
         for index, tap in enumerate(self.taps):
-            scalars.update({("site", str(index), name): value for name, value in _site_numbers(tap).items()})
-            packed.update({f"site/{index}/{name}": value for name, value in _site_arrays(tap).items()})
-        for path, value in seen.gradients.items():
-            scalars.update({("gradient", path, name): number for name, number in value.items()})
+            read = reductions.site(tap.a, tap.z, tap.slope, (tap.gradient_a, tap.gradient_z), tap.unit_axis)
+            numbers.append((_site_keys(index, tap), read.pop("numbers")))
+            packed.update({f"site/{index}/{name}": value for name, value in read.items()})
+            if tap.mixing is not None:
+                numbers.append(([("site", str(index), "mixing")], tap.mixing[None]))
+        for path, gradient in seen.gradients.items():
+            keys = [("gradient", path, name) for name in (*reductions.SIZE, "scale")]
+            numbers.append((keys, gradient))
         for variable in self.model.trainable_variables:
-            for name, number in _size(variable).items():
-                scalars["weight", variable.path, name] = number
+            numbers.append(([("weight", variable.path, name) for name in reductions.SIZE], reductions.size(variable)))
         x = data[0] if isinstance(data, tuple) else data
         for name, value in named_leaves(x):
             if isinstance(value, tf.Tensor) and (value.dtype.is_floating or value.dtype.is_integer):
-                for key, number in _distribution("input", value).items():
-                    scalars["input", name, key.removeprefix("input.")] = number
-        if self.standard:
-            scalars["loss", ""] = tf.cast(tf.convert_to_tensor(seen.loss), tf.float32)
-        if seen.kept_share is not None:
-            scalars["kept_share", ""] = seen.kept_share
+                keys = [("input", name, number) for number in reductions.DISTRIBUTION]
+                numbers.append((keys, reductions.distribution(value)))
+        for key, value in self._single(seen, reported).items():
+            numbers.append(([key], tf.reshape(tf.cast(value, tf.float32), [1])))
         if seen.directions:
             packed["direction"] = tf.concat(seen.directions, axis=0)
-        with contextlib.suppress(Exception):  # losses of layers that ran inside a loop belong to another graph
-            scalars["regularization", ""] = tf.add_n([tf.cast(loss, tf.float32) for loss in [0.0, *self.model.losses]])
-        if isinstance(reported, dict):
-            for name, value in reported.items():
-                if isinstance(value, tf.Tensor) and value.shape.rank == 0:
-                    scalars["reported", str(name)] = tf.cast(value, tf.float32)
         for side, values in (("target", seen.y), ("prediction", seen.y_pred)):
             for index, value in enumerate(leaves(values) if self.standard else []):
                 if isinstance(value, tf.Tensor) and value.shape.rank is not None:
                     packed[f"{side}/{index}"] = _first_rows(value)
-        self._scalars = list(scalars)
-        flat = [tf.cast(tf.reshape(value, []), tf.float32) for value in scalars.values()]
-        packed["scalars"] = tf.stack(flat) if flat else tf.zeros([0])
+        self._keys = [key for keys, _ in numbers for key in keys]
+        packed["numbers"] = tf.concat([vector for _, vector in numbers], axis=0) if numbers else tf.zeros([0])
         return packed
+
+    def _single(self, seen: _Seen, reported: Any) -> dict[tuple[str, ...], Any]:
+        """What is one number each."""
+        found: dict[tuple[str, ...], Any] = {}
+        if self.standard:
+            found["loss", ""] = tf.convert_to_tensor(seen.loss)
+        if seen.kept_share is not None:
+            found["kept_share", ""] = seen.kept_share
+        with contextlib.suppress(Exception):  # losses of layers that ran inside a loop belong to another graph
+            found["regularization", ""] = tf.add_n([tf.cast(loss, tf.float32) for loss in [0.0, *self.model.losses]])
+        if isinstance(reported, dict):
+            for name, value in reported.items():
+                if isinstance(value, tf.Tensor) and value.shape.rank == 0:
+                    found["reported", str(name)] = value
+        return found
 
     def _unpacked(self, packed: dict[str, np.ndarray]) -> Reading:
         reading = Reading(None, {}, {}, {}, {}, [])
+        reading.gradients = {path: {"missing": 1.0} for path in self._without_gradient}
         sites: list[dict[str, float]] = [{} for _ in self.taps]
-        for key, value in zip(self._scalars, packed["scalars"].tolist(), strict=True):
+        for key, value in zip(self._keys, packed["numbers"].tolist(), strict=True):
             match key:
                 case ("site", index, name):
                     sites[int(index)][name] = value
@@ -177,6 +188,10 @@ class ShadowStep:
                 case (kind, place, name):
                     by_place = {"gradient": reading.gradients, "weight": reading.weights, "input": reading.inputs}[kind]
                     by_place.setdefault(place, {})[name] = value
+        for numbers in reading.gradients.values():
+            if "scale" in numbers:
+                numbers["rms"] /= numbers.pop("scale")
+            numbers.setdefault("missing", 0.0)
         for order, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
             arrays = {name: packed.get(f"site/{order}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
             reading.sites.append(SiteReading(tap.where, numbers, **arrays))  # type: ignore[arg-type]
@@ -191,7 +206,8 @@ class ShadowStep:
 class _Seen:
     """What the train step did while it was traced."""
 
-    gradients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gradients: dict[str, Any] = field(default_factory=dict)  # `reductions.SIZE` and the loss scale, one vector each
+    missing: list[str] = field(default_factory=list)  # variables without a gradient
     directions: list[Any] = field(default_factory=list)
     kept_share: Any = None
     loss: Any = None
@@ -231,11 +247,15 @@ def _recorded(seen: _Seen) -> Iterator[None]:
             grads = list(grads)
             seen.kept_share = _kept_share(self, grads)
             for gradient, variable in zip(grads, variables, strict=False):
+                if gradient is None:
+                    seen.missing.append(variable.path)
+                    continue
                 if isinstance(gradient, tf.Tensor) and len(variable.shape) > 1:
-                    flat = tf.reshape(gradient, [-1])
                     stride = max(1, int(np.prod(variable.shape)) // DIRECTION)
-                    seen.directions.append(tf.cast(flat[::stride][:DIRECTION], tf.float32))
-                seen.gradients[variable.path] = _gradient_numbers(gradient, variable, _scale_of(self))
+                    positions = np.arange(0, int(np.prod(variable.shape)), stride, dtype=np.int32)[:DIRECTION]
+                    seen.directions.append(reductions.entries(gradient, positions))
+                scale = tf.reshape(tf.cast(_scale_of(self), tf.float32), [1])
+                seen.gradients[variable.path] = tf.concat([_gradient_size(gradient, variable), scale], axis=0)
             return None
 
         return apply
@@ -289,128 +309,25 @@ def _remembered_loss(model: Any, seen: _Seen) -> Iterator[None]:
             object.__setattr__(model, "compute_loss", own)
 
 
-def _site_numbers(tap: Tap) -> dict[str, Any]:
-    numbers = _distribution("activation", tap.a)
-    a = tf.cast(_thinned(tap.a), tf.float32)
-    numbers["activation.spread"] = _spread(tf.reshape(a, [tf.shape(a)[0], -1]))
+def _site_keys(index: int, tap: Tap) -> list[tuple[str, ...]]:
+    """Keys of the numbers that `reductions.site` gives, in its order."""
+    names = [f"activation.{name}" for name in (*reductions.DISTRIBUTION, "spread")]
     if tap.z is not None:
-        numbers.update(_distribution("preactivation", tap.z))
-    if tap.mixing is not None:
-        numbers["mixing"] = tap.mixing
+        names += [f"preactivation.{name}" for name in reductions.DISTRIBUTION]
     for side, gradient in (("a", tap.gradient_a), ("z", tap.gradient_z)):
         if gradient is not None:
-            numbers.update({f"gradient_{side}.{name}": value for name, value in _size(gradient).items()})
-    return numbers
+            names += [f"gradient_{side}.{name}" for name in reductions.SIZE]
+    return [("site", str(index), name) for name in names]
 
 
-def _site_arrays(tap: Tap) -> dict[str, Any]:
-    sample = sample_of(tap.a)
-    arrays = {"a": sample(tap.a), "constant": _constant_units(tap.a, tap.unit_axis)}
-    if tap.z is not None:
-        arrays["z"] = sample(tap.z)
-    if tap.slope is not None:
-        slope = tf.convert_to_tensor(tap.slope)
-        arrays["slope"] = sample(slope)
-        arrays["alive"] = tf.reduce_any(slope != 0, axis=_all_axes_but(slope, tap.unit_axis))
-    return arrays
-
-
-def _all_axes_but(t: Any, axis: int) -> list[int]:
-    rank = t.shape.rank or 0
-    return [index for index in range(rank) if index != axis % max(rank, 1)]
-
-
-def _constant_units(a: Any, axis: int) -> Any:
-    axes = _all_axes_but(a, axis)
-    return tf.reduce_max(a, axis=axes) == tf.reduce_min(a, axis=axes)
-
-
-def _thinned(t: Any) -> Any:
-    """Evenly spaced rows of a tensor, about `LARGE` entries; the tensor itself if it has no more."""
-    return t[:: tf.maximum(1, tf.size(t) // LARGE)] if t.shape.rank else tf.reshape(t, [1])
-
-
-def _reading(shape: list[int | None]) -> Callable[[Callable[[Any], Any]], Any]:
-    """Compile a reduction of one float32 tensor of this shape once, for all places that read it.
-
-    A call is one operation in the shadow step's graph where its body would be twenty: a model of 40 layers would else
-    be traced for seconds. Not inlined, so that the graph stays small for TensorFlow's optimizer too.
-    """
-
-    def compiled(function: Callable[[Any], Any]) -> Any:
-        return tf.function(
-            function,
-            input_signature=[tf.TensorSpec(shape, tf.float32)],
-            autograph=False,
-            experimental_attributes={"_noinline": True},
-        )
-
-    return compiled
-
-
-@_reading([None])
-def _distribution_of(t: Any) -> Any:
-    finite = tf.math.is_finite(t)
-    count = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.float32)), 1.0)
-    mean = tf.reduce_sum(tf.where(finite, t, 0.0)) / count
-    variance = tf.reduce_sum(tf.where(finite, tf.square(t - mean), 0.0)) / count
-    low, high = tf.where(finite, t, float("inf")), tf.where(finite, t, float("-inf"))
-    return tf.stack([mean, tf.sqrt(variance), tf.reduce_min(low), tf.reduce_max(high)])
-
-
-@_reading([None])
-def _size_of(t: Any) -> Any:
-    """Largest size, mean square of the entries over it, and count of the entries that are not finite."""
-    finite = tf.math.is_finite(t)
-    clean = tf.where(finite, t, 0.0)
-    count = tf.math.count_nonzero(finite)
-    # Scaled by the largest entry: squares of gradients under 1e-19 would vanish in float32.
-    largest = tf.reduce_max(tf.abs(clean))
-    squares = tf.reduce_sum(tf.square(tf.math.divide_no_nan(clean, largest)))
-    rms = largest * tf.sqrt(squares / tf.cast(tf.maximum(count, 1), tf.float32))
-    return tf.stack([rms, tf.cast(tf.size(t, tf.int64) - count, tf.float32)])
-
-
-@_reading([None])
-def _nonfinite_of(t: Any) -> Any:
-    return tf.cast(tf.math.count_nonzero(~tf.math.is_finite(t)), tf.float32)
-
-
-@_reading([None, None])
-def _spread(a: Any) -> Any:
-    deviation = a - tf.reduce_mean(a, axis=0)
-    return tf.math.divide_no_nan(tf.sqrt(tf.reduce_mean(tf.square(deviation))), tf.sqrt(tf.reduce_mean(tf.square(a))))
-
-
-def _flat(t: Any) -> Any:
-    return tf.cast(tf.reshape(t, [-1]), tf.float32)
-
-
-def _distribution(prefix: str, t: Any) -> dict[str, Any]:
-    """`nonfinite` over the whole tensor, the rest over its finite entries, of large tensors over evenly spaced rows."""
-    names = [f"{prefix}.{name}" for name in ("mean", "std", "min", "max")]
-    numbers = dict(zip(names, tf.unstack(_distribution_of(_flat(_thinned(t))), num=4), strict=True))
-    return {f"{prefix}.nonfinite": _nonfinite_of(_flat(t)), **numbers}
-
-
-def _size(t: Any) -> dict[str, Any]:
-    rms, nonfinite = tf.unstack(_size_of(_flat(tf.convert_to_tensor(t))), num=2)
-    return {"rms": rms, "nonfinite": nonfinite}
-
-
-def _gradient_numbers(gradient: Any, variable: Any, scale: Any) -> dict[str, Any]:
-    if gradient is None:
-        return {"missing": tf.constant(1.0)}
-    if isinstance(gradient, tf.IndexedSlices):
-        rows, positions = tf.unique(tf.reshape(gradient.indices, [-1]))
-        values = tf.math.unsorted_segment_sum(tf.cast(gradient.values, tf.float32), positions, tf.size(rows))
-        numbers = _size(values)
-        touched = tf.cast(tf.size(values), tf.float32) / float(np.prod(variable.shape))
-        numbers["rms"] = numbers["rms"] * tf.sqrt(touched)  # over the whole variable: other rows have gradient 0
-    else:
-        numbers = _size(gradient)
-    numbers["rms"] = numbers["rms"] / tf.cast(scale, tf.float32)
-    return {**numbers, "missing": tf.constant(0.0)}
+def _gradient_size(gradient: Any, variable: Any) -> Any:
+    """`reductions.SIZE` of a gradient, of a sparse one over the whole variable: its other rows have gradient 0."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return reductions.size(gradient)
+    rows, positions = tf.unique(tf.reshape(gradient.indices, [-1]))
+    values = tf.math.unsorted_segment_sum(tf.cast(gradient.values, tf.float32), positions, tf.size(rows))
+    touched = tf.cast(tf.size(values), tf.float32) / float(np.prod(variable.shape))
+    return reductions.size(values) * tf.stack([tf.sqrt(touched), 1.0])
 
 
 def _first_rows(t: Any) -> Any:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -29,7 +28,8 @@ from typing import Any, TypeVar
 import keras
 import tensorflow as tf
 
-SAMPLE = 2048  # entries of z kept a site: a share of 1 % is then told with a standard error of 0.2 %
+from diagnose.callbacks import reductions
+
 PROBE_ROWS = 4  # rows asked for mixing: two are the least that can show mixing over the batch
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -205,21 +205,12 @@ def _mixing(f: Callable[[Any], Any], x: Any) -> Any:
     With s the ones-gradient and v signs, an elementwise f has gradient v * s for every v.
     """
     rows = tf.stop_gradient(x[:PROBE_ROWS])
-    # Signs from the golden ratio: no period, so that no structure of f (pairs, strides) can agree with them.
-    positions = tf.cast(tf.range(tf.size(rows)), tf.float64) * 0.6180339887498949
-    signs = tf.reshape(tf.where(positions % 1.0 < 0.5, 1.0, -1.0), tf.shape(rows))
-    signs = tf.cast(signs, rows.dtype)
+    signs = tf.cast(reductions.signs(tf.shape(rows)), rows.dtype)
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(rows)
         outputs = f(rows)
     signed, slope = tape.gradient(outputs, rows, output_gradients=signs), tape.gradient(outputs, rows)
-    if signed is None:
-        return tf.constant(0.0)
-    signed, slope = tf.cast(signed, tf.float32), tf.cast(slope, tf.float32)
-    difference = tf.abs(signed - tf.cast(signs, tf.float32) * slope)
-    finite = tf.math.is_finite(difference)
-    largest = tf.reduce_max(tf.where(finite, tf.maximum(tf.abs(signed), tf.abs(slope)), 0.0))
-    return tf.math.divide_no_nan(tf.reduce_max(tf.where(finite, difference, 0.0)), largest)
+    return tf.constant(0.0) if signed is None else reductions.disagreement(signed, slope, signs)
 
 
 @contextlib.contextmanager
@@ -337,27 +328,3 @@ def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:
         return outputs
 
     return tapped_call
-
-
-def sample_of(t: Any) -> Callable[[Any], Any]:
-    """A function that takes the same sample, about `SAMPLE` entries, of every tensor shaped as `t`: flat, float32.
-
-    Whole rows, evenly spaced, where a row has no more entries than the sample; else a stride coprime to the width (one
-    that shares a factor with it would see some units only).
-    """
-    features = t.shape[1:].num_elements() if t.shape.rank else None
-    if features is not None and 0 < features <= SAMPLE:
-        rows = max(1, SAMPLE // features)
-        step = tf.maximum(1, tf.shape(t)[0] // rows)
-        return lambda tensor: tf.reshape(tf.cast(tensor[::step][:rows], tf.float32), [-1])
-    indices = _coprime_stride(tf.size(t), t.shape[-1] if t.shape.rank else None)
-    return lambda tensor: tf.cast(tf.gather(tf.reshape(tensor, [-1]), indices), tf.float32)
-
-
-def _coprime_stride(size: Any, width: int | None) -> Any:
-    stride = tf.maximum(1, size // SAMPLE)
-    if width and width > 1:
-        below = [next(s for s in range(max(step, 1), 0, -1) if math.gcd(s, width) == 1) for step in range(width + 1)]
-        beyond = (stride // width) * width + 1  # one more than a multiple of the width has no factor with it
-        stride = tf.where(stride <= width, tf.gather(tf.constant(below, tf.int32), tf.minimum(stride, width)), beyond)
-    return tf.range(0, size, stride)[: 2 * SAMPLE]
