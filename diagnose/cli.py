@@ -1,7 +1,7 @@
 """The command `keras-diagnose`. Everything heavy is loaded by the command that needs it, so that help comes at once.
 
 Exit codes: 0: done, and nothing wrong; 1: a finding of severity warning or critical stands; 2: bad usage, or input that
-cannot be read, told in one line.
+cannot be read, told in one line; 130: interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import shutil
+import signal
 import textwrap
 import time
 from collections.abc import Iterator
@@ -51,6 +52,12 @@ class Refused(click.ClickException):
         click.echo(f"keras-diagnose: {' '.join(self.message.split())}", err=True)
 
 
+class Interrupted(Refused):
+    """Ctrl-C: one line, and the exit code that a shell gives for it."""
+
+    exit_code = 128 + signal.SIGINT
+
+
 class Commands(click.Group):
     """Click's own complaints about usage, in one line too."""
 
@@ -61,8 +68,11 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Parse the arguments of a command, and run it."""
-        with _in_one_line():
-            return super().invoke(ctx)
+        try:
+            with _in_one_line():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted.") from None
 
 
 @contextmanager
@@ -80,8 +90,7 @@ def _refusing(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        ours = isinstance(error, OSError | ValueError) and str(error)
-        raise Refused(str(error) if ours else f"{type(error).__name__}: {error}") from error
+        raise Refused(str(error) or type(error).__name__) from error
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -133,15 +142,14 @@ def activation(ctx: click.Context, function: str, page: Path | None) -> None:
 
     FUNCTION is module:function, path/to/file.py:function, or the name of an activation of Keras.
     """
+    from diagnose.activation import profile
+    from diagnose.activation.spec import check_spec, resolve
+
+    with _refusing(ValueError):
+        check_spec(function)  # before Keras is loaded, which takes seconds
     _load_keras()
-    with _refusing(Exception):  # whatever a module of the user's raises when it is imported
-        from diagnose.activation import resolve
-
-        examined = resolve(function)
-    with _refusing(OSError, ValueError, TypeError):
-        from diagnose.activation import profile
-
-        profiled = profile(examined)
+    with _refusing(ValueError, TypeError, RuntimeError):
+        profiled = profile(resolve(function))
     if page is None:
         click.echo(str(profiled))
     else:

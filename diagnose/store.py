@@ -17,6 +17,7 @@ copy, so that a run on a read-only disk, or one that somebody else wants to look
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -85,12 +86,12 @@ class Store:
 
     @staticmethod
     def check(path: str | Path) -> Path:
-        """Raise what `create` would raise, as far as that can be told without writing; gives the absolute path.
+        """Raise what `create` would raise; gives the absolute path, and leaves nothing behind.
 
-        Raises ValueError for a file that is no run, NotADirectoryError, FileNotFoundError or PermissionError for a
-        directory that cannot take it.
+        Raises ValueError for what names no file, or a file that is no run, IsADirectoryError, NotADirectoryError,
+        FileNotFoundError or PermissionError for a place that cannot take it, OSError for a name that is too long.
         """
-        path = Path(path).expanduser().absolute()
+        path = _absolute(os.fspath(path))
         directory = path.parent
         if path.is_dir():
             raise IsADirectoryError(
@@ -102,8 +103,14 @@ class Store:
             )
         if not directory.is_dir():
             raise NotADirectoryError(f"{directory} is a file, so {path.name} cannot be in it; pass another path.")
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(f"nothing can be written in {directory}; pass a path elsewhere, or None for no file.")
+        try:
+            # Rights alone do not tell: root has all of them, and yet can't write on a read-only disk or in /proc.
+            tempfile.TemporaryFile(dir=directory).close()
+        except OSError as error:
+            raise PermissionError(
+                f"the run file {path} cannot be made, since nothing can be written in {directory} "
+                f"({error.strerror or error}); pass a path elsewhere, or None for no file."
+            ) from error
         if path.exists() and not _may_be_shifted(path):
             raise ValueError(f"{path} exists and is no run file, so it is left as it is; pass another path.")
         return path
@@ -326,8 +333,31 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _absolute(given: str) -> Path:
+    """The path in full. Raises ValueError for what can't name a file, and OSError for a name that is too long."""
+    if not given or "\0" in given:
+        raise ValueError(
+            f"path is {given!r}, which names no file; pass a name such as 'run.sqlite', or None for no file."
+        )
+    try:
+        path = Path(given).expanduser().absolute()
+    except RuntimeError as error:  # the home of an unknown user
+        raise ValueError(f"path is {given!r}: {error} Write the directory out, or pass None for no file.") from error
+    try:
+        _journal_of(_numbered(path, 1)).stat()  # the longest name that will be needed
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OSError(
+                f"the path of the run file has {len(given)} letters, too many for this disk, where an older run is "
+                f"kept beside it under a longer name: {given[:40]}... Pass a shorter path, or None for no file."
+            ) from error
+    return path
+
+
 def _may_be_shifted(path: Path) -> bool:
     """Whether this file is a run file, or empty as a process killed at its very start leaves it."""
+    if not path.is_file():  # /dev/null is empty too, and a pipe would keep us waiting
+        return False
     try:
         with path.open("rb") as file:
             header = file.read(HEADER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -171,14 +172,45 @@ def test_a_faulty_activation_of_a_file_ends_with_1(tmp_path):
     ("spec", "words"),
     [
         ("gellu", "Keras has no activation 'gellu'"),
-        ("nowhere.py:f", "there is no file"),
-        ("broken.py:f", "ZeroDivisionError"),
+        ("broken.py:f", r"'broken\.py' can't be loaded: ZeroDivisionError: division by zero \(line 1 of broken\.py\)"),
+        ("whole.py:model", r"profile takes one activation, and got the model 'whole'"),
     ],
 )
 def test_a_function_that_is_not_there_is_told_in_one_line(tmp_path, monkeypatch, spec, words):
     monkeypatch.chdir(tmp_path)
     Path("broken.py").write_text("1 / 0\n")
+    Path("whole.py").write_text("import keras\nmodel = keras.Sequential(name='whole')\n")
     in_one_line(keras_diagnose("activation", spec), words)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("nowhere.py:f", "there is no file 'nowhere.py'"),
+        ("nowhere:f", "there is no module 'nowhere'"),
+        ("mine.py", 'write "mine.py:function"'),
+        ("mine.f", "is no name of Keras"),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered_before_keras_is_loaded(monkeypatch, spec, words):
+    monkeypatch.setattr("diagnose.cli._load_keras", lambda: pytest.fail("Keras was loaded"))
+    in_one_line(keras_diagnose("activation", spec), words)
+
+
+def test_what_a_module_prints_comes_before_its_profile(tmp_path):
+    (tmp_path / "mine.py").write_text("import keras\nprint('loading mine')\nf = keras.ops.tanh\n")
+    result = keras_diagnose("activation", f"{tmp_path / 'mine.py'}:f")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("loading mine\ntanh")
+
+
+def test_ctrl_c_ends_with_130_and_one_line(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "diagnose.cli", "activation", f"{tmp_path / 'slow.py'}:f"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate()[1], process.returncode) == ("keras-diagnose: interrupted.\n", 130)
 
 
 # --- demo ------------------------------------------------------------------------------------------------------------

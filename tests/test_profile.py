@@ -433,12 +433,23 @@ def test_the_fixed_point_of_a_cube_drives_signals_away():
 def test_bad_arguments_are_told_what_would_be_right():
     with pytest.raises(ValueError, match="dtype is 'int8'; profile knows float32"):
         profile(tf.tanh, dtype="int8")
-    with pytest.raises(TypeError, match="got a int, which can't be called"):
+    with pytest.raises(TypeError, match="got an int, which can't be called"):
         profile(3)
     with pytest.raises(TypeError, match=r"pass an instance: profile\(ReLU\(\)\)"):
         profile(keras.layers.ReLU)
     with pytest.raises(ValueError, match="Keras has no activation 'relo'; did you mean relu"):
         profile("relo")
+
+
+@pytest.mark.parametrize("examine", [profile, compare_activations, assert_sound_activation])
+def test_a_whole_model_is_refused_with_what_does_look_at_models(examine):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "relu")], name="digits")
+    with pytest.raises(TypeError, match=r"got the model 'digits'.*audit\(model, x, y\).*TrainingMonitor\(\)"):
+        examine(model)
+
+
+def test_a_model_that_serves_as_an_activation_is_examined_in_a_training():
+    assert quick_profile(keras.Sequential([keras.layers.ReLU()])).shape.low == 0
 
 
 def test_another_backend_is_told(monkeypatch):
@@ -574,9 +585,12 @@ def test_a_function_is_found_by_file_module_or_keras_name(script):
         ("no_such_file.py:f", "there is no file 'no_such_file.py'"),
         ("{script}", "names a file but no function"),
         ("{script}:min", "has no 'min'; did you mean mine"),
-        ("{script}:number", "is a int, which can't be called"),
+        ("{script}:number", "is an int, which can't be called"),
         ("no_such_module:f", "there is no module 'no_such_module'"),
+        ("keras.no_such_module:f", "there is no module 'keras.no_such_module'"),
         ("keras.activations:", "is incomplete"),
+        ("my_module.f", 'is no name of Keras; for a function of your own write "module:function"'),
+        ("notes.txt:f", "is neither a module nor a file that ends in .py"),
         ("gelo", "did you mean gelu"),
     ],
 )
@@ -588,10 +602,23 @@ def test_a_wrong_name_is_answered_in_one_line(spec, words, script):
 
 def test_a_file_that_does_not_run_is_answered_in_one_line(tmp_path):
     file = tmp_path / "broken.py"
-    file.write_text("def f(:\n")
-    with pytest.raises(ValueError, match="can't be loaded: SyntaxError") as told:
-        resolve(f"{file}:f")
-    assert "\n" not in str(told.value)
+    for code, words in (
+        ("\ndef f(:\n", r"SyntaxError: .* \(line 2 of broken\.py\)$"),
+        ("import math\n\nmath.log(0)\n", r"ValueError: .* \(line 3 of broken\.py\)$"),
+        ("import no_such_module\n", r"ModuleNotFoundError: No module named 'no_such_module' \(line 1 of broken\.py\)$"),
+        ("raise SystemExit('use me otherwise\\nplease')", r"SystemExit: use me otherwise \(line 1 of broken\.py\)$"),
+    ):
+        file.write_text(code)
+        with pytest.raises(ValueError, match=f"can't be loaded: {words}"):
+            resolve(f"{file}:f")
+
+
+def test_a_module_that_does_not_import_is_answered_with_the_line_that_fails(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine_that_needs.py").write_text("import os\nimport no_such_module\n")
+    words = r"'mine_that_needs' can't be imported: .* named 'no_such_module' \(line 2 of mine_that_needs\.py\)$"
+    with pytest.raises(ValueError, match=words):
+        resolve("mine_that_needs:f")
 
 
 # --- the catalogue ---------------------------------------------------------------------------------------------------

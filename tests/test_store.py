@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sqlite3
@@ -192,7 +193,11 @@ def test_a_check_creates_nothing(tmp_path):
         ("missing/run.sqlite", FileNotFoundError, "there is no directory"),
         (".", IsADirectoryError, "is a directory; pass the name of a file in it"),
         ("file/run.sqlite", NotADirectoryError, "is a file"),
+        ("a" * 250, OSError, r"too many for this disk.*Pass a shorter path"),
+        ("a" * 5_000, OSError, r"too many for this disk.*Pass a shorter path"),
+        ("a" * 300 + "/run.sqlite", OSError, r"too many for this disk.*Pass a shorter path"),
     ],
+    ids=lambda value: value[:20] if isinstance(value, str) else None,
 )
 def test_a_path_that_cannot_be_written_is_told_early(tmp_path, path, error, words):
     (tmp_path / "file").touch()
@@ -200,12 +205,34 @@ def test_a_path_that_cannot_be_written_is_told_early(tmp_path, path, error, word
         Store.check(tmp_path / path)
 
 
-def test_a_directory_that_refuses_is_an_oserror_that_names_the_file():
-    """Even for root, who may write anywhere, /proc takes no file."""
-    if not Path("/proc/self").exists():
-        pytest.skip("no /proc on this system")
-    with pytest.raises(OSError, match=r"/proc/run\.sqlite"):
-        Store.create("/proc/run.sqlite")
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", "path is '', which names no file; pass a name such as 'run.sqlite'"),
+        ("run\0.sqlite", "which names no file"),
+        ("~nobody-of-this-name/run.sqlite", "home directory.*Write the directory out"),
+    ],
+)
+def test_words_that_name_no_file_are_told_as_they_came(path, words):
+    with pytest.raises(ValueError, match=words):
+        Store.check(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
+def test_a_directory_that_refuses_is_told_before_any_training():
+    """Even for root, who has all rights, /proc takes no file."""
+    with pytest.raises(PermissionError, match=r"/proc/run\.sqlite cannot be made.*nothing can be written in /proc"):
+        Store.check("/proc/run.sqlite")
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="no /dev on this system")
+def test_what_is_no_ordinary_file_is_never_moved(tmp_path):
+    """/dev/null reads as empty, as a run killed at its start does, and root could rename it."""
+    with pytest.raises(ValueError, match="is no run file"):
+        Store.check("/dev/null")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is no run file"):
+        Store.check(tmp_path / "pipe")
 
 
 def test_a_run_file_that_was_taken_away_is_not_written_again(tmp_path):

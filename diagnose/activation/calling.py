@@ -19,6 +19,7 @@ import numpy as np
 
 from diagnose.activation.facts import Failure
 from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TookTooLongError
+from diagnose.activation.naming import with_article
 from diagnose.activation.tracing import Trace, trace
 
 #: Width of the rows that are tried: even for functions that halve it, small enough for those that square it.
@@ -271,7 +272,7 @@ def _tensor(a: Any, x: Any) -> Any:
     if not isinstance(a, tf.Tensor) and hasattr(a, "value") and callable(getattr(a, "assign", None)):
         a = tf.convert_to_tensor(a)  # a variable
     if not isinstance(a, tf.Tensor):
-        what = "None" if a is None else f"a {type(a).__name__}"
+        what = "None" if a is None else with_article(type(a).__name__)
         raise _WrongAnswerError(f"it returns {what}, not a tensor")
     if not (a.dtype.is_floating or a.dtype.is_integer or a.dtype.is_bool):
         raise _WrongAnswerError(f"it returns a tensor of {a.dtype.name}, not of real numbers")

@@ -31,6 +31,15 @@ def name_of(f: Any) -> str:
     return (_lambda_code(f) or "<lambda>") if name == "<lambda>" else name
 
 
+def with_article(noun: str) -> str:
+    """The noun behind its article, by its first letter.
+
+    >>> with_article("int"), with_article("list")
+    ('an int', 'a list')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def _shortened(code: str) -> str:
     code = " ".join(code.split())
     return code if len(code) <= LONGEST else code[: LONGEST - 3] + "..."

@@ -21,7 +21,7 @@ from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.calling import TRIED_SHAPES, WIDTH, Target, UnusableError, find_shape, kind_of, probe, sentence
 from diagnose.activation.facts import Calls, Failure, Gap, GradientCheck, Mixing, Numerics, Shape
 from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TimeIsUpError, TookTooLongError
-from diagnose.activation.naming import name_of
+from diagnose.activation.naming import name_of, with_article
 
 #: Seconds after which an examination ends with what it has.
 SECONDS = 10.0
@@ -42,8 +42,8 @@ def profile(f: Any, *, dtype: str = "float32") -> ActivationProfile:
     screen, random states and variables are put back.
 
     Whatever f does, there is a profile: a function that raises or hangs gets a finding that says on which input.
-    Raises TypeError if f can't be called, ValueError for an unknown name or dtype, RuntimeError under another Keras
-    backend than TensorFlow.
+    Raises TypeError if f can't be called or is a whole model, ValueError for an unknown name or dtype, RuntimeError
+    under another Keras backend than TensorFlow.
     """
     return examine_function(f, dtype=dtype)
 
@@ -65,6 +65,12 @@ def examine_function(f: Any, *, dtype: str, seconds: float = SECONDS, quick: boo
         )
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; profile knows {', '.join(DTYPES)}.")
+    if isinstance(f, keras.Model) and not quick:  # where a training uses a model as an activation, it is one
+        raise TypeError(
+            f"profile takes one activation, and got the model {f.name!r}. Pass that of one of its layers, "
+            "such as model.layers[0].activation. For the whole model: audit(model, x, y) before any training, or "
+            "TrainingMonitor() among the callbacks of fit; both are in diagnose.callbacks."
+        )
     function, kind = _callable(f)
     start = time.perf_counter()
     with Isolation(seconds) as isolation:
@@ -93,8 +99,8 @@ def _callable(f: Any) -> tuple[Any, str]:
         raise TypeError(f"profile got the class {f.__name__}; pass an instance: profile({f.__name__}()).")
     if not callable(f):
         raise TypeError(
-            f"profile got a {type(f).__name__}, which can't be called. Pass a function of one tensor, a Keras layer or "
-            "the name of a Keras activation."
+            f"profile got {with_article(type(f).__name__)}, which can't be called. Pass a function of one tensor, a "
+            "Keras layer or the name of a Keras activation."
         )
     if isinstance(f, keras.layers.Layer):
         return f, "layer"

@@ -5,16 +5,54 @@ Each error is one line that says what came in, what would have been right and wh
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from diagnose.activation.naming import with_article
+
+#: How a function of one's own is named.
+FORMS = '"module:function" or "path/to/file.py:function"'
 
 
 class SpecError(ValueError):
     """The words name no function; the message says what to write instead."""
+
+
+def check_spec(spec: str) -> tuple[str, str]:
+    """The place ("" for Keras) and the name that `spec` names, as far as that can be told without running anything.
+
+    Raises SpecError for words of another form, and where there is no such file or module.
+
+    >>> check_spec("math:tanh"), check_spec(" relu")
+    (('math', 'tanh'), ('', 'relu'))
+    """
+    spec = spec.strip()
+    if not spec:
+        raise SpecError(f"the function is missing: write {FORMS} or a Keras name.")
+    place, separator, name = spec.rpartition(":")
+    if not separator:
+        if spec.endswith(".py"):
+            raise SpecError(f'{spec!r} names a file but no function in it: write "{spec}:function".')
+        if "." in spec or not spec.isidentifier():
+            raise SpecError(f"{spec!r} is no name of Keras; for a function of your own write {FORMS}.")
+        return "", spec
+    if not place or not all(part.isidentifier() for part in name.split(".")):
+        raise SpecError(f"{spec!r} is incomplete: write {FORMS}.")
+    if place.endswith(".py"):
+        if not Path(place).expanduser().is_file():
+            raise SpecError(f"there is no file {place!r}.")
+    elif not all(part.isidentifier() for part in place.split(".")):
+        raise SpecError(f"{place!r} is neither a module nor a file that ends in .py: write {FORMS}.")
+    elif not _is_there(place.partition(".")[0]):
+        raise SpecError(_no_module(place))
+    return place, name
 
 
 def resolve(spec: str) -> Any:
@@ -25,26 +63,22 @@ def resolve(spec: str) -> Any:
     >>> resolve("math:tanh")
     <built-in function tanh>
     """
-    spec = spec.strip()
-    if not spec:
-        raise SpecError('the function is missing: write "module:function", "path/to/file.py:function" or a Keras name.')
-    place, separator, name = spec.rpartition(":")
-    if not separator:
-        if spec.endswith(".py"):
-            raise SpecError(f'{spec!r} names a file but no function in it: write "{spec}:function".')
-        return keras_activation(spec)
-    if not place or not name:
-        raise SpecError(f'{spec!r} is incomplete: write "module:function" or "path/to/file.py:function".')
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
+    place, name = check_spec(spec)
+    if not place:
+        return keras_activation(name)
+    module = _from_file(Path(place).expanduser()) if place.endswith(".py") else _from_name(place)
     found: Any = module
     for part in name.split("."):
-        if not hasattr(found, part):
-            raise SpecError(f"{place!r} has no {name!r}{_offer(name, _functions(module))}")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise SpecError(f"{place!r} has no {name!r}{_offer(name, _functions(module))}") from None
+        except Exception as error:  # a module may load its parts when they are asked for
+            raise SpecError(f"{name!r} of {place!r} can't be loaded: {_line(error)}") from error
     if isinstance(found, type):
         found = _instance(found, spec)
     if not callable(found):
-        raise SpecError(f"{spec!r} is a {type(found).__name__}, which can't be called; name a function.")
+        raise SpecError(f"{spec!r} is {with_article(type(found).__name__)}, which can't be called; name a function.")
     return found
 
 
@@ -77,40 +111,50 @@ def keras_names() -> list[str]:
 
 
 def _from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise SpecError(f"there is no file {str(path)!r}.")
     module_spec = importlib.util.spec_from_file_location(path.stem, path)
     assert module_spec is not None and module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)  # a script finds its neighbours
     try:
-        module_spec.loader.exec_module(module)
+        with _found_in(path.resolve().parent):  # a script finds its neighbours
+            module_spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise SpecError(f"{str(path)!r} can't be loaded: {_line(error)}") from error
-    finally:
-        if folder in sys.path:
-            sys.path.remove(folder)
     return module
 
 
 def _from_name(name: str) -> Any:
-    here = str(Path.cwd())
-    added = here not in sys.path and "" not in sys.path
-    if added:
-        sys.path.insert(0, here)  # as `python -m` does: a module of the project one stands in
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        missing = error.name or name
-        if name == missing or name.startswith(missing + "."):
-            raise SpecError(f"there is no module {name!r} here or installed.") from error
-        raise SpecError(f"module {name!r} needs {missing!r}, which is not installed.") from error
+        with _found_in(Path.cwd()):
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and (name == missing or name.startswith(missing + ".")):
+            raise SpecError(_no_module(name)) from error
         raise SpecError(f"module {name!r} can't be imported: {_line(error)}") from error
+
+
+def _no_module(name: str) -> str:
+    return f"there is no module {name!r} in this folder or installed; for a file write path/to/file.py:function."
+
+
+def _is_there(name: str) -> bool:
+    """Whether a module of this name, without dots, could be imported; it is not."""
+    with _found_in(Path.cwd()), contextlib.suppress(ValueError):  # a module without a spec, such as __main__
+        return name in sys.modules or importlib.util.find_spec(name) is not None
+    return False
+
+
+@contextlib.contextmanager
+def _found_in(folder: Path) -> Iterator[None]:
+    """Modules are also looked for in this folder, as `python -m` does."""
+    added = str(folder)
+    sys.path.insert(0, added)
+    importlib.invalidate_caches()
+    try:
+        yield
     finally:
-        if added and here in sys.path:
-            sys.path.remove(here)
+        if added in sys.path:
+            sys.path.remove(added)
 
 
 def _instance(found: type, spec: str) -> Any:
@@ -140,5 +184,10 @@ def _offer(name: str, known: list[str]) -> str:
 
 
 def _line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    """The last line of the error's traceback, and the line of the user's module that it came from."""
+    text = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+    steps = [(step.filename, step.lineno) for step in traceback.extract_tb(error.__traceback__)]
+    places = [place for place in steps if place[0] not in (__file__, importlib.__file__) and place[0][0] != "<"]
+    if isinstance(error, SyntaxError) and error.filename:
+        places = [(error.filename, error.lineno)]
+    return f"{text} (line {places[0][1]} of {Path(places[0][0]).name})" if places else text
