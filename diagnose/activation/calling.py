@@ -98,11 +98,11 @@ class Target:
 
     def answer(self, z: np.ndarray, dtype: str, training: bool = False) -> np.ndarray:
         """f of a whole tensor, (batch, *shape) -> whatever comes back, in its dtype. Raises what f raises."""
-        return self.isolation.run(lambda: self._answer(z, dtype, training)[0].numpy())
+        return self.isolation.run(lambda: self.taped(z, dtype, training)[0].numpy())
 
     def output_dtype(self, z: np.ndarray, dtype: str) -> str:
         """Name of the dtype that f answers with."""
-        return self.isolation.run(lambda: str(self._answer(z, dtype, False)[0].dtype.name))
+        return self.isolation.run(lambda: str(self.taped(z, dtype, False)[0].dtype.name))
 
     def values(self, z: np.ndarray, dtype: str) -> np.ndarray:
         """f(z) of a flat array as float64, for a function that works element by element. NaN where f raised."""
@@ -114,7 +114,8 @@ class Target:
         """f(z) and `upstream` times its autodiff slope, both float64; None for the slope if autodiff has none."""
         return self._curve(z, dtype, upstream)
 
-    def _answer(self, z: np.ndarray, dtype: str, training: bool) -> tuple[Any, Any]:
+    def taped(self, z: np.ndarray, dtype: str, training: bool) -> tuple[Any, Any]:
+        """f of a whole tensor, and the tape that saw it with its input; to be run in the isolation."""
         import tensorflow as tf
 
         call = self.by_dtype.get(dtype, self.call)
@@ -246,7 +247,7 @@ class Target:
             laid = np.concatenate([z, np.full(count * self.places - len(z), z[0])]).reshape(count, *self.shape)
         else:
             laid = np.repeat(z, self.places).reshape(len(z), *self.shape)
-        a, (tape, x) = self._answer(laid, dtype, False)
+        a, (tape, x) = self.taped(laid, dtype, False)
         values = self._read(a, len(z))
         if upstream is None:
             return values, None

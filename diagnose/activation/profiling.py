@@ -8,8 +8,6 @@ part that fails leaves its reason in `missing` and the rest goes on: whatever f 
 from __future__ import annotations
 
 import contextlib
-import copy
-import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,17 +17,18 @@ import numpy as np
 from diagnose.activation import captures, construct, cost, numerics, propagation, saving, shape, slopes
 from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.calling import TRIED_SHAPES, WIDTH, Target, UnusableError, find_shape, kind_of, probe, sentence
-from diagnose.activation.facts import Calls, Failure, Gap, GradientCheck, Mixing, Numerics, Shape
+from diagnose.activation.facts import Calls, Failure, Mixing, Numerics, Shape
 from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TimeIsUpError, TookTooLongError
+from diagnose.activation.layers import copied, inference, prepare_dtypes
+from diagnose.activation.look import look
+from diagnose.activation.mixing import SAME, difference, middle_position, mixing_of, same
 from diagnose.activation.naming import name_of, with_article
+from diagnose.activation.rows import gradient_of_rows, numerics_of_rows
 
 #: Seconds after which an examination ends with what it has.
 SECONDS = 10.0
 #: Dtypes that a profile can be made for, and those whose finite limits are always told.
 DTYPES = ("float32", "float16", "bfloat16", "float64")
-#: Two answers are the same if they differ by less than this share of their size (float32 rounding, other summation
-#: orders).
-SAME = 1e-5
 
 
 def profile(f: Any, *, dtype: str = "float32") -> ActivationProfile:
@@ -123,27 +122,10 @@ class _Examination:
 
     def _target(self) -> Target:
         if self.kind == "layer":
-            layer = self.f if self.f.built else self._copied(self.f)
-            return Target(_inference(layer), self.isolation, layer=layer)
+            layer = self.f if self.f.built else copied(self.f, self.isolation)
+            return Target(inference(layer), self.isolation, layer=layer)
         # A tf.function would be traced anew for each shape: what it wraps gives the same values.
         return Target(getattr(self.f, "python_function", self.f), self.isolation, traced=self.f)
-
-    def _copied(self, layer: Any, dtype: str | None = None) -> Any:
-        """A layer of the same configuration, so that the user's own is not built by us; itself if it can't be
-        copied."""
-
-        def again() -> Any:
-            config = layer.get_config()
-            if dtype is not None:
-                config["dtype"] = dtype
-            return type(layer).from_config(config)
-
-        with contextlib.suppress(Exception):
-            return self.isolation.run(again)
-        if dtype is None:
-            with contextlib.suppress(Exception):
-                return self.isolation.run(lambda: copy.deepcopy(layer))
-        return None if dtype else layer
 
     def _shapes(self) -> tuple[tuple[int, ...], ...]:
         layer = self.target.layer
@@ -159,27 +141,6 @@ class _Examination:
         if not isinstance(known, (tuple, list)) or not known or isinstance(known[0], (tuple, list)):
             return TRIED_SHAPES
         return (tuple(6 if size is None else int(size) for size in known[1:]), *TRIED_SHAPES)
-
-    def _prepare_dtypes(self) -> None:
-        """Copies of a layer that compute in other dtypes: a layer casts its input to its own."""
-        layer = self.target.layer
-        if layer is None:
-            return
-        for dtype in DTYPES:
-            if getattr(layer, "compute_dtype", None) == dtype:
-                continue
-            other = self._copied(layer, dtype)
-            if other is None:
-                continue
-
-            def ready(other: Any = other) -> None:
-                if layer.weights and not other.built:
-                    other.build((None, *self.target.shape))
-                other.set_weights(layer.get_weights())
-
-            with contextlib.suppress(Exception):
-                self.isolation.run(ready)
-                self.target.by_dtype[dtype] = _inference(other)
 
     @contextlib.contextmanager
     def variables_kept(self) -> Iterator[None]:
@@ -210,7 +171,7 @@ class _Examination:
         found: dict[str, Any] = {}
         calls: dict[str, Any] = {"shape": target.shape, "least_rank": least_rank, "precision": self.dtype}
         try:
-            self._prepare_dtypes()
+            prepare_dtypes(target, DTYPES)
             self._watched(lambda: self._behaviour(calls))
             calls["noisy_in_training"] = calls["repeatable"] and self._noisy_in_training()
             self._measure(found, calls)
@@ -255,11 +216,11 @@ class _Examination:
             why = "two calls on the same input differ"
             self.missing.update(dict.fromkeys(("mixing", "shape", "gradient", "propagation"), why))
         else:
-            self._part(found, "mixing", self._mixing)
+            self._part(found, "mixing", lambda: mixing_of(target, self.dtype))
         mixing: Mixing | None = found.get("mixing")
         if mixing is not None and mixing.elementwise:
             if mixing.by_position:
-                target.position = self._middle_position()
+                target.position = middle_position(target, self.dtype)
             calls["precision"] = self._precision()
             self._curve(found, calls["precision"])
         elif mixing is not None:
@@ -269,7 +230,7 @@ class _Examination:
                 else "f changes the shape of its input"
             )
             self.missing.update(dict.fromkeys(("shape", "propagation"), why))
-            self._part(found, "gradient", self._rows_gradient)
+            self._part(found, "gradient", lambda: gradient_of_rows(target, self.dtype))
         self._part(found, "numerics", lambda: self._numerics(found.get("shape"), mixing))
         calls["output_dtype"] = self._output_dtypes()
         if not self.quick:
@@ -281,13 +242,13 @@ class _Examination:
             self.missing["saving"] = self.missing["cost"] = "left out of a quick examination"
         if calls["repeatable"]:
             last = target.answer(probe(6, target.shape), self.dtype)
-            calls["drifts"] = not _same(first, last)
+            calls["drifts"] = not same(first, last)
 
     def _behaviour(self, calls: dict[str, Any]) -> None:
         """Do several calls agree?"""
         target, z = self.target, probe(16, self.target.shape)
         answers = [target.answer(z, self.dtype) for _ in range(3)]
-        differences = [_difference(answers[0], other) for other in answers[1:]]
+        differences = [difference(answers[0], other) for other in answers[1:]]
         calls["largest_difference"] = max(differences)
         calls["repeatable"] = max(differences) <= SAME
 
@@ -300,7 +261,7 @@ class _Examination:
         before = [variable.numpy().copy() for variable in layer.variables]
         try:
             once, twice = (training.answer(probe(16, shape), self.dtype, training=True) for _ in range(2))
-            return _difference(once, twice) > SAME
+            return difference(once, twice) > SAME
         except ENDINGS:
             raise
         except BaseException:
@@ -324,74 +285,6 @@ class _Examination:
         self.changed = tuple(dict.fromkeys(names))
         for variable, old in zip(variables, before, strict=True):
             captures.raw(variable).assign(old)
-
-    def _mixing(self) -> Mixing:
-        """Change one sample, one unit, one place; which outputs move?"""
-        target, dtype = self.target, self.dtype
-        z = probe(6, target.shape)
-        base = target.answer(z, dtype)
-        keeps = base.shape == z.shape
-        batch = base.ndim == 0 or base.shape[0] != len(z)
-        units = positions = False
-        mixed_axis = -1
-        for axis in range(z.ndim):
-            if batch and axis == 0:
-                continue
-            followed = base.ndim == z.ndim and base.shape[axis] == z.shape[axis]
-            moved = False
-            for push in (1.0, 10.0, -10.0):
-                pushed = z.copy()
-                pushed[(slice(None),) * axis + (0,)] += push
-                try:
-                    answer = target.answer(pushed, dtype)
-                except ENDINGS:
-                    raise
-                except BaseException:  # the sweep over z will find out where f raises
-                    continue
-                if axis == 0:
-                    moved |= not _same(base[1:], answer[1:])
-                elif followed:
-                    moved |= not _same(np.delete(base, 0, axis), np.delete(answer, 0, axis))
-            if axis == 0:
-                batch |= moved
-            elif axis == z.ndim - 1:
-                units |= moved
-            else:
-                positions |= moved
-                mixed_axis = axis if moved else mixed_axis
-        by_position, spread = False, 0.0
-        if keeps and not (batch or units or positions):
-            level = np.linspace(-3.0, 3.0, 13).reshape((13,) + (1,) * (z.ndim - 1)) * np.ones((1, *target.shape))
-            with contextlib.suppress(Exception), np.errstate(all="ignore"):
-                flat = target.answer(level, dtype).astype(float).reshape(13, -1)
-                size = float(np.nanmax(np.abs(flat), initial=0.0))
-                spread = float(np.nanmax(np.ptp(flat, axis=1), initial=0.0)) / max(size, 1e-300)
-            by_position = bool(spread > SAME)
-        normalizes = ""
-        if units or positions:
-            other = target.answer(3 * probe(6, target.shape) - 1, dtype)
-            normalizes = _invariant(*(np.moveaxis(answer, -1 if units else mixed_axis, -1) for answer in (base, other)))
-            alike = keeps and (not units or self._units_alike(z))
-            normalizes = normalizes or ("bound" if units and self._bounded(z) else "") if alike else ""
-        return Mixing(batch, units, positions, normalizes, tuple(base.shape[1:]), keeps, by_position, spread)
-
-    def _units_alike(self, z: np.ndarray) -> bool:
-        """Units in another order give the same outputs in that order."""
-        return _same(np.flip(self.target.answer(z, self.dtype), -1), self.target.answer(np.flip(z, -1), self.dtype))
-
-    def _bounded(self, z: np.ndarray) -> bool:
-        """The outputs stay within a bound whatever the size of the inputs."""
-        target, dtype = self.target, self.dtype
-        large, larger = (float(np.max(np.abs(target.answer(z * size, dtype)))) for size in (10, 100))
-        return bool(np.isfinite(larger) and larger <= 1.01 * large)
-
-    def _middle_position(self) -> int:
-        """The place whose curve is nearest to the median of all."""
-        level = np.linspace(-3.0, 3.0, 13).reshape((13,) + (1,) * len(self.target.shape)) * np.ones(
-            (1, *self.target.shape)
-        )
-        flat = self.target.answer(level, self.dtype).astype(float).reshape(13, -1)
-        return int(np.argmin(np.abs(flat - np.median(flat, axis=1, keepdims=True)).sum(axis=0)))
 
     def _precision(self) -> str:
         """float64 where f computes in it and agrees with the dtype asked for; else float32, or that dtype."""
@@ -422,7 +315,7 @@ class _Examination:
     def _curve(self, found: dict[str, Any], precision: str) -> None:
         target = self.target
         try:
-            seen, answer = shape.look(target, precision)
+            seen, answer = look(target, precision)
         except ENDINGS:
             raise
         except BaseException as error:
@@ -443,7 +336,7 @@ class _Examination:
         target = self.target
         dtypes = [self.dtype] if self.quick else list(dict.fromkeys([self.dtype, "float32", "float16", "bfloat16"]))
         if mixing is None or not mixing.elementwise:
-            rows = (self._rows_numerics(dtype) for dtype in dtypes)
+            rows = (self._numerics_of_rows(dtype) for dtype in dtypes)
             return tuple(row for row in rows if row is not None)
         constants = np.array(target.trace.constants if target.trace is not None else ())
         with np.errstate(divide="ignore"):
@@ -456,6 +349,16 @@ class _Examination:
         if found and found[0].dtype == self.dtype:
             found[0] = self._explained(found[0])
         return tuple(found)
+
+    def _numerics_of_rows(self, dtype: str) -> Numerics | None:
+        try:
+            return numerics_of_rows(self.target, dtype)
+        except ENDINGS:
+            raise
+        except BaseException as error:
+            if dtype == self.dtype:
+                self.missing["numerics"] = sentence(error)
+            return None
 
     def _accepts(self, dtype: str) -> bool:
         try:
@@ -480,61 +383,6 @@ class _Examination:
             return numerics.with_constructs(found, told)
         return found
 
-    def _rows_numerics(self, dtype: str) -> Numerics | None:
-        """For functions that mix: rows of equal, of large and of far apart numbers; the first size that breaks."""
-        import tensorflow as tf
-
-        target = self.target
-        largest = float(tf.as_dtype(dtype).max)
-        rows = [np.zeros(target.shape), np.ones(target.shape), probe(1, target.shape)[0], _one_hot(target.shape)]
-        sizes = [1.0, 4.0, 12.0, 30.0, 100.0, 1e3, 3e4, 1e10, 1e19, 1e38]
-        forward: list[Gap] = []
-        backward: list[Gap] = []
-        try:
-            for size in (size for size in sizes if size <= largest):
-                z = np.stack([row * size * sign for row in rows for sign in (1.0, -1.0)])
-
-                def both(z: np.ndarray = z) -> tuple[np.ndarray, np.ndarray | None]:
-                    a, (tape, x) = target._answer(z, dtype, False)
-                    slope = tape.gradient(tf.reduce_sum(a * a), x) if a.dtype.is_floating else None
-                    return a.numpy().astype(float), None if slope is None else slope.numpy().astype(float)
-
-                values, slopes_there = self.isolation.run(both)
-                for found, gaps in ((values, forward), (slopes_there, backward)):
-                    bad = np.zeros(0) if found is None else found[~np.isfinite(found)]
-                    if len(bad) and not gaps and not (gaps is backward and forward):
-                        kind = "nan" if np.isnan(bad).any() else "inf" if bad[0] > 0 else "-inf"
-                        gaps.append(Gap(size, np.inf, kind, np.nan))
-        except ENDINGS:
-            raise
-        except BaseException as error:
-            if dtype == self.dtype:
-                self.missing["numerics"] = sentence(error)
-            return None
-        # Squares of large outputs, taken here to get a gradient, overflow by themselves.
-        backward = [gap for gap in backward if gap.low < np.sqrt(largest) / 16]
-        return Numerics(dtype, tuple(forward), tuple(backward), largest, exhaustive=False)
-
-    def _rows_gradient(self) -> GradientCheck:
-        """For functions that mix: whether autodiff has a gradient at all."""
-        target, dtype = self.target, self.dtype
-        z = probe(6, target.shape)
-        varies = not _same(target.answer(z, dtype), target.answer(-z, dtype))
-
-        def slope() -> np.ndarray | None:
-            import tensorflow as tf
-
-            a, (tape, x) = target._answer(z, dtype, False)
-            if not a.dtype.is_floating:
-                return None
-            arriving = tf.reshape(tf.linspace(-1.0, 2.0, int(np.prod(a.shape, dtype=int))), a.shape)
-            found = tape.gradient(a, x, output_gradients=tf.cast(arriving, a.dtype))
-            return None if found is None else tf.convert_to_tensor(found).numpy().astype(float)
-
-        found = target.isolation.run(slope)
-        answer = "none" if found is None else "slopes" if np.any(np.nan_to_num(found, nan=1.0)) else "zero"
-        return GradientCheck(answer, varies)
-
     def _output_dtypes(self) -> dict[str, str]:
         """For each dtype, the one that comes back, or why none does."""
         target, told = self.target, {}
@@ -551,61 +399,3 @@ class _Examination:
             except BaseException as error:
                 told[dtype] = f"raises {sentence(error)}"
         return told
-
-
-def _inference(layer: Any) -> Callable[[Any], Any]:
-    """The layer as it works after training."""
-    if getattr(layer, "_call_has_training_arg", False):
-        return functools.partial(layer, training=False)
-    return functools.partial(layer)
-
-
-def _difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Largest difference over the largest size; infinite for other shapes."""
-    if one.shape != other.shape:
-        return float("inf")
-    one, other = one.astype(float), other.astype(float)
-    both = np.isfinite(one) & np.isfinite(other)
-    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
-        return float("inf")
-    size = float(np.max(np.abs(one[both]), initial=0.0))
-    return float(np.max(np.abs(one - other)[both], initial=0.0)) / max(size, 1e-300)
-
-
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    if one.dtype.itemsize == 2:  # a 16-bit answer has 3 digits
-        return _difference(one, other) <= 1e-2
-    return _difference(one, other) <= SAME
-
-
-def _one_hot(shape: tuple[int, ...]) -> np.ndarray:
-    row = np.zeros(shape)
-    row[(0,) * len(shape)] = 1.0
-    return row
-
-
-def _invariant(*answers: np.ndarray) -> str:
-    """What is the same for all rows of all answers, on purpose as it seems; "" for nothing."""
-    if any(answer.ndim < 2 or answer.shape[-1] < 2 for answer in answers):
-        return ""
-    rows = np.concatenate([answer.astype(float).reshape(-1, answer.shape[-1]) for answer in answers])
-    if not np.all(np.isfinite(rows)):
-        return ""
-    top = rows.max(axis=1, keepdims=True)
-    measures = {
-        "sum": rows.sum(axis=1),
-        "log-sum-exp": (top + np.log(np.exp(rows - top).sum(axis=1, keepdims=True)))[:, 0],
-        "sum of squares": (rows**2).sum(axis=1),
-        "sum of sizes": np.abs(rows).sum(axis=1),
-        "largest size": np.abs(rows).max(axis=1),
-        "largest": rows.max(axis=1),
-    }
-    size = float(np.abs(rows).max())
-    return next(
-        (
-            name
-            for name, measure in measures.items()
-            if np.ptp(measure) <= 1e-3 * max(size, float(np.abs(measure).max()))
-        ),
-        "",
-    )

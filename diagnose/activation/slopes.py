@@ -12,7 +12,7 @@ import numpy as np
 from diagnose.activation import search
 from diagnose.activation.calling import Target
 from diagnose.activation.facts import GradientCheck, Shape
-from diagnose.activation.shape import Look
+from diagnose.activation.look import Look
 
 #: Off by more than this share of the largest slope is wrong (rules: wrong-gradient-activation).
 WRONG = 0.01

@@ -1,0 +1,133 @@
+"""Which inputs an output depends on: its own alone, or others of its row, its sequence or its batch.
+
+Only an elementwise function has a curve. Asked by changing one sample, one unit, one place, and looking which outputs
+move.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+
+from diagnose.activation.calling import Target, probe
+from diagnose.activation.facts import Mixing
+from diagnose.activation.isolation import ENDINGS
+
+#: Two answers are the same if they differ by less than this share of their size (float32 rounding, other summation
+#: orders).
+SAME = 1e-5
+
+
+def mixing_of(target: Target, dtype: str) -> Mixing:
+    """Change one sample, one unit, one place; which outputs move?"""
+    z = probe(6, target.shape)
+    base = target.answer(z, dtype)
+    keeps = base.shape == z.shape
+    batch = base.ndim == 0 or base.shape[0] != len(z)
+    units = positions = False
+    mixed_axis = -1
+    for axis in range(z.ndim):
+        if batch and axis == 0:
+            continue
+        followed = base.ndim == z.ndim and base.shape[axis] == z.shape[axis]
+        moved = False
+        for push in (1.0, 10.0, -10.0):
+            pushed = z.copy()
+            pushed[(slice(None),) * axis + (0,)] += push
+            try:
+                answer = target.answer(pushed, dtype)
+            except ENDINGS:
+                raise
+            except BaseException:  # the sweep over z will find out where f raises
+                continue
+            if axis == 0:
+                moved |= not same(base[1:], answer[1:])
+            elif followed:
+                moved |= not same(np.delete(base, 0, axis), np.delete(answer, 0, axis))
+        if axis == 0:
+            batch |= moved
+        elif axis == z.ndim - 1:
+            units |= moved
+        else:
+            positions |= moved
+            mixed_axis = axis if moved else mixed_axis
+    by_position, spread = False, 0.0
+    if keeps and not (batch or units or positions):
+        level = np.linspace(-3.0, 3.0, 13).reshape((13,) + (1,) * (z.ndim - 1)) * np.ones((1, *target.shape))
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+            flat = target.answer(level, dtype).astype(float).reshape(13, -1)
+            size = float(np.nanmax(np.abs(flat), initial=0.0))
+            spread = float(np.nanmax(np.ptp(flat, axis=1), initial=0.0)) / max(size, 1e-300)
+        by_position = bool(spread > SAME)
+    normalizes = ""
+    if units or positions:
+        other = target.answer(3 * probe(6, target.shape) - 1, dtype)
+        normalizes = _invariant(*(np.moveaxis(answer, -1 if units else mixed_axis, -1) for answer in (base, other)))
+        alike = keeps and (not units or _units_alike(target, dtype, z))
+        normalizes = normalizes or ("bound" if units and _bounded(target, dtype, z) else "") if alike else ""
+    return Mixing(batch, units, positions, normalizes, tuple(base.shape[1:]), keeps, by_position, spread)
+
+
+def middle_position(target: Target, dtype: str) -> int:
+    """The place whose curve is nearest to the median of all."""
+    level = np.linspace(-3.0, 3.0, 13).reshape((13,) + (1,) * len(target.shape)) * np.ones((1, *target.shape))
+    flat = target.answer(level, dtype).astype(float).reshape(13, -1)
+    return int(np.argmin(np.abs(flat - np.median(flat, axis=1, keepdims=True)).sum(axis=0)))
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Largest difference over the largest size; infinite for other shapes."""
+    if one.shape != other.shape:
+        return float("inf")
+    one, other = one.astype(float), other.astype(float)
+    both = np.isfinite(one) & np.isfinite(other)
+    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
+        return float("inf")
+    size = float(np.max(np.abs(one[both]), initial=0.0))
+    return float(np.max(np.abs(one - other)[both], initial=0.0)) / max(size, 1e-300)
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    """The two are equal but for rounding."""
+    if one.dtype.itemsize == 2:  # a 16-bit answer has 3 digits
+        return difference(one, other) <= 1e-2
+    return difference(one, other) <= SAME
+
+
+def _units_alike(target: Target, dtype: str, z: np.ndarray) -> bool:
+    """Units in another order give the same outputs in that order."""
+    return same(np.flip(target.answer(z, dtype), -1), target.answer(np.flip(z, -1), dtype))
+
+
+def _bounded(target: Target, dtype: str, z: np.ndarray) -> bool:
+    """The outputs stay within a bound whatever the size of the inputs."""
+    large, larger = (float(np.max(np.abs(target.answer(z * size, dtype)))) for size in (10, 100))
+    return bool(np.isfinite(larger) and larger <= 1.01 * large)
+
+
+def _invariant(*answers: np.ndarray) -> str:
+    """What is the same for all rows of all answers, on purpose as it seems; "" for nothing."""
+    if any(answer.ndim < 2 or answer.shape[-1] < 2 for answer in answers):
+        return ""
+    rows = np.concatenate([answer.astype(float).reshape(-1, answer.shape[-1]) for answer in answers])
+    if not np.all(np.isfinite(rows)):
+        return ""
+    top = rows.max(axis=1, keepdims=True)
+    measures = {
+        "sum": rows.sum(axis=1),
+        "log-sum-exp": (top + np.log(np.exp(rows - top).sum(axis=1, keepdims=True)))[:, 0],
+        "sum of squares": (rows**2).sum(axis=1),
+        "sum of sizes": np.abs(rows).sum(axis=1),
+        "largest size": np.abs(rows).max(axis=1),
+        "largest": rows.max(axis=1),
+    }
+    size = float(np.abs(rows).max())
+    return next(
+        (
+            name
+            for name, measure in measures.items()
+            if np.ptp(measure) <= 1e-3 * max(size, float(np.abs(measure).max()))
+        ),
+        "",
+    )
