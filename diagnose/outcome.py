@@ -161,7 +161,8 @@ def majority_share(run: Run, where: str = "") -> float | None:
     """
     task = run.meta.get("task", {})
     task = task.get("outputs", {}).get(where, task)
-    return None if task.get("kind") == "regression" else _number(task.get("majority_share"))
+    share = None if task.get("kind") == "regression" else _number(task.get("majority_share"))
+    return None if share is None or math.isnan(share) else share
 
 
 def updates_of(run: Run) -> int | None:

@@ -52,6 +52,15 @@ def test_the_growing_score_of_an_adversary_has_no_baseline_and_has_not_diverged(
     assert outcome_of(run).name == "unknown"
 
 
+def test_an_accuracy_of_labels_that_are_no_classes_is_no_skill():
+    """Fractions under a sparse loss: no commonest class can be counted, and Keras logs an accuracy all the same."""
+    task = {"kind": "unknown", "majority_share": math.nan, "reason": "the targets are no class ids"}
+    run = run_of({"batch.loss": [2.0, 1.0, 0.0], "batch.accuracy": [0.1] * 5}, task=task)
+    run.history.update({"accuracy": [0.1, 0.1], "val_accuracy": [0.1, 0.1]})
+    assert outcome_of(run).name == "unknown"
+    assert outcome_of(run).reason == "the targets are no class ids; the loss went from 1 to 1."
+
+
 def test_zero_loss_without_skill_is_hollow():
     run = run_of({"loss.train": [0.0] * 5, "skill.train": [0.0] * 5}, steps=LONG, task=TEN_CLASSES)
     assert outcome_of(run).name == "hollow-loss"
