@@ -590,7 +590,7 @@ def test_a_function_is_found_by_file_module_or_keras_name(script):
         ("keras.no_such_module:f", "there is no module 'keras.no_such_module'"),
         ("keras.activations:", "is incomplete"),
         ("my_module.f", 'is no name of Keras; for a function of your own write "module:function"'),
-        ("notes.txt:f", "is neither a module nor a file that ends in .py"),
+        ("my/notes.txt:f", "is neither a module nor a file that ends in .py"),
         ("gelo", "did you mean gelu"),
     ],
 )

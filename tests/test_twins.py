@@ -3,23 +3,37 @@
 Twins differ in nothing but what the rule's remedy says. One sick training shows several rules: its cause, and what
 follows from it. `FIRST` names the rules that are a right answer to "what is wrong"; the others must be found too, as
 causes or as consequences. Most cures lead back to the same healthy training, which is run once.
-Faults of the configuration, told from one batch, have their twins in `test_audit`; those of a function on its own in
-`test_activation_truth_table`.
+Faults of the configuration, told from one batch, have their twins in `test_audit_faults`; those of a function on its
+own in `test_activation_truth_table`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
-import tensorflow as tf
-from keras import layers, ops
+from faults import (
+    Forgetful,
+    Silent,
+    exponential_of_square,
+    fast_sine,
+    few,
+    hand_made_elu,
+    in_order,
+    normal,
+    one_batch_again,
+    one_nan,
+    other_scale_in_validation,
+    rounded,
+    scaled,
+    shuffled_labels,
+    tanh_of_fifth_power,
+    zeros,
+)
+from keras import layers
 from trainings import (
-    Data,
     OwnStep,
     Training,
     adam,
@@ -55,104 +69,8 @@ class Twin:
         return replace(self.sick, **self.cure)
 
 
-def each(data: Data, change: Callable[[np.ndarray], np.ndarray]) -> Data:
-    return replace(data, x=change(data.x), x_validation=change(data.x_validation))
-
-
-def bright(data: Data, rng: np.random.Generator) -> Data:
-    return each(data, lambda x: (x * 200 + 300).astype("float32"))
-
-
-def spread(data: Data, rng: np.random.Generator) -> Data:
-    return each(data, lambda x: (x * 100).astype("float32"))
-
-
-def blank(data: Data, rng: np.random.Generator) -> Data:
-    return each(data, np.zeros_like)
-
-
-def one_nan(data: Data, rng: np.random.Generator) -> Data:
-    x = data.x.copy()
-    x[len(x) // 2, 0] = np.nan
-    return replace(data, x=x)
-
-
-def few(data: Data, rng: np.random.Generator) -> Data:
-    return replace(data, x=data.x[:60], y=data.y[:60])
-
-
-def shuffled(data: Data, rng: np.random.Generator) -> Data:
-    return replace(data, y=rng.permutation(data.y), y_validation=rng.permutation(data.y_validation))
-
-
-def in_order(data: Data, rng: np.random.Generator) -> Data:
-    order = np.argsort(data.y, kind="stable")
-    return replace(data, x=data.x[order], y=data.y[order])
-
-
-def scaled_otherwise(data: Data, rng: np.random.Generator) -> Data:
-    return replace(data, x_validation=data.x_validation * 30 + 20)
-
-
-def one_batch_again(data: Data) -> tf.data.Dataset:
-    return tf.data.Dataset.from_tensors((data.x[:32], data.y[:32])).repeat(len(data.x) // 32)
-
-
-def flat_around_0(z: Any) -> Any:
-    return ops.tanh(z**5)
-
-
-def fast_sine(z: Any) -> Any:
-    return ops.sin(30 * z)
-
-
 def thirtyfold(z: Any) -> Any:
     return 30 * z
-
-
-def rounded(z: Any) -> Any:
-    return ops.round(z)
-
-
-def hand_made_elu(z: Any) -> Any:
-    return ops.where(z > 0, z, ops.exp(z) - 1)
-
-
-def square_in_exponent(z: Any) -> Any:
-    return ops.exp(z * z)
-
-
-class Forgetful(keras.Model):
-    """A training step that computes gradients and does not apply them."""
-
-    def train_step(self, given: Any) -> dict[str, Any]:
-        x, y = given[0], given[1]
-        with tf.GradientTape() as tape:
-            answered = self(x, training=True)
-            loss = self.compute_loss(x, y, answered)
-        tape.gradient(loss, self.trainable_variables)
-        for metric in self.metrics:
-            metric.update_state(loss) if metric.name == "loss" else metric.update_state(y, answered)
-        return {metric.name: metric.result() for metric in self.metrics}
-
-
-class Silent(keras.Model):
-    """A training step that does not update the metric named loss."""
-
-    def train_step(self, given: Any) -> dict[str, Any]:
-        x, y = given[0], given[1]
-        with tf.GradientTape() as tape:
-            answered = self(x, training=True)
-            loss = self.compute_loss(x, y, answered)
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
-        for metric in self.metrics:
-            if metric.name != "loss":
-                metric.update_state(y, answered)
-        return {metric.name: metric.result() for metric in self.metrics}
-
-
-def normal(spread: float) -> Any:
-    return keras.initializers.RandomNormal(stddev=spread, seed=3)
 
 
 SOUND = Training(clusters, epochs=9)  # 20 features, five classes, 800 samples: learned in two seconds
@@ -163,7 +81,7 @@ SIZE = Training(friedman, epochs=8)
 
 TWINS = {
     "an activation flat around 0": Twin(
-        replace(DEEP, activation=flat_around_0),
+        replace(DEEP, activation=tanh_of_fifth_power),
         {"activation": "selu"},
         ("flat-activation", "saturated-activation", "blocked-gradient"),
         ("flat-activation", "saturated-activation", "blocked-gradient", "vanishing-gradient"),
@@ -205,14 +123,14 @@ TWINS = {
         "hidden_",
     ),
     "an ELU whose where hides a NaN": Twin(
-        replace(SOUND, activation=hand_made_elu, spoil=(spread,)),
+        replace(SOUND, activation=hand_made_elu, spoil=(scaled(100.0),)),
         {"activation": "relu", "spoil": ()},
         ("nan-gradient-activation", "overflowing-activation"),
         ("non-finite-gradient", "non-finite-weights", "non-finite-loss"),
         "hidden_",
     ),
     "an activation that overflows": Twin(
-        replace(SOUND, activation=square_in_exponent, depth=3),
+        replace(SOUND, activation=exponential_of_square, depth=3),
         {"activation": "relu", "depth": 2},
         ("overflowing-activation",),
         ("non-finite-activation",),
@@ -247,13 +165,13 @@ TWINS = {
         ("large-updates", "exploding-gradient", "diverging-loss"),
     ),
     "inputs of 300": Twin(
-        replace(DEEP, spoil=(bright,)),
+        replace(DEEP, spoil=(scaled(200.0, 300.0),)),
         {"spoil": ()},
         ("unscaled-input",),
         ("unscaled-input", "mismatched-initialization"),
         "",
     ),
-    "inputs all 0": Twin(replace(SOUND, spoil=(blank,)), {"spoil": ()}, ("constant-input",), where=""),
+    "inputs all 0": Twin(replace(SOUND, spoil=(zeros,)), {"spoil": ()}, ("constant-input",), where=""),
     "initial weights too small": Twin(
         replace(DEEP, initializer=normal(0.005)),
         {"initializer": "glorot_uniform"},
@@ -308,13 +226,13 @@ TWINS = {
         where="",
     ),
     "labels in no relation to the samples": Twin(
-        replace(SMALL, spoil=(shuffled,), width=128, epochs=60),
+        replace(SMALL, spoil=(shuffled_labels,), width=128, epochs=60),
         {"spoil": (), "epochs": 25},
         ("memorized-labels",),
         where="",
     ),
     "sixty samples of twenty features": Twin(
-        replace(SOUND, spoil=(few,), epochs=60, width=64),
+        replace(SOUND, spoil=(few(60),), epochs=60, width=64),
         {"spoil": (), "epochs": 9},
         ("overfitting", "memorized-labels"),
         where="",
@@ -333,7 +251,7 @@ TWINS = {
         where="",
     ),
     "validation scaled otherwise": Twin(
-        replace(SMALL, spoil=(scaled_otherwise,)),
+        replace(SMALL, spoil=(other_scale_in_validation,)),
         {"spoil": ()},
         ("train-validation-shift",),
         where="",

@@ -360,7 +360,10 @@ def frozen_base(training: Training, data: Data) -> keras.Model:
 
 
 class OwnStep(keras.Model):
-    """A model with a training step of its own, as users write it."""
+    """A model with a training step of its own, as users write it; what they may forget in it can be left out."""
+
+    applies = True  # the gradients
+    reports = True  # the loss
 
     def train_step(self, given: Any) -> dict[str, Any]:
         import tensorflow as tf
@@ -369,9 +372,14 @@ class OwnStep(keras.Model):
         with tf.GradientTape() as tape:
             answered = self(x, training=True)
             loss = self.compute_loss(x, y, answered)
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        if self.applies:
+            self.optimizer.apply(gradients, self.trainable_variables)
         for metric in self.metrics:
-            metric.update_state(loss) if metric.name == "loss" else metric.update_state(y, answered)
+            if metric.name != "loss":
+                metric.update_state(y, answered)
+            elif self.reports:
+                metric.update_state(loss)
         return {metric.name: metric.result() for metric in self.metrics}
 
 
