@@ -30,7 +30,7 @@ from diagnose.callbacks.reversible import CannotUndo
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
 from diagnose.callbacks.weights import Weights, updates_of
 from diagnose.run import Measurement, Run
-from diagnose.skill import Task, label_shift, renamed_skill
+from diagnose.skill import Task, class_counts, label_shift, renamed_skill, residual_counts
 from diagnose.store import Store
 
 MOST_OBSERVATIONS = 2000  # kept in a run: 13 MB at 300 series; beyond that older ones are thinned
@@ -61,6 +61,7 @@ class Session:
         self._measuring = Measuring(frozenset())
         self._kept: list[int] = []
         self._latest_arrays: list[Array] = []
+        self._answers: list[Array] = []
 
     @property
     def model(self) -> Any:
@@ -357,6 +358,7 @@ class Session:
 
     def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
         found: list[Measurement] = []
+        answers: list[Array] = []
         seen: dict[str, list[np.ndarray]] = {}
         for side, held in (("train", self._held), ("validation", self._held_validation)):
             if not held.samples:
@@ -370,6 +372,8 @@ class Session:
             found.append(Measurement(f"loss.{side}", "", step, loss))
             for name, target, prediction in zip(names, targets, predictions, strict=True):
                 found.append(Measurement(f"skill.{side}", name, step, numbers[name]["skill"]))
+                answers.append((f"classes.{side}", name, step, class_counts(tasks[name], target, prediction)))
+                answers.append((f"residuals.{side}", name, step, residual_counts(tasks[name], target, prediction)))
                 if side == "train":
                     found.append(Measurement("prediction.spread", name, step, numbers[name]["spread"]))
                 else:
@@ -388,6 +392,18 @@ class Session:
             self.run.meta["task"]["held_samples"] = self._held.samples
             self.run.meta["task"]["held_validation_samples"] = self._held_validation.samples
         self._keep(None, [each for each in found if not np.isnan(each.value)])
+        self._keep_answers([array for array in answers if array[3].size])
+
+    def _keep_answers(self, answers: list[Array]) -> None:
+        """Of the answers class by class the latest are kept, and none before them."""
+        gone = [(quantity, where, at) for quantity, where, at, _ in self._answers]
+        for key in gone:
+            self.run.drop_array(*key)
+        with self.guarded("writing the run file", "file"):
+            if gone and self._store is not None and "file" not in self._off:
+                self._store.drop_arrays(gone)
+        self._answers = answers
+        self._keep(None, [], answers)
 
     def _learn_task(
         self,

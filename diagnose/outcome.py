@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.run import Run, Series
 
 OutcomeName = Literal["diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown"]
@@ -193,7 +194,7 @@ def _diverged(run: Run, skills: Skills) -> Outcome | None:
     broken = [where for where in run.places("weight.nonfinite") if run.series("weight.nonfinite", where).values[-1] > 0]
     worst = min(skills.train.values(), default=None)
     if broken:
-        more = f" and {len(broken) - 1} more variables hold" if len(broken) > 1 else " holds"
+        more = f" and {counted(len(broken) - 1, 'more variable')} hold" if len(broken) > 1 else " holds"
         return Outcome("diverged", f"`{broken[0]}`{more} NaN or infinity.", "clear", worst)
     if (checked := run.series("weight.finite").values).size and checked[-1] == 0:
         return Outcome("diverged", "a weight of the model is NaN or infinite.", "clear", worst)
@@ -292,7 +293,7 @@ def _not_learning(run: Run, skills: Skills) -> Outcome | None:
         return None
     if _informed_by_the_loss(run):
         return None
-    after = f"after {updates:,} updates " if updates is not None else ""
+    after = f"after {counted(updates, 'update')} " if updates is not None else ""
     best = max((float(series.values.max()) for series in skills.series.values() if len(series)), default=skill)
     fell = f", after it had been {best:.2f}" if best - skill > FELL_BACK and best > skills.band else ""
     reason = f"{after}{skill_in_words(run, skill, skills)}{fell}."
@@ -334,7 +335,7 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
     updates = updates_of(run)
     if skills.train or skills.validation:
         skill = min((skills.train or skills.validation).values())
-        seen = f"after {updates:,} updates" if updates is not None else "so far"
+        seen = f"after {counted(updates, 'update')}" if updates is not None else "so far"
         falling = " and the loss still falls" if still_falling(run) else ""
         reason = f"too early to tell: {seen} the skill is {skill:.2f}{falling}."
         started = updates is not None and updates >= STARTED and skill < BARELY

@@ -27,6 +27,31 @@ class Quantity:
 
 INF = float("inf")
 
+#: Small arrays that a run may hold beside the numbers: their shape, what they are, and what `where` names.
+ARRAYS: dict[str, tuple[str, str, str]] = {
+    "preactivation.histogram": ("(2, bins)", "centres and counts of the sampled pre-activations", "site"),
+    "activation.curve": ("(3, points)", "z, f(z) and f'(z) of the activation over the pre-activations met", "site"),
+    **{
+        name.format(side): (shape, text.format(words), "output")
+        for side, words in (("train", "training"), ("validation", "validation"))
+        for name, shape, text in (
+            (
+                "classes.{}",
+                "(5, classes)",
+                "held {} samples at the last evaluation, class by class: its number (of many labels at once, the "
+                "label's), samples, those of them answered right, times it was answered, commonest wrong answer (-1: "
+                "none)",
+            ),
+            (
+                "residuals.{}",
+                "(2, bins)",
+                "centres and counts of prediction minus target on held {} samples at the last evaluation, in standard "
+                "deviations of the targets; the bins at the ends hold what lies beyond",
+            ),
+        )
+    },
+}
+
 
 def _distribution(prefix: str, what: str, where: str) -> dict[str, Quantity]:
     return {

@@ -12,8 +12,14 @@ from typing import Literal
 
 import numpy as np
 
+from diagnose.counting import counted
+
 TaskKind = Literal["categorical", "binary", "multilabel", "regression", "unknown"]
 
+MOST_CLASSES = 1000  # kept in a run, 40 kB; of 1,024 held samples, none of more has samples enough to judge
+RESIDUAL_SPAN = 4.0  # standard deviations of the targets; arithmetic: four times as far off as a constant answer
+RESIDUAL_BINS = 41
+HALF_BIN = RESIDUAL_SPAN / (RESIDUAL_BINS - 1)  # the first and the last bin are centred on the ends of the span
 ONE_HOT_TOLERANCE = 1e-3  # float32 rows of label smoothing sum to one within 1e-6; a float16 pipeline within 1e-3
 
 
@@ -41,7 +47,7 @@ def task_of(targets: np.ndarray, predictions: np.ndarray) -> Task:
     """
     y, p = np.asarray(targets), np.asarray(predictions)
     if y.dtype.kind not in "buif" or y.size == 0:
-        return Task("unknown", reason=f"the targets are of the type {y.dtype}, with {y.size} entries")
+        return Task("unknown", reason=f"the targets are of the type {y.dtype}, with {counted(y.size, 'entry')}")
     width = p.shape[-1] if p.ndim > 1 else 1
     finite = y[np.isfinite(y)]
     whole = bool(np.all(finite == np.round(finite)))
@@ -197,15 +203,82 @@ def label_shift(task: Task, one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(shares[0] - shares[1]).sum() / 2)
 
 
+def class_counts(task: Task, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """The answers class by class, (5, classes) of int64; empty where the task has no classes.
+
+    Rows: number of the class (or of the label, of many at once); its samples (with that label); those of them that were
+    answered right; how often it was the answer at all; the commonest wrong answer to its samples, -1 where there is
+    none. Classes that neither occur nor are answered are left out, and of very many the rarest.
+
+    >>> class_counts(Task("categorical", 3), np.array([0, 0, 2]), np.eye(3)[[0, 1, 1]])
+    array([[ 0,  1,  2],
+           [ 2,  0,  1],
+           [ 1,  0,  0],
+           [ 1,  2,  0],
+           [ 1, -1,  1]])
+    """
+    if task.kind not in ("categorical", "binary", "multilabel"):
+        return np.empty((5, 0), np.int64)
+    truth, answer = _truth_and_answer(task, targets, predictions)
+    if task.kind == "multilabel":
+        asked, said = truth.reshape(-1, task.classes) == 1, answer.reshape(-1, task.classes) == 1
+        counts = [asked.sum(0), (asked & said).sum(0), said.sum(0), np.full(task.classes, -1)]
+        return _commonest(np.stack([np.arange(task.classes), *counts]))
+    truth, answer = truth[truth >= 0], answer[truth >= 0]
+    classes, index = np.unique(np.concatenate([truth, answer]), return_inverse=True)
+    said, count = index[len(truth) :], len(classes)
+    index = index[: len(truth)]
+    taken_for = np.full(count, -1)
+    pairs, often = np.unique(np.stack([index, said])[:, index != said], axis=1, return_counts=True)
+    order = np.argsort(often, kind="stable")  # the commonest is written last, and stays
+    taken_for[pairs[0, order]] = classes[pairs[1, order]]
+    samples, answered = np.bincount(index, minlength=count), np.bincount(said, minlength=count)
+    right = np.bincount(index[index == said], minlength=count)
+    table = np.stack([classes, samples, right, answered, taken_for])
+    return _commonest(table[:, classes >= 0])
+
+
+def _commonest(table: np.ndarray) -> np.ndarray:
+    """At most `MOST_CLASSES` of the classes, in their order."""
+    kept = np.sort(np.argsort(-table[1], kind="stable")[:MOST_CLASSES])
+    return table[:, kept].astype(np.int64)
+
+
+def residual_counts(task: Task, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """A histogram of prediction minus target, (2, bins) of float64: centres and counts; empty but for "regression".
+
+    In standard deviations of the targets, column by column, so that a constant answer has a spread of 1. The bins at
+    both ends hold what lies beyond them; what is not finite is not counted.
+
+    >>> centres, counts = residual_counts(Task("regression"), np.array([-1.0, 1.0]), np.array([-1.0, 9.0]))
+    >>> len(counts), counts[[20, 40]].tolist()
+    (41, [1.0, 1.0])
+    """
+    y, p = np.asarray(targets, np.float64), np.asarray(predictions, np.float64)
+    if task.kind != "regression" or y.size != p.size:
+        return np.empty((2, 0))
+    y, p = y.reshape(len(y), -1), p.reshape(len(p), -1)
+    spread = y.std(axis=0)
+    apart = ((p - y)[:, spread > 0] / spread[spread > 0]).reshape(-1)
+    apart = np.clip(apart[np.isfinite(apart)], -RESIDUAL_SPAN, RESIDUAL_SPAN)
+    counts, edges = np.histogram(apart, RESIDUAL_BINS, (-RESIDUAL_SPAN - HALF_BIN, RESIDUAL_SPAN + HALF_BIN))
+    return np.stack([(edges[:-1] + edges[1:]) / 2, counts])
+
+
 def _answers(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    truth, answer = _truth_and_answer(task, targets, predictions)
+    return truth, truth == answer
+
+
+def _truth_and_answer(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Class numbers that are right and that were answered, both (entries,) of int64; -1: no finite answer."""
     y, p = np.asarray(targets), np.asarray(predictions, np.float64)
     if task.kind == "categorical":
-        classes = _class_ids(task, y)
         rows = p.reshape(-1, task.classes)
-        return classes, (rows.argmax(axis=1) == classes) & np.isfinite(rows).all(axis=1)
+        return _class_ids(task, y), np.where(np.isfinite(rows).all(axis=1), rows.argmax(axis=1), -1)
     threshold = 0.5 if np.nanmin(p, initial=0.0) >= 0 and np.nanmax(p, initial=1.0) <= 1 else 0.0
-    truth, answer = y.reshape(-1) > 0.5, p.reshape(-1)
-    return truth, ((answer > threshold) == truth) & np.isfinite(answer)
+    truth, said = y.reshape(-1) > 0.5, p.reshape(-1)
+    return truth.astype(np.int64), np.where(np.isfinite(said), said > threshold, -1).astype(np.int64)
 
 
 def _class_ids(task: Task, y: np.ndarray) -> np.ndarray:

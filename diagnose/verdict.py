@@ -87,11 +87,15 @@ class Healthy:
 
 @dataclass(frozen=True, slots=True)
 class NotMeasured:
-    """The rule could not look at this place; `reason` says why, in words a user understands."""
+    """The rule could not look at this place; `reason` says why, in words a user understands.
+
+    applies: False where there was nothing to look at (the optimizer does not clip), so that nothing was missed.
+    """
 
     where: str
     reason: str
     rule: str = ""
+    applies: bool = True
 
 
 Verdict = Finding | Healthy | NotMeasured

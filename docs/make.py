@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from diagnose.quantities import QUANTITIES
+from diagnose.quantities import ARRAYS, QUANTITIES
 from diagnose.rules import ALL_RULES, PARTS, STORY_PARTS
 
 HERE = Path(__file__).parent
@@ -30,6 +30,17 @@ def quantities_page() -> str:
             "| Quantity | Meaning | Unit | Range | `where` is a |",
             "|---|---|---|---|---|",
             *rows,
+            "",
+            "## Arrays",
+            "",
+            "Small arrays beside the numbers, by step: `run.arrays(name, where)`.",
+            "",
+            "| Array | Shape | Meaning | `where` is a |",
+            "|---|---|---|---|",
+            *(
+                f"| `{name}` | {shape} | {_cell(meaning)} | {where} |"
+                for name, (shape, meaning, where) in ARRAYS.items()
+            ),
             "",
         ]
     )

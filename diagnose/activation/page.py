@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagnose._version import __version__
 from diagnose.activation import charts, text
+from diagnose.counting import counted
 from diagnose.report import html
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _view(profile: ActivationProfile) -> dict[str, Any]:
     return {
         "profile": profile,
         "headline": text.headline(profile),
-        "verdict": "sound" if not grave else f"{len(grave)} finding{'s' if len(grave) > 1 else ''}",
+        "verdict": "sound" if not grave else counted(len(grave), "finding"),
         "tone": _TONES[grave[0].severity] if grave else "good",
         "grave": [(finding, _TONES[finding.severity]) for finding in grave],
         "notes": [finding for finding in profile.findings if finding.severity == "note"],

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from diagnose.activation.facts import Numerics, Propagation, Shape
+from diagnose.counting import counted
 from diagnose.verdict import NotMeasured
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def to_text(profile: ActivationProfile) -> str:
 def headline(profile: ActivationProfile) -> str:
     """One line: what it is, and whether it is sound."""
     grave = [finding for finding in profile.findings if finding.severity != "note"]
-    count = f"{len(grave)} finding{'s' if len(grave) > 1 else ''}: {', '.join(finding.rule for finding in grave)}"
+    count = f"{counted(len(grave), 'finding')}: {', '.join(finding.rule for finding in grave)}"
     return f"{profile.name} in {profile.dtype}: {count if grave else 'sound'}"
 
 
@@ -80,7 +81,10 @@ def facts_table(profile: ActivationProfile) -> list[tuple[str, str]]:
     if profile.gradient is not None and profile.gradient.compared:
         check = profile.gradient
         rows.append(
-            ("gradient check", f"off by {check.worst:.1e} of the largest slope at most, at {check.compared} places")
+            (
+                "gradient check",
+                f"off by {check.worst:.1e} of the largest slope at most, at {counted(check.compared, 'place')}",
+            )
         )
     if profile.propagation is not None:
         rows += _depth_rows(profile.propagation)
@@ -149,4 +153,4 @@ def _depth_rows(found: Propagation) -> list[tuple[str, str]]:
 
 
 def _layers(count: int) -> str:
-    return "over 1000 layers" if count >= 1000 else f"{count} layers"
+    return "over 1000 layers" if count >= 1000 else counted(count, "layer")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.run import Series
 
 WINDOW = 5  # a guess: five batches are more than a hot one
@@ -49,4 +50,4 @@ def too_few(series: Series) -> str:
     >>> too_few(Series(np.arange(2), np.zeros(2)))
     'seen at 2 observations; 3 are needed'
     """
-    return f"seen at {len(series)} observation{'s' if len(series) != 1 else ''}; {FEWEST} are needed"
+    return f"seen at {counted(len(series), 'observation')}; {FEWEST} are needed"

@@ -29,15 +29,6 @@ def times(factor: float) -> str:
     return f"{float(f'{factor:.2g}'):,g}"
 
 
-def entries(count: float) -> str:
-    """How many numbers of a tensor.
-
-    >>> entries(1.0), entries(1024.0)
-    ('1 entry', '1,024 entries')
-    """
-    return "1 entry" if count == 1 else f"{count:,.0f} entries"
-
-
 def site_name(layout: Layout, where: str) -> str:
     """An activation with its place: "`tanh` in `dense_1`", or the place alone where the function is not known."""
     function = layout.sites.get(where, {}).get("function")

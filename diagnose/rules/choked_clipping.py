@@ -36,7 +36,8 @@ def judge(run: Run) -> Iterator[Verdict]:
     kept = run.series("gradient.kept_share").finite()
     since = lasting(kept, kept.values < KEPT)
     if len(kept) < 3:
-        yield NotMeasured("", f"clipping {too_few(kept)}" if len(kept) else "the optimizer does not clip")
+        why = f"clipping {too_few(kept)}" if len(kept) else "the optimizer does not clip"
+        yield NotMeasured("", why, applies=bool(len(kept)) or not run.places("gradient.rms"))
     elif since is None:
         yield Healthy("")
     else:

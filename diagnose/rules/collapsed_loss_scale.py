@@ -24,6 +24,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
+from diagnose.rules._persistence import too_few
 from diagnose.rules._wording import times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -46,9 +48,8 @@ def judge(run: Run) -> Iterator[Verdict]:
     """The scale's last observations."""
     scale, updates = run.series("optimizer.loss_scale").finite(), run.series("optimizer.updates").finite()
     if len(scale) < 3:
-        yield NotMeasured(
-            "", "no loss scale: the training is not in mixed float16" if not len(scale) else "too few observations"
-        )
+        why = too_few(scale) if len(scale) else "no loss scale: the training is not in mixed float16"
+        yield NotMeasured("", why, applies=bool(len(scale)) or not run.observations)
         return
     fell = len(scale) > FALLS and bool(np.all(np.diff(scale.values[-FALLS - 1 :]) < 0))
     span = min(len(updates), FALLS + 1)
@@ -61,7 +62,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     yield Finding(
         "",
         f"The loss scale fell to {times(float(scale.values[-1]))} and every step is skipped: "
-        f"{int(updates.values[-1]) if len(updates) else 0} updates so far.",
+        f"{counted(float(updates.values[-1]) if len(updates) else 0, 'update')} so far.",
         severity="critical",
         blames=("optimizer", "activation"),
         since=int(scale.steps[start]),

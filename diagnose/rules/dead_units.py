@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._persistence import lasting, recent, too_few
 from diagnose.rules._wording import percent, site_name
@@ -65,7 +66,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         since = lasting(share, share.values >= bound)
         if samples < SAMPLES:
             yield NotMeasured(
-                where, f"10 batches hold only {samples:.0f} samples; {SAMPLES} are needed to call a unit dead"
+                where, f"10 batches hold only {counted(samples, 'sample')}; {SAMPLES} are needed to call a unit dead"
             )
         elif len(share) < 3:
             yield NotMeasured(where, too_few(share))

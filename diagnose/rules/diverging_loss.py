@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.outcome import last_finite
 from diagnose.rules._losses import epoch_losses
 from diagnose.run import Run
@@ -39,7 +40,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     """The last loss against the best one."""
     losses = epoch_losses(run)
     if len(losses) < LEAST:
-        yield NotMeasured("", f"{len(losses)} epochs seen; {LEAST} are needed")
+        yield NotMeasured("", f"{counted(len(losses), 'epoch')} with a finite loss seen; {LEAST} are needed")
         return
     values = losses.values
     best = int(np.argmin(values))

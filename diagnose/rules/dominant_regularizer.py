@@ -41,9 +41,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     part, data = penalty.values[one], loss.values[other] - penalty.values[one]
     ratio = Series(steps, part / np.maximum(data, 1e-12))
     if len(ratio) < 3:
-        yield NotMeasured(
-            "", f"the penalty {too_few(ratio)}" if len(ratio) else "nothing is regularized, or it was not seen"
-        )
+        yield NotMeasured("", f"the penalty {too_few(ratio)}" if len(ratio) else "no penalty was seen beside the loss")
         return
     fitted = recent(Series(steps, data)) < FITTED * float(data[0])
     sick = (ratio.values > TIMES) & (data > 0)

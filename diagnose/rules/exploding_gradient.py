@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels, ratio_of, total_gradient
 from diagnose.rules._persistence import lasting, recent, too_few
@@ -57,7 +58,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     total = total_gradient(run)
     names = kernels(run, layout)
     if len(total) < FEWEST:
-        yield NotMeasured("", f"gradients seen at {len(total)} observations; {FEWEST} are needed")
+        yield NotMeasured("", f"gradients seen at {counted(len(total), 'observation')}; {FEWEST} are needed")
     else:
         yield _over_time(total)
     if len(names) < 2:
@@ -106,7 +107,7 @@ def _over_time(total: Series) -> Verdict:
         factor = float(values[high].max() / np.median(values[: high[0]]))
         return _finding(
             "",
-            f"The gradients reached {times(factor)} times their median, at {len(high)} observations.",
+            f"The gradients reached {times(factor)} times their median, at {counted(len(high), 'observation')}.",
             int(total.steps[high[0]]),
             {"over the median": factor, "observations": float(len(high))},
             ("learning-rate", "initialization", "activation"),

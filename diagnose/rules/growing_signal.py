@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._persistence import lasting, recent, too_few
 from diagnose.rules._signal import FACTOR, LEAST, hidden_sites, last_over_first, size_of
@@ -47,7 +48,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     """The last hidden activation against the first."""
     names = hidden_sites(run, Layout(run))
     if len(names) < LEAST:
-        yield NotMeasured("", f"{len(names)} hidden activations were observed; {LEAST} are needed")
+        yield NotMeasured("", f"{counted(len(names), 'hidden activation')} seen; {LEAST} are needed", applies=not names)
         return
     ratio = last_over_first(run, names)
     since = lasting(ratio, ratio.values > FACTOR)

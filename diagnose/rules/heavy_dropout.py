@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.outcome import majority_share
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -41,7 +42,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     layers = run.meta.get("model", {}).get("layers", ())
     dropping = [(index, layer) for index, layer in enumerate(layers) if layer.get("rate")]
     if not dropping:
-        yield NotMeasured("", "no layer with a dropout rate is known")
+        yield NotMeasured("", "no layer has a dropout rate", applies=not layers)
         return
     share = majority_share(run)
     accuracy = [run.series("batch.accuracy", where).finite().values[-5:] for where in run.places("batch.accuracy")]
@@ -56,7 +57,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         if layer["rate"] <= bound or skill >= LOW:
             yield Healthy(layer["path"])
             continue
-        of = f" of {before[-1]} units" if before else ""
+        of = f" of {counted(before[-1], 'unit')}" if before else ""
         yield Finding(
             layer["path"],
             f"`{layer['path']}` drops {layer['rate']:.0%}{of}, and the skill in training mode is {skill:.2f}.",

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from diagnose.counting import counted
 from diagnose.rules._configuration import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
 from diagnose.run import Run
 from diagnose.verdict import Finding, Verdict
@@ -40,12 +41,12 @@ def _look(output: Output) -> Verdict:
         given = labels["shape"][-1]
         return Finding(
             place(output),
-            f"The labels of {quoted(output)} are rows of {given}, and it has {width} units; `{loss['name']}` refuses "
-            "the pair.",
+            f"The labels of {quoted(output)} are rows of {given}, and it has {counted(width, 'unit')}; "
+            f"`{loss['name']}` refuses the pair.",
             severity="critical",
             blames=("labels", "layers"),
             evidence={"label columns": float(given), "units": float(width)},
-            remedy=f"Give the output {given} units, or make the labels rows of {width}.",
+            remedy=f"Give the output {counted(given, 'unit')}, or make the labels rows of {width}.",
             refute="The loss of a batch can be computed.",
             confidence=0.95,
         )

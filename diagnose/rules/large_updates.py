@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.rules._persistence import lasting, recent, too_few
 from diagnose.rules._updates import advised_rate, typical_ratio
 from diagnose.run import Run
@@ -73,7 +74,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     elif early > WILD:
         count = min(len(ratio), FIRST)
         message = (
-            f"The first {count} observed updates moved the kernels by {early:.2g} times their size; "
+            f"The first {counted(count, 'observed update')} moved the kernels by {early:.2g} times their size; "
             f"about {0.001 * count:.3g} is usual."
         )
         yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.7)

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.outcome import majority_share, noise_band, skills_of
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
@@ -59,7 +60,7 @@ def judge(run: Run) -> Iterator[Verdict]:
             continue
         samples = samples_of(run)
         few = (
-            f" With {samples:,} training samples, too few data explain it as well."
+            f" With {counted(samples, 'training sample')}, too few data explain it as well."
             if samples and samples < SMALL
             else ""
         )

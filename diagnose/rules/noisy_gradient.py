@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.rules._persistence import recent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -36,7 +37,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     """The first observations' cosines, and all of them."""
     cosine, size = run.series("gradient.cosine").finite(), run.series("batch.size").finite()
     if len(cosine) < LEAST or not len(size):
-        yield NotMeasured("", f"gradients compared at {len(cosine)} observations; {LEAST} are needed")
+        yield NotMeasured("", f"gradients compared at {counted(len(cosine), 'observation')}; {LEAST} are needed")
         return
     early, mean = float(cosine.values[:LEAST].mean()), float(cosine.values.mean())
     if abs(early) >= NOISE or abs(mean) >= NOISE or recent(size) > SMALL:

@@ -22,9 +22,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
-from diagnose.rules._wording import entries, site_name
+from diagnose.rules._wording import site_name
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -69,7 +70,8 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
     name = site_name(layout, found.where)
     if own:
         largest = _largest(run, found)
-        message = f"{name} gives NaN or infinity for finite inputs{largest}: {entries(found.count)} {when(found)}."
+        many = counted(found.count, "entry")
+        message = f"{name} gives NaN or infinity for finite inputs{largest}: {many} {when(found)}."
         remedy = (
             "Use a form of it that cannot overflow (built-in softplus, log_softmax), "
             "or clamp its argument, e.g. to [-50, 50]."
@@ -77,7 +79,7 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
         blames: tuple[str, ...] = ("activation", "initialization", "learning-rate")
     else:
         message = (
-            f"What enters {name} is NaN or infinite already, {entries(found.count)} "
+            f"What enters {name} is NaN or infinite already, {counted(found.count, 'entry')} "
             f"{when(found)}; no activation before it is."
         )
         message += suspects(run, layout, found.step)

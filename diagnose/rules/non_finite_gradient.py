@@ -24,9 +24,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
-from diagnose.rules._wording import entries, site_name, some
+from diagnose.rules._wording import site_name, some
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
 
@@ -86,7 +87,7 @@ def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Find
     return Finding(
         where,
         f"{site_name(layout, where)} turns a finite gradient into NaN or infinity: "
-        f"{entries(broken.count)} {when(broken)}{others}.",
+        f"{counted(broken.count, 'entry')} {when(broken)}{others}.",
         severity=_severity(run),
         blames=("activation",),
         since=broken.step,
@@ -103,7 +104,7 @@ def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
     fine = forward is None or forward.step > found.step
     looked = bool(run.places("activation.nonfinite"))
     how = ", while every activation of that step is finite" if fine and looked else ""
-    more = f" and {found.places - 1} more variables" if found.places > 1 else ""
+    more = f" and {counted(found.places - 1, 'more variable')}" if found.places > 1 else ""
     return Finding(
         found.where,
         f"The gradient of `{found.where}`{more} is NaN or infinite {when(found)}"

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._numbers import evidence_of, first_break, when
-from diagnose.rules._wording import entries
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -57,7 +57,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     name = f" `{found.where}`" if found.where else ""
     yield Finding(
         found.where,
-        f"The input{name} holds NaN or infinity: {entries(found.count)} {when(found)}"
+        f"The input{name} holds NaN or infinity: {counted(found.count, 'entry')} {when(found)}"
         + ("; all that was measured behind it stays finite." if harmless else "."),
         severity="note" if harmless else "critical",
         blames=("preprocessing", "data"),

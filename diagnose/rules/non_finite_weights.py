@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
 from diagnose.run import Run, Series
@@ -50,7 +51,8 @@ def judge(run: Run) -> Iterator[Verdict]:
     if found is None:
         yield Healthy("")
         return
-    what = f"`{found.where}`{f' and {found.places - 1} more variables hold' if found.places > 1 else ' holds'}"
+    others = f" and {counted(found.places - 1, 'more variable')} hold" if found.places > 1 else " holds"
+    what = f"`{found.where}`{others}"
     yield Finding(
         found.where,
         f"{what if found.where else 'A variable holds'} NaN or infinity "

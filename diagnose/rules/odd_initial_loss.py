@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.rules._configuration import (
     Output,
     each_output,
@@ -53,7 +54,7 @@ def _look(output: Output, updates: int) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
     if updates:
-        return NotMeasured(place(output), f"the model has had {updates} updates before")
+        return NotMeasured(place(output), f"the model has had {counted(updates, 'update')} before", applies=False)
     value = output["loss"]["value"]
     explained = output["loss"]["silent"] or output["loss"]["heeds_wild_labels"]
     if explained or (takes(output) == "probabilities" and escapes(output)):

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.rules._losses import epoch_losses
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -39,7 +40,9 @@ def judge(run: Run) -> Iterator[Verdict]:
     """The last epochs' losses."""
     losses = epoch_losses(run).last(RECENT)
     if len(losses) < LEAST:
-        yield NotMeasured("", f"{len(losses)} epochs seen; {LEAST} are needed to see a rhythm")
+        yield NotMeasured(
+            "", f"{counted(len(losses), 'epoch')} with a finite loss seen; {LEAST} are needed to see a rhythm"
+        )
         return
     moves = np.diff(losses.values)
     centred = moves - moves.mean()

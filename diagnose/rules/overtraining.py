@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -39,7 +40,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     for where in places:
         skill = run.series("skill.validation", where).finite()
         if len(skill) < LEAST:
-            yield NotMeasured(where, f"{len(skill)} evaluations; {LEAST} are needed")
+            yield NotMeasured(where, f"{counted(len(skill), 'evaluation')}; {LEAST} are needed")
             continue
         best = int(np.argmax(skill.values >= skill.values.max() - GAIN))
         idle = len(skill) - 1 - best

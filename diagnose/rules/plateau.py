@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.outcome import EARLY_UPDATES, outcome_of, updates_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -40,7 +41,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     losses = run.series("batch.loss").finite()
     outcome = outcome_of(run)
     if len(losses) < LEAST:
-        yield NotMeasured("", f"the loss was seen at {len(losses)} observations; {LEAST} are needed")
+        yield NotMeasured("", f"the loss was seen at {counted(len(losses), 'observation')}; {LEAST} are needed")
         return
     if outcome.name not in ("not-learning", "hollow-loss"):
         yield Healthy("")
@@ -48,7 +49,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     updates = updates_of(run)
     if updates is not None and updates < EARLY_UPDATES:
         yield NotMeasured(
-            "", f"{updates} updates were made; {EARLY_UPDATES} are needed before standing still says much"
+            "", f"made {counted(updates, 'update')}; {EARLY_UPDATES} are needed before standing still says much"
         )
         return
     span = losses.steps[-1] - losses.steps[0]

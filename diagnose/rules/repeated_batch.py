@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -42,7 +43,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     most = np.bincount(epoch).argmax()
     seen = prints.values[epoch == most]
     if len(seen) < LEAST:
-        yield NotMeasured("", f"{len(seen)} batches of one epoch seen; {LEAST} are needed")
+        yield NotMeasured("", f"{counted(len(seen), 'batch')} of one epoch seen; {LEAST} are needed")
         return
     distinct = len(np.unique(seen))
     if distinct >= SHARE * len(seen):
@@ -51,7 +52,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     verb = "is" if distinct == 1 else "are"
     yield Finding(
         "",
-        f"Of {len(seen)} batches observed within one epoch only {distinct} {verb} distinct.",
+        f"Of {counted(len(seen), 'batch')} observed within one epoch only {distinct} {verb} distinct.",
         severity="critical" if distinct == 1 else "warning",
         blames=("data",),
         since=int(prints.steps[epoch == most][0]),

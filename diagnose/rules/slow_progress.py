@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.outcome import last_finite, outcome_of
 from diagnose.rules._losses import epoch_losses
 from diagnose.rules._updates import advised_rate, typical_ratio
@@ -41,7 +42,8 @@ def judge(run: Run) -> Iterator[Verdict]:
     """The first epochs' gain and the size of the updates."""
     losses, ratio = epoch_losses(run), typical_ratio(run)
     if len(losses) <= EPOCHS or len(ratio) < 3:
-        yield NotMeasured("", f"{len(losses)} epochs and {len(ratio)} updates seen; {EPOCHS + 1} and 3 are needed")
+        seen = f"{counted(len(losses), 'epoch')} with a finite loss and {counted(len(ratio), 'update')} seen"
+        yield NotMeasured("", f"{seen}; {EPOCHS + 1} and 3 are needed")
         return
     early = losses.values[: EPOCHS + 1]
     gain = float(np.median(-np.diff(early) / np.maximum(np.abs(early[:-1]), 1e-12)))

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.outcome import gap_noise
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
@@ -42,7 +43,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     for where in outputs:
         train, validation, gap = gap_of(run, where)
         if len(gap) < 3:
-            yield NotMeasured(where, f"{len(gap)} evaluations of both; 3 are needed")
+            yield NotMeasured(where, f"{counted(len(gap), 'evaluation')} of both; 3 are needed")
             continue
         bound = max(OVER, gap_noise(run, float(train.values[-1]), float(validation.values[-1]), where))
         if not np.all(gap.values[-2:] < -bound) or validation.values[-1] < bound:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.rules.memorized_labels import samples_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -40,7 +41,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     else:
         yield Finding(
             "",
-            f"An epoch has about {samples} samples" + (f" for {classes} classes." if classes > 1 else "."),
+            f"An epoch has about {counted(samples, 'sample')}" + (f" for {classes} classes." if classes > 1 else "."),
             severity="note",
             blames=("data",),
             evidence={"samples": float(samples)},

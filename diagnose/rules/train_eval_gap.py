@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.outcome import gap_noise, majority_share
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -48,7 +49,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         near = accuracy.steps > (held.steps[-2] if len(held) > 1 else -1)
         batches = accuracy.values[near][-2 * LEAST :] if near.sum() >= LEAST else accuracy.values[-LEAST:]
         if not len(held) or len(batches) < LEAST:
-            yield NotMeasured(where, f"{len(batches)} batches seen; {LEAST} are needed")
+            yield NotMeasured(where, f"{counted(len(batches), 'batch')} seen; {LEAST} are needed")
             continue
         training = (float(batches.mean()) - share) / (1 - share)
         inference = float(np.median(held.values[-2:])) if len(held) > 2 else float(held.values[-1])

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.outcome import DECENT, outcome_of, still_falling
 from diagnose.rules._losses import epoch_losses
 from diagnose.run import Run
@@ -36,7 +37,11 @@ def judge(run: Run) -> Iterator[Verdict]:
     """The last losses and the skill."""
     losses, outcome = epoch_losses(run), outcome_of(run)
     if len(losses) < LEAST or outcome.train is None:
-        what = f"{len(losses)} epochs seen; {LEAST} are needed" if len(losses) < LEAST else "no skill was measured"
+        what = (
+            f"{counted(len(losses), 'epoch')} with a finite loss seen; {LEAST} are needed"
+            if len(losses) < LEAST
+            else "no skill was measured"
+        )
         yield NotMeasured("", what)
         return
     back = max(len(losses) // 4, 1)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.counting import counted
 from diagnose.outcome import majority_share
 from diagnose.rules._persistence import recent
 from diagnose.rules._wording import percent
@@ -44,7 +45,10 @@ def judge(run: Run) -> Iterator[Verdict]:
     for where in places:
         shares, overall = run.series("batch.majority_share", where).finite(), majority_share(run, where)
         if len(shares) < LEAST or overall is None or (len(size) and recent(size) < SAMPLES):
-            yield NotMeasured(where, f"{len(shares)} batches seen; {LEAST} of {SAMPLES} samples or more are needed")
+            yield NotMeasured(
+                where,
+                f"{counted(len(shares), 'batch')} seen; {LEAST} of {SAMPLES} samples or more are needed",
+            )
             continue
         ordered = float((shares.values > ONE).mean())
         if ordered <= HALF or overall >= MOST:

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels, ratio_of, whole_gradient
 from diagnose.rules._persistence import lasting, recent, too_few
@@ -47,9 +48,8 @@ def judge(run: Run) -> Iterator[Verdict]:
     layout = Layout(run)
     names = kernels(run, layout)
     if len(names) < 2:
-        yield NotMeasured(
-            "", f"{len(names)} trained kernel{'s' if len(names) != 1 else ''} seen; two are needed to compare"
-        )
+        seen = f"{counted(len(names), 'trained kernel')} seen; two are needed to compare"
+        yield NotMeasured("", seen, applies=not names)
         return
     first, last = names[0], next((name for name in reversed(names) if layout.feeds(names[0], name)), names[-1])
     if first == last:
