@@ -1,7 +1,7 @@
 """The command `keras-diagnose`. Everything heavy is loaded by the command that needs it, so that help comes at once.
 
 Exit codes: 0: done, and nothing wrong; 1: a finding of severity warning or critical stands; 2: bad usage, or input that
-cannot be read, told in one line; 130: interrupted by Ctrl-C.
+cannot be read or in which nothing was measured, told in one line; 130: interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def main(ctx: click.Context) -> None:
 def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> None:
     """Say what a run file tells: RUN is the path given to TrainingMonitor.
 
-    Exit code 1 says that there is something to change.
+    Exit code 1 says that there is something to change, 2 that nothing was measured, so that nobody can tell.
     """
     with _refusing(OSError, ValueError):
         from diagnose.diagnosis import examine
@@ -128,6 +128,10 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
         from diagnose.report.terminal import to_text
 
         click.echo(to_text(diagnosis, width=_columns(), style=_styled))
+    if not diagnosis.looked:
+        raise Refused(
+            f"nothing was measured in {run}, so it says neither that the training is healthy nor what is wrong."
+        )
     ctx.exit(WRONG if diagnosis.causes else 0)
 
 

@@ -2,7 +2,8 @@
 
 Outcome first, then the rules, then what explains what (`explanation`), then one headline. A finding whose harm can't be
 seen in the outcome is lowered to a note here, not in the rule: a rule says what it measured, and only the diagnosis
-knows whether the training suffered. Numbers, configuration and reporting stand by themselves.
+knows whether the training suffered. Numbers, configuration and reporting stand by themselves. The other way, a finding
+is raised to the severity of what it explains: a root never looks less grave than its symptoms.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnose.explanation import Explanation, Node, explain, links, reachable
+from diagnose.headline import BY_ITSELF, headline
 from diagnose.layout import Layout
 from diagnose.outcome import Outcome, OutcomeName, outcome_of
 from diagnose.rules import ALL_RULES, HARM_MUST_SHOW, Rule
@@ -21,8 +23,6 @@ from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity, Verdict
 
 PARTS_BY_RULE = {rule.name: rule.part for rule in ALL_RULES}
 SLOPE_AT_WORK = frozenset({"saturated-activation", "folded-activation", "blocked-gradient", "amplified-gradient"})
-BY_ITSELF = " By itself: "  # between what a function did in this training and what it would do anywhere
-MODEST = 0.3  # a guess: of the skill, under which nobody would call a training healthy, whatever is not found
 SURE = 0.7  # a guess: where harm shows only in part, a warning stands from this confidence on
 SURE_WHILE_RISING = 0.8  # a guess: and from this one on while the skill still grows by itself
 SPELLED_OUT = 4  # names of rules in a sentence; the evidence holds them all
@@ -112,7 +112,7 @@ def examine(run: Run) -> Diagnosis:
     return Diagnosis(
         outcome=outcome.name,
         outcome_reason=outcome.reason,
-        headline=_headline(outcome, causes, consequences_of[0] if causes else (), len(looked), len(ruled_out)),
+        headline=headline(outcome, causes, consequences_of[0] if causes else (), len(looked), len(ruled_out)),
         causes=causes,
         findings=(*causes, *(told[index] for index in consequences), *notes),
         not_measured=not_measured,
@@ -184,9 +184,12 @@ def _judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, look
 
 
 def _of_run(run: Run) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
+    before_training = bool(run.meta.get("audit")) and "fit" not in run.meta and not run.quantities
     for rule in ALL_RULES:
         if rule.subject == "run":
             for verdict in rule.verdicts(run):
+                if before_training and isinstance(verdict, NotMeasured) and rule.part != "configuration":
+                    verdict = NotMeasured("", "an audit looks before any training", rule.name, applies=False)
                 yield rule, verdict, (verdict.where,)
 
 
@@ -195,8 +198,12 @@ def _of_profiles(run: Run, layout: Layout) -> Iterator[tuple[Rule, Verdict, tupl
     profiles: dict[str, Any] = run.meta.get("profiles") or {}
     rules = [rule for rule in ALL_RULES if rule.subject == "profile"]
     if not profiles or not rules:
+        own = any(site.get("custom") for site in layout.sites.values())
+        what = "no activation of the model's own was profiled" if own else "all activations of the model are Keras' own"
+        if not layout.sites:
+            what = "no activation was seen"
         for rule in rules:
-            yield rule, NotMeasured("", "no activation of the model's own was profiled", rule.name), ("",)
+            yield rule, NotMeasured("", what, rule.name, applies=own or not layout.sites), ("",)
         return
     from diagnose.activation import ActivationProfile
 
@@ -220,8 +227,12 @@ def _of_profiles(run: Run, layout: Layout) -> Iterator[tuple[Rule, Verdict, tupl
 
 
 def _linked(nodes: Sequence[Node], ranked: Explanation) -> list[Finding]:
-    """The findings with what each explains directly, and the causes with their rivals."""
+    """The findings with what each explains directly, and the causes with their rivals.
+
+    What explains a finding is no less severe than it: mend the one, and the other goes.
+    """
     rivals = dict(zip(ranked.causes, ranked.rivals, strict=True))
+    reach = reachable([set(edges) for edges in ranked.edges])
 
     def names(indices: Sequence[int], but: str) -> tuple[str, ...]:
         found = dict.fromkeys(nodes[index].finding.rule for index in indices)
@@ -230,6 +241,7 @@ def _linked(nodes: Sequence[Node], ranked: Explanation) -> list[Finding]:
     return [
         replace(
             node.finding,
+            severity=min((nodes[at].finding.severity for at in {index, *reach[index]}), key=SEVERITIES.index),
             explains=names(ranked.edges[index], node.finding.rule),
             rivals=names(rivals.get(index, ()), node.finding.rule),
         )
@@ -267,7 +279,7 @@ def _at_work_first(
     first = min(
         roots,
         key=lambda index: (
-            SEVERITIES.index(told[index].severity),
+            SEVERITIES.index(nodes[index].finding.severity),  # its own, not that of what it explains
             layout.position(told[index].where),
             -told[index].confidence,
         ),
@@ -306,26 +318,3 @@ def _in_the_way_of_learning(names: Sequence[str]) -> list[str]:
     return sorted(
         (name for name in names if PARTS_BY_RULE[name] in parts), key=lambda name: parts.index(PARTS_BY_RULE[name])
     )
-
-
-def _headline(
-    outcome: Outcome, causes: Sequence[Finding], consequences: Sequence[Finding], looked: int, silent: int
-) -> str:
-    count = f"{looked} of {len(ALL_RULES)} rules"
-    if causes:
-        cause = causes[0]
-        alike = [other.where for other in (*causes[1:], *consequences) if other.rule == cause.rule and other.where]
-        also = ""
-        if alike:
-            more = f" and {len(alike) - 1} more places" if len(alike) > 1 else ""
-            also = f" The same at `{alike[0]}`{more}."
-        return f"{cause.message.split(BY_ITSELF)[0]}{also} {cause.remedy}".strip()
-    if looked == 0:
-        return f"nothing measured: {count} could look"
-    if outcome.name == "learning" and outcome.harm == "partial" and (outcome.train or 0.0) < MODEST:
-        return f"no fault found, though little is learned: {outcome.reason} {count} could look."
-    if outcome.name == "learning":
-        return f"healthy: {outcome.reason} {count} could look and found nothing that harms."
-    if outcome.name == "unknown":
-        return f"no fault found, but what the training achieved is unknown: {outcome.reason} {count} could look."
-    return f"{outcome.name}: {outcome.reason} No rule found why; {count} could look, {silent} found nothing."

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from hand_made import run_of
 from runs import sick_run
 from test_store import written
 
@@ -95,11 +97,28 @@ def test_a_report_with_a_cause_says_it_and_ends_with_1(sick):
 
 
 def test_a_report_without_a_cause_ends_with_0(tmp_path):
-    store = Store.create(tmp_path / "run.sqlite")
+    healthy = run_of(
+        {"skill.train": [0.0, 0.97], "skill.validation": [0.0, 0.95], "batch.loss": np.linspace(2.3, 0.1, 12)},
+        layers="az",
+        steps=range(0, 1200, 100),
+        task={"kind": "categorical", "majority_share": 0.1, "held_samples": 1000},
+        steps_seen=1200,
+    )
+    store = written(healthy, tmp_path / "run.sqlite")
     store.close()
     result = keras_diagnose("report", store.path)
     assert result.exit_code == 0
-    assert "No cause was found." in result.stdout
+    assert "No cause for concern was found." in result.stdout
+
+
+def test_a_report_in_which_nothing_was_measured_is_no_all_clear(tmp_path):
+    """Its text is shown, with what went wrong while observing; a script must not take it for a healthy training."""
+    store = Store.create(tmp_path / "run.sqlite")
+    store.close()
+    result = keras_diagnose("report", store.path)
+    assert result.exit_code == 2
+    assert "that no cause was found is no sign of health" in " ".join(result.stdout.split())
+    assert len(result.stderr.splitlines()) == 1 and "nothing was measured in" in result.stderr
 
 
 def test_a_report_is_written_as_a_page(sick, tmp_path):

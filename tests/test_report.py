@@ -353,7 +353,7 @@ def test_the_terminal_text_is_the_verdict_in_words():
     assert lines[0] == "Not learning"
     assert " 1  Saturated activation in dense_1" in lines
     assert "    critical, 92 % sure, since step 0" in lines
-    assert "    leads to   vanishing gradient in dense/kernel; constant predictions in the whole model" in lines
+    assert "    leads to   vanishing gradient in dense/kernel; constant predictions" in lines
     assert "From 80 observations of 900 steps." in lines
     assert max(map(len, lines)) <= 92
 

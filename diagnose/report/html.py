@@ -19,14 +19,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from diagnose._version import __version__
+from diagnose.counting import counted
+from diagnose.headline import BY_ITSELF
 from diagnose.quantities import QUANTITIES
 from diagnose.report import words
 from diagnose.report.figures import (
     ActivationPicture,
     activation_picture,
+    cause_graph,
+    class_figures,
     history_charts,
     layer_maps,
     pictured_sites,
+    residual_charts,
     training_charts,
 )
 from diagnose.run import Run
@@ -44,13 +49,15 @@ TABLE_ROWS = 150  # of any table on the page; the run file and the JSON hold the
 class Cause:
     """A cause as the page shows it.
 
-    consequences: (rule, tone, severity, places, message) for each rule explained. Where another cause above explains
-    the same, its message is "" there, and a long one is cut: the table of all findings has it whole.
+    consequences: (title, tone, severity, message) for each rule explained, the title with its places. Where another
+    cause above explains the same, its message is "" there, and a long one is cut: the table of all findings has it
+    whole. by_itself: the same for what its function would do anywhere.
     """
 
     finding: Finding
     tone: str
-    consequences: tuple[tuple[str, str, str, str, str], ...]
+    consequences: tuple[tuple[str, str, str, str], ...]
+    by_itself: tuple[tuple[str, str, str, str], ...]
     pictures: tuple[ActivationPicture, ...]
 
 
@@ -109,7 +116,9 @@ def environment() -> Environment:
         "share": words.share,
         "title_of": words.title_of,
         "place": words.place,
-        "counted": words.counted,
+        "titled": words.titled,
+        "inside": words.inside,
+        "counted": counted,
         "listed": words.listed,
         "short": short,
     }
@@ -154,22 +163,31 @@ def causes_of(diagnosis: Diagnosis, pictures: int = PICTURES) -> tuple[Cause, ..
     run, drawn = diagnosis.run, dict.fromkeys(pictured_sites(diagnosis.run), False)
     follow = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]
     causes: list[Cause] = []
-    told: set[str] = set()  # messages, and functions described by themselves
+    told: set[str] = set()  # messages that the page has shown already
     for finding, explained in zip(diagnosis.causes, follow, strict=False):
+        told |= {finding.message, finding.message.partition(BY_ITSELF)[2]}
+        follows, alone = (tuple(_told_once(part, told)) for part in words.by_itself(finding, explained))
         shown: tuple[ActivationPicture, ...] = ()
         for where in _sites_named(run, [finding, *explained], drawn):
             if sum(drawn.values()) < pictures and not shown and (picture := activation_picture(run, where)):
                 drawn[where] = True
-                shown = (replace(picture, alone=()) if picture.function in told else picture,)
-                told.add(picture.function)
-        groups = []
-        for rule, severity, group in words.consequences(explained):
-            message = group[0].message
-            places = words.listed(words.place(member.where) for member in group)
-            groups.append((rule, words.TONES[severity], severity, places, "" if message in told else _cut(message)))
-            told.add(message)
-        causes.append(Cause(finding, words.TONES[finding.severity], tuple(groups), shown))
+                shown = (_not_told(picture, told),)
+        causes.append(Cause(finding, words.TONES[finding.severity], follows, alone, shown))
     return tuple(causes)
+
+
+def _not_told(picture: ActivationPicture, told: set[str]) -> ActivationPicture:
+    """The picture with what the page has not said yet of its function by itself."""
+    fresh = tuple(message for message in picture.alone if message not in told)
+    told.update(fresh)
+    return replace(picture, alone=fresh)
+
+
+def _told_once(explained: Iterable[Finding], told: set[str]) -> Iterator[tuple[str, str, str, str]]:
+    for rule, severity, group in words.consequences(explained):
+        message, title = group[0].message, words.titled(rule, (member.where for member in group))
+        yield title, words.TONES[severity], severity, "" if message in told else _cut(message)
+        told.add(message)
 
 
 def _cut(text: str, most: int = 240) -> str:
@@ -195,7 +213,9 @@ def view(diagnosis: Diagnosis) -> dict[str, Any]:
     run = diagnosis.run
     causes = causes_of(diagnosis)
     above = {picture.where for cause in causes for picture in cause.pictures}
-    others = _other_pictures(run, above, {picture.function for cause in causes for picture in cause.pictures})
+    told = {message for cause in causes for picture in cause.pictures for message in picture.alone}
+    told |= {finding.message for finding in diagnosis.findings if finding.severity != "note"}
+    others = _other_pictures(run, above, told)
     maps, missing = layer_maps(run, {finding.where for finding in diagnosis.findings})
     return {
         "diagnosis": diagnosis,
@@ -218,6 +238,8 @@ def view(diagnosis: Diagnosis) -> dict[str, Any]:
             ("run", "This run"),
         ),
         "causes": causes,
+        "nothing": words.no_cause(diagnosis),
+        "graph": cause_graph(diagnosis.causes, diagnosis.consequences_of),
         "pictures": others,
         "pictured_above": bool(above),
         "unpictured": max(len(run.meta.get("sites", ())) - len(others) - len(above), 0),
@@ -225,13 +247,15 @@ def view(diagnosis: Diagnosis) -> dict[str, Any]:
         "missing_maps": missing,
         "charts": training_charts(run),
         "history": history_charts(run),
+        "classes": class_figures(run),
+        "residuals": residual_charts(run),
         "tables": (_layers(run), _sites(run), _variables(run)),
         "first_batch": _first_batch(run),
         "findings": diagnosis.findings[:TABLE_ROWS],
         "hidden_findings": max(len(diagnosis.findings) - TABLE_ROWS, 0),
         "tones": words.TONES,
-        "reasons": [*words.reasons(diagnosis.not_measured), *_curves_missing(run)][:TABLE_ROWS],
-        "notes": run.notes[:TABLE_ROWS],
+        "missed": words.reasons(entry for entry in diagnosis.not_measured if entry.applies)[:TABLE_ROWS],
+        "idle": words.reasons(entry for entry in diagnosis.not_measured if not entry.applies)[:TABLE_ROWS],
         "facts": tuple(_settings(run)),
         "quantities": tuple(_quantities(run)),
     }
@@ -240,15 +264,14 @@ def view(diagnosis: Diagnosis) -> dict[str, Any]:
 def _other_pictures(run: Run, above: set[str], told: set[str]) -> tuple[ActivationPicture, ...]:
     """Activations worth a picture that no cause shows: the user's own first, then hidden ones, in order.
 
-    above: places drawn already; told: functions that were described by themselves already.
+    above: places drawn already; told: messages shown already.
     """
     sites = [where for where in pictured_sites(run) if where not in above and run.arrays("activation.curve", where)]
     sites.sort(key=lambda where: (not run.site(where).get("custom"), run.site(where).get("role", "hidden") != "hidden"))
     drawn = []
     for where in sites[: PICTURES - len(above)]:
         if picture := activation_picture(run, where):
-            drawn.append(replace(picture, alone=()) if picture.function in told else picture)
-            told.add(picture.function)
+            drawn.append(_not_told(picture, told))
     return tuple(drawn)
 
 
@@ -331,20 +354,12 @@ def _first_batch(run: Run) -> Table:
 
     columns = ("Output", "Predictions", "Labels", "Loss", "Metrics", "Loss of the batch", "Distinct labels")
     samples = run.meta.get("audit", {}).get("samples")
-    size = f", {words.counted(samples, 'sample')}" if isinstance(samples, int) else ""
+    size = f", {counted(samples, 'sample')}" if isinstance(samples, int) else ""
     return _table(f"The first batch, before any training{size}", columns, map(row, outputs), len(outputs), 5)
 
 
 def _range(facts: Mapping[str, Any]) -> str:
     return f"{words.number(facts.get('min'))} to {words.number(facts.get('max'))}"
-
-
-def _curves_missing(run: Run) -> list[tuple[str, list[str], list[str]]]:
-    """Why some activation has no curve, in the form of `words.reasons`."""
-    groups: dict[str, list[str]] = {}
-    for where, reason in dict(run.meta.get("unmeasured") or {}).items():
-        groups.setdefault(str(reason), []).append(str(where))
-    return [(reason, ["curve and slope of the activation"], places) for reason, places in groups.items()]
 
 
 def _sites(run: Run) -> Table:

@@ -65,6 +65,6 @@ def _view(entry: Entry) -> dict[str, object]:
         "tone": tone_of(diagnosis),
         "headline": diagnosis.headline,
         "numbers": figures_of(diagnosis),
-        "cause": f"{words.title_of(first.rule)} in {words.place(first.where)}" if first else "none",
+        "cause": words.titled(first.rule, [first.where]) if first else "none",
         "chart": charts[0] if charts else None,
     }

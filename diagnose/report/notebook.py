@@ -21,6 +21,7 @@ def to_fragment(diagnosis: Diagnosis) -> str:
             outcome=words.title_of_outcome(diagnosis.outcome),
             tone=tone_of(diagnosis),
             causes=causes_of(diagnosis, pictures=1),
-            reasons=words.reasons(diagnosis.not_measured),
+            nothing=words.no_cause(diagnosis),
+            reasons=words.reasons(entry for entry in diagnosis.not_measured if entry.applies),
         )
     )

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from diagnose.counting import counted
 from diagnose.report.words import (
     TONES,
+    by_itself,
     consequences,
-    counted,
+    inside,
     listed,
+    no_cause,
     number,
-    place,
     printable,
     reasons,
     share,
     title_of,
     title_of_outcome,
+    titled,
 )
-from diagnose.verdict import Finding
+from diagnose.verdict import Finding, NotMeasured
 
 if TYPE_CHECKING:
     from diagnose.diagnosis import Diagnosis
@@ -48,23 +51,13 @@ def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
         yield from _cause(rank, cause, explained, width, style)
     if not diagnosis.causes:
         yield ""
-        yield "No cause for concern was found." if diagnosis.healthy else "No cause was found."
+        yield from _paragraph(no_cause(diagnosis), width)
     if notes := [finding for finding in diagnosis.findings if finding.severity == "note"]:
         yield ""
         yield style(f"Worth knowing ({len(notes)})", "strong")
         for note in notes:
-            yield from _item(f"{title_of(note.rule)}, {place(note.where)}: {note.message}", width)
-    if diagnosis.not_measured:
-        yield ""
-        yield style(f"Not measured ({len(diagnosis.not_measured)})", "strong")
-        for reason, rules, places in reasons(diagnosis.not_measured):
-            at = f" at {listed(places)}" if places else ""
-            yield from _item(f"{listed(rules, 6) or 'monitor'}{at}: {reason}", width)
-    if diagnosis.run.notes:
-        yield ""
-        yield style(f"While observing ({len(diagnosis.run.notes)})", "strong")
-        for text in diagnosis.run.notes:
-            yield from _item(text, width)
+            yield from _item(f"{titled(note.rule, [note.where])}: {note.message}", width)
+    yield from _not_measured(diagnosis.not_measured, width, style)
     yield ""
     run = diagnosis.run
     steps = run.meta.get("steps_seen")
@@ -76,28 +69,40 @@ def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
     yield style(f"From {counted(run.observations, 'observation')}{seen}.{more}", "quiet")
 
 
+def _not_measured(entries: Sequence[NotMeasured], width: int, style: Style) -> Iterator[str]:
+    """What could not be looked at, in full; what there was nothing to look at for, as a count."""
+    missed = [entry for entry in entries if entry.applies]
+    if missed:
+        yield ""
+        yield style(f"Not measured ({len(missed)})", "strong")
+        for reason, rules, places in reasons(missed):
+            at = f" at {listed(places)}" if places else ""
+            yield from _item(f"{listed(map(title_of, rules), 6)}{at}: {reason}" if rules else f"{reason}{at}", width)
+    if idle := list(dict.fromkeys(entry.rule for entry in entries if not entry.applies)):
+        yield ""
+        what = f"{counted(len(idle), 'rule')} had nothing to look at in such a training"
+        yield from (style(text, "quiet") for text in _paragraph(f"{what}: {listed(idle, 4)}.", width))
+
+
 def _cause(rank: int, cause: Finding, explained: tuple[Finding, ...], width: int, style: Style) -> Iterator[str]:
     since = "" if cause.since is None else f", since step {cause.since:,}"
-    head = printable(f"{title_of(cause.rule)} in {place(cause.where)}")
+    head = printable(titled(cause.rule, [cause.where]))
     aside = f"{cause.severity}, {share(cause.confidence)} sure{since}"
     yield style(f"{rank:>2}  {head}", TONES[cause.severity])
     yield f"    {style(aside, 'quiet')}"
     yield from _paragraph(cause.message, width, indent=4)
     if cause.evidence:
-        yield from _labelled(
-            "measured", ", ".join(f"{name} {number(value)}" for name, value in cause.evidence.items()), width
-        )
+        told = "; ".join(f"{name} {number(value)}" for name, value in cause.evidence.items())
+        yield from _labelled("measured", told, width)
     for label, text in (("change", cause.remedy), ("refuted if", cause.refute)):
         if text:
             yield from _labelled(label, text, width)
     if cause.rivals:
-        yield from _labelled("or else", ", ".join(title_of(rival).lower() for rival in cause.rivals), width)
-    if explained:
-        groups = consequences(explained)
-        told = "; ".join(
-            f"{title_of(rule).lower()} in {listed(place(f.where) for f in group)}" for rule, _, group in groups
-        )
-        yield from _labelled("leads to", told, width)
+        yield from _labelled("or else", ", ".join(inside(title_of(rival)) for rival in cause.rivals), width)
+    for label, findings in zip(("leads to", "by itself"), by_itself(cause, explained), strict=True):
+        named = [inside(titled(rule, (each.where for each in group))) for rule, _, group in consequences(findings)]
+        if named:
+            yield from _labelled(label, "; ".join(named), width)
 
 
 def _paragraph(text: str, width: int, indent: int = 0) -> list[str]:
@@ -107,7 +112,12 @@ def _paragraph(text: str, width: int, indent: int = 0) -> list[str]:
     for line in printable(text).splitlines() or [""]:
         lead = margin + line[: len(line) - len(line.lstrip())]
         lines += textwrap.wrap(
-            line.lstrip(), width, initial_indent=lead, subsequent_indent=lead, break_long_words=False
+            line.lstrip(),
+            width,
+            initial_indent=lead,
+            subsequent_indent=lead,
+            break_long_words=False,
+            break_on_hyphens=False,
         ) or [""]
     return lines
 
@@ -120,5 +130,10 @@ def _labelled(label: str, text: str, width: int) -> Iterator[str]:
 
 def _item(text: str, width: int) -> list[str]:
     return textwrap.wrap(
-        printable(text), width, initial_indent="  - ", subsequent_indent="    ", break_long_words=False
+        printable(text),
+        width,
+        initial_indent="  - ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from functools import cache
 
+from diagnose.diagnosis import PARTS_BY_RULE, Diagnosis
 from diagnose.outcome import OutcomeName
+from diagnose.rules import ALL_RULES
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity
 
 #: What an outcome means, in half a sentence.
@@ -78,12 +81,37 @@ def share(value: float | None) -> str:
 
 
 def title_of(rule: str) -> str:
-    """A rule's name as a title.
+    """A rule's name as a title: as its manual page has it, with its hyphens and capitals.
 
-    >>> title_of("saturated-activation"), title_of("")
-    ('Saturated activation', 'Unnamed rule')
+    >>> title_of("saturated-activation"), title_of("nan-gradient-activation"), title_of("of-another-version")
+    ('Saturated activation', 'NaN-gradient activation', 'Of another version')
     """
-    return rule.replace("-", " ").capitalize() if rule else "Unnamed rule"
+    return _titles().get(rule) or rule.replace("-", " ").capitalize() or "Unnamed rule"
+
+
+@cache
+def _titles() -> dict[str, str]:
+    return {rule.name: rule.title.partition(":")[0] for rule in ALL_RULES}
+
+
+def titled(rule: str, places: Iterable[str], limit: int = 3) -> str:
+    """A rule's title with its places; what holds for the whole model needs none.
+
+    >>> titled("dead-units", ["dense", "dense_1"]), titled("class-imbalance", [""])
+    ('Dead units in dense, dense_1', 'Class imbalance')
+    """
+    named = listed((where for where in places if where), limit)
+    return f"{title_of(rule)} in {named}" if named else title_of(rule)
+
+
+def inside(title: str) -> str:
+    """A title as it stands inside a sentence.
+
+    >>> inside("Dead units in Dense"), inside("NaN-gradient activation")
+    ('dead units in Dense', 'NaN-gradient activation')
+    """
+    first = re.split(r"\W", title, maxsplit=1)[0]
+    return title[:1].lower() + title[1:] if first[1:].islower() else title
 
 
 def title_of_outcome(outcome: str) -> str:
@@ -95,6 +123,15 @@ def title_of_outcome(outcome: str) -> str:
     return outcome.replace("-", " ").capitalize()
 
 
+def no_cause(diagnosis: Diagnosis) -> str:
+    """What to say of a diagnosis without causes: "looked and found nothing" is another answer than "could not look"."""
+    if diagnosis.healthy:
+        return "No cause for concern was found."
+    if diagnosis.looked == 0:
+        return "Nothing was measured, so nothing can be said: that no cause was found is no sign of health."
+    return "No cause was found."
+
+
 def place(where: str) -> str:
     """A place in words; the empty path is the whole model.
 
@@ -102,15 +139,6 @@ def place(where: str) -> str:
     ('dense_1', 'the whole model')
     """
     return where or "the whole model"
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """A count with its noun.
-
-    >>> counted(1, "finding"), counted(1200, "finding"), counted(0, "entry", "entries")
-    ('1 finding', '1,200 findings', '0 entries')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def listed(items: Iterable[str], limit: int = 3) -> str:
@@ -122,6 +150,21 @@ def listed(items: Iterable[str], limit: int = 3) -> str:
     known = list(items)
     rest = len(known) - limit
     return ", ".join(known) if rest <= 0 else f"{', '.join(known[:limit])} and {rest:,} more"
+
+
+def by_itself(cause: Finding, explained: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """What follows from a cause, and apart from it what a function would do anywhere.
+
+    What the function is by itself explains what it did in this training, and follows from nothing.
+    """
+    groups: tuple[list[Finding], list[Finding]] = [], []
+    for finding in explained:
+        groups[_is_of_function(finding) and not _is_of_function(cause)].append(finding)
+    return groups
+
+
+def _is_of_function(finding: Finding) -> bool:
+    return PARTS_BY_RULE.get(finding.rule) == "function"
 
 
 def consequences(findings: Iterable[Finding]) -> list[tuple[str, Severity, list[Finding]]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from diagnose.counting import counted
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import Chart, Mark, Scale, Tick
 from diagnose.report.words import number
@@ -77,8 +78,9 @@ def _steps_chart(run: Run, quantity: str, title: str) -> Chart | None:
         return None
     across, up = _step_scale(series), _loss_scale(span, [series.values])
     line = _series_marks("train", series, across, up)
-    lost = int((~np.isfinite(run.series(quantity).values)).sum())
-    key = (("broken", "bars", f"not finite at {lost:,} of {len(run.series(quantity)):,} observations"),) if lost else ()
+    seen = run.series(quantity).values
+    lost = int((~np.isfinite(seen)).sum())
+    key = (("broken", "bars", f"not finite at {lost:,} of {counted(len(seen), 'observation')}"),) if lost else ()
     return Chart(title, f"{title}, by step.", tuple(line), _x_ticks(across), _y_ticks(up), "step", key)
 
 
