@@ -275,23 +275,36 @@ def profile_of_fifth_power() -> dict[str, object]:
 
 
 def test_the_first_batch_is_shown_as_the_audit_saw_it():
-    run = Run({"audit": {"samples": 32, "outputs": [FIRST_BATCH, {"name": "bare", "loss": None}]}})
+    run = Run({"audit": {"samples": 32, "loss": {"value": 0.25}, "outputs": [FIRST_BATCH, {"name": "bare"}]}})
+    run.add_column("batch.loss", "", np.array([0]), np.array([2.5]))
+    run.add_column("batch.loss_reported", "", np.array([0]), np.array([0.0]))
     text = Page(render(Diagnosis("unknown", "", "h", (), (), (), run))).text
     for words in (
         "The first batch, before any training, 32 samples",
-        "1 to 1, rows sum to 1",
-        "0 to 1, float32",
-        "mse, takes values",
+        "compute_loss gives 0.25 for it",
+        "step 0 reports a loss of 0; recomputed it is 2.5.",
+        "predictions, shape of one (3,) –",
+        "predictions, range 0 to 1 –",
+        "predictions, sum of a row 1 each –",
+        "labels, shape of one () –",
+        "labels, type float32",
+        "labels, range 0 to 2",
+        "labels, distinct values 3",
+        "loss mse, takes values none",
+        "metric accuracy 0.5",
+        "accuracy, the largest entry is the class 50 %",
     ):
-        assert words in text
+        assert words in text, words
 
 
 FIRST_BATCH = {
     "where": "output",
-    "prediction": {"min": 1.0, "max": 1.0, "distribution": True},
-    "labels": {"given": True, "dtype": "float32", "min": 0.0, "max": 1.0, "distinct": 2},
+    "shape": [3],
+    "prediction": {"min": 0.0, "max": 1.0, "distribution": True, "row_sum": 1.0},
+    "labels": {"given": True, "shape": [], "dtype": "float32", "min": 0.0, "max": 2.0, "distinct": 3},
     "loss": {"name": "mse", "takes": "values", "value": 0.0},
     "metrics": [{"name": "accuracy", "value": 0.5}],
+    "accuracies": {"argmax": 0.5},
 }
 
 

@@ -111,7 +111,7 @@ def _residual_chart(run: Run, where: str) -> Iterator[Chart]:
     for side, height in reversed(heights.items()):
         marks.append(Mark("line", side, plane.line(edges, up(np.repeat(height, 2)))))
         key.insert(0, (side, "line", f"{WORDS[side]}, {counted(by_side[side][1].sum(), 'value')}"))
-    ends = {round(float(centres[0])): "{} and less", round(float(centres[-1])): "{} and more"}
+    ends = {round(float(centres[0])): "≤ {}", round(float(centres[-1])): "≥ {}"}
     x_ticks = tuple(
         Tick(100 * float(across(value)), ends.get(value, "{}").format(number(value))) for value in range(-4, 5, 2)
     )

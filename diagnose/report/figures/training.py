@@ -142,7 +142,7 @@ def _step_scale(*series: Series) -> Scale:
 def _x_ticks(across: Scale) -> tuple[Tick, ...]:
     """Steps and epochs are whole numbers, and so are their ticks."""
     ticks = plane.round_numbers(across.low, across.high, 6)
-    return tuple(Tick(100 * float(across(value)), text) for value, text in ticks if value == round(value))
+    return tuple(Tick(100 * float(across(value)), f"{value:,.0f}") for value, _ in ticks if value == round(value))
 
 
 def _y_ticks(up: Scale) -> tuple[Tick, ...]:
