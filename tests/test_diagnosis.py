@@ -10,10 +10,12 @@ from hand_made import run_of
 
 from diagnose.diagnosis import examine
 from diagnose.explanation import Node, explain
+from diagnose.headline import brief, headline
 from diagnose.layout import Layout
+from diagnose.outcome import Outcome
 from diagnose.rules import ALL_RULES
 from diagnose.run import Run
-from diagnose.verdict import Finding
+from diagnose.verdict import SEVERITIES, Finding
 
 TASK = {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}
 STUCK = {"skill.train": [0.0, 0.0], "batch.loss": [2.3] * 12}
@@ -195,6 +197,49 @@ def test_every_warning_is_a_cause_or_under_one(seed: int):
     ]
     links = explain(nodes, Layout(run_of(layers="abcz")))
     assert set(links.causes) | {index for under in links.under for index in under} == set(range(40))
+
+
+def test_a_root_is_no_less_grave_than_what_it_explains():
+    """Large inputs are a warning; here they are why a critical share of the activation is flat."""
+    large = {("preactivation.std", name): [40.0] * 12 for name in "ab"}
+    flat = {("activation.saturated_share", "b"): [0.99] * 12, ("activation.gate_gain", "b"): [1e-4] * 12}
+    diagnosis = examine(run_of(STUCK | large | flat, layers="abz", **SEEN))
+    for cause, explained in zip(diagnosis.causes, diagnosis.consequences_of, strict=True):
+        assert all(SEVERITIES.index(cause.severity) <= SEVERITIES.index(other.severity) for other in explained)
+    assert any(other.severity == "critical" for explained in diagnosis.consequences_of for other in explained)
+    assert diagnosis.causes[0].severity == "critical"
+
+
+def test_a_headline_is_short_and_the_text_is_whole():
+    """The profile's finding alone: six lines of message and remedy, cut at the end of a clause."""
+    cause = Finding(
+        "net/hidden_1",
+        "The slope of elu is NaN from z = 88.7228 on in float32, where the function itself is finite. What does it: "
+        "exp in the branch of where that is not selected.",
+        remedy="Make the argument of exp safe before it, then select: safe = where(condition, harmless, z); "
+        "where(condition, other, exp(safe)).",
+        rule="nan-gradient-activation",
+    )
+    told = headline(Outcome("diverged", "", "clear"), (cause,), (), 80, 70)
+    assert told == (
+        "The slope of elu is NaN from z = 88.7228 on in float32, where the function itself is finite, in "
+        "`net/hidden_1`. Make the argument of exp safe before it, then select."
+    )
+
+
+@pytest.mark.parametrize("words", ["one", "`code that is long`", "(in brackets, all)", "a, b; c. d: e"])
+@pytest.mark.parametrize("most", [1, 7, 40, 200])
+def test_a_cut_text_keeps_its_backticks_and_brackets_whole(words, most):
+    short = brief(" ".join([words] * 20), most)
+    assert short.count("`") % 2 == 0 and short.count("(") == short.count(")")
+    assert short
+
+
+def test_before_any_training_only_the_configuration_can_be_missed():
+    """An audit trains nothing: that it saw no gradient is no failure."""
+    diagnosis = examine(Run({"audit": {"outputs": [], "error": "no batch"}}))
+    missed = {RULES[entry.rule].part for entry in diagnosis.not_measured if entry.applies}
+    assert missed <= {"configuration", "function"}
 
 
 def test_a_finding_is_told_once():

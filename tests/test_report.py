@@ -14,19 +14,23 @@ import numpy as np
 import pytest
 from runs import long_run, sick_diagnosis, sick_run
 
-from diagnose.diagnosis import Diagnosis
+from diagnose.diagnosis import Diagnosis, examine
 from diagnose.report.figures import (
     COLUMNS,
     POINTS,
     Scale,
     activation_picture,
+    cause_graph,
     layer_maps,
     pictured_sites,
     thinned,
     training_charts,
 )
+from diagnose.report.figures.causes import EFFECTS
 from diagnose.report.html import render
 from diagnose.report.index import Entry, write_index
+from diagnose.report.words import title_of
+from diagnose.rules import ALL_RULES
 from diagnose.run import Run, Series
 from diagnose.verdict import Finding, NotMeasured
 
@@ -356,6 +360,96 @@ def test_ticks_close_together_keep_the_digits_that_tell_them_apart():
 def test_ticks_are_round_numbers():
     assert [text for _, text in Scale(0.0, 1.0).ticks()] == ["0", "0.5", "1.0"]
     assert [text for _, text in Scale(1e-6, 1.0, log=True).ticks()] == ["1e-6", "1e-4", "0.01", "1"]
+
+
+# --- what leads to what ----------------------------------------------------------------------------------------------
+
+
+def found(rule: str, where: str = "", severity: str = "warning") -> Finding:
+    return Finding(where, f"{rule} at {where}.", severity, rule=rule)
+
+
+def test_the_graph_has_an_arrow_from_each_cause_to_what_it_explains():
+    lost, stuck = found("vanishing-gradient", "a/kernel", "critical"), found("plateau")
+    graph = cause_graph((found("dead-units", "b"), found("small-updates")), ((lost, stuck), (stuck,)))
+    assert [(node.rank, node.title, node.where, node.severity) for node in graph.causes] == [
+        (1, "Dead units", ("b",), "warning"),
+        (2, "Small updates", (), "warning"),
+    ]
+    assert [node.title for node in graph.effects] == ["Vanishing gradient", "Plateau"]
+    assert [d for _, d in graph.arrows] == [
+        "M0 250C500 250 500 250 1000 250M0 250C500 250 500 750 1000 750",
+        "M0 750C500 750 500 750 1000 750",
+    ]
+    assert graph.says == "Dead units in b leads to vanishing gradient, plateau; Small updates leads to plateau"
+
+
+def test_the_same_fault_at_other_places_is_the_cause_itself_and_no_arrow():
+    graph = cause_graph((found("dead-units", "a"),), ((found("dead-units", "b"), found("plateau")),))
+    assert [node.where for node in graph.causes] == [("a", "b")]
+    assert [node.title for node in graph.effects] == ["Plateau"]
+
+
+def test_causes_that_lead_to_nothing_make_no_graph():
+    assert cause_graph((found("dead-units"),), ((),)) is None
+    assert cause_graph((found("dead-units", "a"),), ((found("dead-units", "b"),),)) is None
+    assert 'class="graph"' not in render(nothing_known())
+
+
+def test_many_consequences_are_folded_and_the_gravest_stay():
+    names = [rule.name for rule in ALL_RULES if rule.part == "optimizer"][:12]
+    effects = tuple(found(name, severity="critical" if place > 8 else "warning") for place, name in enumerate(names))
+    graph = cause_graph((found("broadcast-loss"),), (effects,))
+    assert len(graph.effects) == EFFECTS
+    assert graph.effects[-1].title == "and 5 more"
+    assert [node.severity for node in graph.effects[:-1]].count("critical") == 3
+
+
+def test_names_in_the_graph_stay_text():
+    page = render(replace(sick_diagnosis(), causes=(found(EVIL, EVIL),), consequences_of=((found("plateau", EVIL),),)))
+    assert 'class="graph"' in page and "script" not in Page(page).tags
+
+
+def test_what_a_function_is_by_itself_follows_from_nothing():
+    """It explains what the function did in this training."""
+    cause, function, lost = found("blocked-gradient", "a"), found("flat-activation", "a"), found("plateau")
+    diagnosis = Diagnosis("not-learning", "", "h", (cause,), (cause, function, lost), (), Run(), ((function, lost),))
+    assert [node.title for node in cause_graph(diagnosis.causes, diagnosis.consequences_of).effects] == ["Plateau"]
+    assert "leads to   plateau\n    by itself  flat activation in a" in str(diagnosis)
+    assert "Which leads to warning Plateau" in Page(render(diagnosis)).text
+
+
+# --- how things are said ----------------------------------------------------------------------------------------------
+
+
+def test_titles_have_their_hyphens_and_capitals():
+    titles = [title_of(name) for name in ("nan-gradient-activation", "non-finite-loss", "one-class-crossentropy")]
+    assert titles == ["NaN-gradient activation", "Non-finite loss", "One-class cross-entropy"]
+
+
+def test_what_has_nothing_to_look_at_is_a_count_in_the_terminal_and_a_table_on_the_page():
+    missed = NotMeasured("a", "seen at 1 observation; 3 are needed", "dead-units")
+    idle = NotMeasured("", "the optimizer does not clip", "choked-clipping", applies=False)
+    diagnosis = Diagnosis("unknown", "", "h", (), (), (missed, idle), Run())
+    assert "Not measured (1)\n  - Dead units at a: seen at 1 observation; 3 are needed" in str(diagnosis)
+    assert "1 rule had nothing to look at in such a training: choked-clipping." in str(diagnosis)
+    assert "does not clip" not in str(diagnosis)
+    text = Page(render(diagnosis)).text
+    assert text.index("Could not be looked at") < text.index("Nothing to look at") < text.index("does not clip")
+
+
+def test_a_note_of_the_monitor_is_told_once():
+    run = sick_run()
+    run.notes.append("the disk is full. The training goes on; file is left off.")
+    diagnosis = examine(run)
+    for text in (str(diagnosis), Page(render(diagnosis)).text):
+        assert " ".join(text.split()).count("the disk is full") == 1
+
+
+def test_nothing_measured_is_no_all_clear():
+    for text in (str(nothing_known()), Page(render(nothing_known())).text, nothing_known()._repr_html_()):
+        assert "no sign of health" in " ".join(text.split())
+        assert "No cause for concern" not in text
 
 
 # --- terminal, JSON, notebook, index ---------------------------------------------------------------------------------
