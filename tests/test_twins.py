@@ -288,7 +288,7 @@ ELSEWHERE = {
     "oscillating-loss": "test_rules_optimizer: by hand",
     "noisy-gradient": "test_rules_optimizer: by hand",
     "plateau": "test_diagnosis: by hand; whatever else is found explains it",
-    "class-imbalance": "test_rules_data: by hand; with labels that can't be told there is no cure",
+    "class-imbalance": "test_answers: twins that differ in the class weights",
     "train-eval-gap": "test_rules_generalization: by hand; it is told after 1,000 steps",
     "suspicious-validation": "test_rules_generalization: by hand",
 }

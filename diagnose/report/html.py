@@ -196,8 +196,11 @@ def view(diagnosis: Diagnosis) -> dict[str, Any]:
     others = _other_pictures(run, above, told)
     first_batch = first_batch_table(run)
     maps, missing = layer_maps(run, {finding.where for finding in diagnosis.findings})
+    headline, reason = words.verdict(diagnosis)
     return {
         "diagnosis": diagnosis,
+        "headline": headline,
+        "reason": reason,
         "version": __version__,
         "outcome": words.title_of_outcome(diagnosis.outcome),
         "tone": tone_of(diagnosis),

@@ -63,7 +63,7 @@ def _view(entry: Entry) -> dict[str, object]:
         "file": entry.file,
         "outcome": words.title_of_outcome(diagnosis.outcome),
         "tone": tone_of(diagnosis),
-        "headline": diagnosis.headline,
+        "headline": words.verdict(diagnosis)[0],
         "numbers": figures_of(diagnosis),
         "cause": words.titled(first.rule, [first.where]) if first else "none",
         "chart": charts[0] if charts else None,

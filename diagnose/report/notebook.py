@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 def to_fragment(diagnosis: Diagnosis) -> str:
     """Outcome, headline and causes with their remedies, and a picture of the first suspect activation."""
+    headline, reason = words.verdict(diagnosis)
     return (
         environment()
         .get_template("fragment.html")
         .render(
-            diagnosis=diagnosis,
+            headline=headline,
+            reason=reason,
             outcome=words.title_of_outcome(diagnosis.outcome),
             tone=tone_of(diagnosis),
             causes=causes_of(diagnosis, pictures=1),

@@ -21,6 +21,7 @@ from diagnose.report.words import (
     title_of,
     title_of_outcome,
     titled,
+    verdict,
 )
 from diagnose.verdict import Finding, NotMeasured
 
@@ -42,9 +43,11 @@ def to_text(diagnosis: Diagnosis, *, width: int = WIDTH, style: Style = lambda t
 def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
     tone = "warn" if diagnosis.outcome == "learning" and diagnosis.causes else TONES[diagnosis.outcome]
     yield style(title_of_outcome(diagnosis.outcome), tone)
-    yield from _paragraph(diagnosis.outcome_reason, width)
-    yield ""
-    yield from (style(line, "strong") for line in _paragraph(diagnosis.headline, width))
+    headline, reason = verdict(diagnosis)
+    if reason:
+        yield from _paragraph(reason, width)
+        yield ""
+    yield from (style(line, "strong") for line in _paragraph(headline, width))
     follow = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]
     for rank, (cause, explained) in enumerate(zip(diagnosis.causes, follow, strict=False), start=1):
         yield ""

@@ -123,6 +123,19 @@ def title_of_outcome(outcome: str) -> str:
     return outcome.replace("-", " ").capitalize()
 
 
+def verdict(diagnosis: Diagnosis) -> tuple[str, str]:
+    """Headline and reason as sentences; no reason where the headline holds it already.
+
+    A headline that begins with the name of a function keeps its small letter.
+    """
+    headline, reason = diagnosis.headline, diagnosis.outcome_reason
+    return headline if diagnosis.causes else _sentence(headline), "" if reason in headline else _sentence(reason)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def no_cause(diagnosis: Diagnosis) -> str:
     """What to say of a diagnosis without causes: "looked and found nothing" is another answer than "could not look"."""
     if diagnosis.healthy:

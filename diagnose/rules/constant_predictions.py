@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.outcome import skills_of
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -56,7 +57,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield Finding(
             where,
             f"The predictions{f' of `{where}`' if where else ''} are the same for all "
-            f"samples: they vary by {now:.1e} of their size.",
+            f"samples: they vary by {percent(now)} of their size.",
             severity="critical" if now < CONFIDENT else "warning",
             blames=("layers", "activation", "learning-rate"),
             since=int(spread.steps[start]),
