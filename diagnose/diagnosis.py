@@ -25,6 +25,7 @@ PARTS_BY_RULE = {rule.name: rule.part for rule in ALL_RULES}
 SLOPE_AT_WORK = frozenset({"saturated-activation", "folded-activation", "blocked-gradient", "amplified-gradient"})
 SURE = 0.7  # a guess: where harm shows only in part, a warning stands from this confidence on
 SURE_WHILE_RISING = 0.8  # a guess: and from this one on while the skill still grows by itself
+UNTRAINED = "an audit looks before any training"
 SPELLED_OUT = 4  # names of rules in a sentence; the evidence holds them all
 
 
@@ -184,12 +185,11 @@ def _judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, look
 
 
 def _of_run(run: Run) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
-    before_training = bool(run.meta.get("audit")) and "fit" not in run.meta and not run.quantities
     for rule in ALL_RULES:
         if rule.subject == "run":
             for verdict in rule.verdicts(run):
-                if before_training and isinstance(verdict, NotMeasured) and rule.part != "configuration":
-                    verdict = NotMeasured("", "an audit looks before any training", rule.name, applies=False)
+                if run.before_training and isinstance(verdict, NotMeasured) and rule.part != "configuration":
+                    verdict = NotMeasured("", UNTRAINED, rule.name, applies=False)
                 yield rule, verdict, (verdict.where,)
 
 
@@ -201,9 +201,10 @@ def _of_profiles(run: Run, layout: Layout) -> Iterator[tuple[Rule, Verdict, tupl
         own = any(site.get("custom") for site in layout.sites.values())
         what = "no activation of the model's own was profiled" if own else "all activations of the model are Keras' own"
         if not layout.sites:
-            what = "no activation was seen"
+            what = UNTRAINED if run.before_training else "no activation was seen"
+        applies = own or not (layout.sites or run.before_training)
         for rule in rules:
-            yield rule, NotMeasured("", what, rule.name, applies=own or not layout.sites), ("",)
+            yield rule, NotMeasured("", what, rule.name, applies), ("",)
         return
     from diagnose.activation import ActivationProfile
 

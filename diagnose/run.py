@@ -154,6 +154,11 @@ class Run:
         """The steps observed, ascending, int64 of (observations,)."""
         return np.array(sorted(self._observed), np.int64)
 
+    @property
+    def before_training(self) -> bool:
+        """Whether it holds one audited batch and nothing of a training."""
+        return bool(self.meta.get("audit")) and "fit" not in self.meta and not self._steps
+
     def places(self, quantity: str) -> tuple[str, ...]:
         """Places where this quantity was measured, in the order they were first seen (the order of the calls)."""
         return tuple(where for name, where in self._steps if name == quantity)

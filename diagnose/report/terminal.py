@@ -23,6 +23,7 @@ from diagnose.report.words import (
     titled,
     verdict,
 )
+from diagnose.run import Run
 from diagnose.verdict import Finding, NotMeasured
 
 if TYPE_CHECKING:
@@ -62,14 +63,22 @@ def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
             yield from _item(f"{titled(note.rule, [note.where])}: {note.message}", width)
     yield from _not_measured(diagnosis.not_measured, width, style)
     yield ""
-    run = diagnosis.run
+    yield style(_source(diagnosis.run), "quiet")
+
+
+def _source(run: Run) -> str:
+    """From how much all this is known."""
+    if run.before_training:
+        samples = run.meta["audit"].get("samples")
+        size = f" of {counted(samples, 'sample')}" if samples else ""
+        return f"From one batch{size}, before any training."
     steps = run.meta.get("steps_seen")
     if isinstance(steps, int) and run.observations:
         steps = max(steps, int(run.observed_steps[-1]) + 1)  # a killed training had no time to write its steps down
     seen = f" of {counted(steps, 'step')}" if isinstance(steps, int) else ""
     broke_off = run.meta.get("finished") == ""
     more = " The training was interrupted or killed, or still goes on." if broke_off else ""
-    yield style(f"From {counted(run.observations, 'observation')}{seen}.{more}", "quiet")
+    return f"From {counted(run.observations, 'observation')}{seen}.{more}"
 
 
 def _not_measured(entries: Sequence[NotMeasured], width: int, style: Style) -> Iterator[str]:

@@ -32,7 +32,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     """One verdict for the whole model."""
     outcome = outcome_of(run)
     if outcome.name == "unknown":
-        yield NotMeasured("", outcome.reason)
+        yield NotMeasured("", outcome.reason, applies=not run.before_training)
         return
     if outcome.name != "hollow-loss":
         yield Healthy()
