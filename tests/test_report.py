@@ -477,6 +477,7 @@ def test_a_healthy_run_reads_as_healthy():
     assert "No cause for concern was found." in str(diagnosis)
     assert "No rule found anything that should be changed." in Page(render(diagnosis)).text
     assert json.loads(diagnosis.to_json())["healthy"] is True
+    assert json.loads(examine(Run()).to_json())["looked"] == 0  # and then nothing else in it says anything
 
 
 def test_json_is_standard_json_and_holds_the_whole_verdict():

@@ -335,6 +335,7 @@ def test_the_remedy_makes_it_well(what: str) -> None:
 def test_a_cause_comes_with_its_number_its_remedy_and_what_would_refute_it(what: str) -> None:
     for cause in verdict(TWINS[what].sick).causes:
         assert cause.message and cause.evidence and cause.remedy and cause.refute and cause.blames
+    assert len(verdict(TWINS[what].sick).headline) <= 220
 
 
 def test_every_rule_about_trainings_has_a_twin_here_or_a_place_where_it_is_tested() -> None:

@@ -34,6 +34,7 @@ def to_json(diagnosis: Diagnosis) -> str:
         "outcome_reason": diagnosis.outcome_reason,
         "headline": diagnosis.headline,
         "healthy": diagnosis.healthy,
+        "looked": diagnosis.looked,
         "causes": [
             {**_finding(cause), "consequences": [_finding(consequence) for consequence in follow]}
             for cause, follow in zip(diagnosis.causes, consequences, strict=False)
