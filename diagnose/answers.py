@@ -45,16 +45,19 @@ class ClassAnswers:
 
 def class_answers(run: Run, side: str, where: str = "") -> ClassAnswers | None:
     """The latest answers of an output to the held samples of a side ("train" or "validation"); None without any."""
-    known = run.arrays(f"classes.{side}", where)
-    tables = [table for table in known.values() if table.ndim == 2 and table.shape[0] == 5 and table.size]
+    tables = [table for table in _tables(run, f"classes.{side}", where, 5) if table.shape[1]]
     return ClassAnswers(*tables[-1].astype(np.int64)) if tables else None
 
 
 def residuals(run: Run, side: str, where: str = "") -> np.ndarray | None:
     """The latest residuals of a side, (2, bins): centres, in standard deviations of the targets, and counts."""
-    known = run.arrays(f"residuals.{side}", where)
-    tables = [table for table in known.values() if table.ndim == 2 and table.shape[0] == 2 and table[1].sum() > 0]
+    tables = [t for t in _tables(run, f"residuals.{side}", where, 2) if t.shape[1] > 1 and t[1].sum() > 0]
     return tables[-1] if tables else None
+
+
+def _tables(run: Run, quantity: str, where: str, rows: int) -> list[np.ndarray]:
+    known = run.arrays(quantity, where).values()
+    return [table for table in known if table.ndim == 2 and table.shape[0] == rows and np.isfinite(table).all()]
 
 
 def outputs_with(run: Run, kind: str) -> tuple[str, ...]:

@@ -208,7 +208,8 @@ def class_counts(task: Task, targets: np.ndarray, predictions: np.ndarray) -> np
 
     Rows: number of the class (or of the label, of many at once); its samples (with that label); those of them that were
     answered right; how often it was the answer at all; the commonest wrong answer to its samples, -1 where there is
-    none. Classes that neither occur nor are answered are left out, and of very many the rarest.
+    none, or over `MOST_CLASSES` classes. Classes that neither occur nor are answered are left out, and of very many the
+    rarest.
 
     >>> class_counts(Task("categorical", 3), np.array([0, 0, 2]), np.eye(3)[[0, 1, 1]])
     array([[ 0,  1,  2],
@@ -225,17 +226,17 @@ def class_counts(task: Task, targets: np.ndarray, predictions: np.ndarray) -> np
         counts = [asked.sum(0), (asked & said).sum(0), said.sum(0), np.full(task.classes, -1)]
         return _commonest(np.stack([np.arange(task.classes), *counts]))
     truth, answer = truth[truth >= 0], answer[truth >= 0]
-    classes, index = np.unique(np.concatenate([truth, answer]), return_inverse=True)
-    said, count = index[len(truth) :], len(classes)
-    index = index[: len(truth)]
-    taken_for = np.full(count, -1)
-    pairs, often = np.unique(np.stack([index, said])[:, index != said], axis=1, return_counts=True)
-    order = np.argsort(often, kind="stable")  # the commonest is written last, and stays
-    taken_for[pairs[0, order]] = classes[pairs[1, order]]
-    samples, answered = np.bincount(index, minlength=count), np.bincount(said, minlength=count)
-    right = np.bincount(index[index == said], minlength=count)
-    table = np.stack([classes, samples, right, answered, taken_for])
-    return _commonest(table[:, classes >= 0])
+    size = max(task.classes, int(truth.max(initial=0)) + 1)
+    told = answer >= 0
+    samples, answered = np.bincount(truth, minlength=size), np.bincount(answer[told], minlength=size)
+    right = np.bincount(truth[truth == answer], minlength=size)
+    taken_for = np.full(size, -1)
+    if size <= MOST_CLASSES:
+        wrong = told & (truth != answer)
+        often = np.bincount(truth[wrong] * size + answer[wrong], minlength=size * size).reshape(size, size)
+        taken_for = np.where(often.any(axis=1), often.argmax(axis=1), -1)
+    table = np.stack([np.arange(size), samples, right, answered, taken_for])
+    return _commonest(table[:, samples + answered > 0])
 
 
 def _commonest(table: np.ndarray) -> np.ndarray:

@@ -193,3 +193,15 @@ def test_residuals_are_drawn_about_zero_in_steps():
     (chart,) = residual_charts(run)
     assert [tick.text for tick in chart.x_ticks] == ["≤ −4", "−2", "0", "2", "≥ 4"]
     assert chart.key == (("train", "line", "training, 8 values"),)
+
+
+def test_arrays_that_are_no_tables_are_passed_over():
+    """Of another version, or damaged: the page stands without them."""
+    run = answering([10, 10], [2, 0])
+    for step, values in enumerate((np.full((5, 2), np.nan), np.ones(5), np.empty((5, 0)), np.ones((4, 2))), start=2):
+        run.add_array("classes.train", "", step, values)
+    assert class_answers(run, "train").right.tolist() == [2, 0]
+    for step, values in enumerate((np.full((2, 3), np.nan), np.ones((2, 1)), np.zeros((2, 9)))):
+        run.add_array("residuals.train", "", step, values)
+    assert residuals(run, "train") is None
+    assert residual_charts(run) == ()

@@ -22,6 +22,7 @@ from diagnose.report.figures.plane import SIDE, Chart, Mark, Scale, Tick
 from diagnose.report.words import number, share
 from diagnose.run import Run
 
+OUTPUTS = 4  # of a model, as many as have curves of their own
 ROWS = 20  # classes in a figure; of more, those found worst
 WORDS = {"train": "training", "validation": "validation"}
 
@@ -52,7 +53,8 @@ class ClassFigure:
 
 def class_figures(run: Run) -> tuple[ClassFigure, ...]:
     """For each output whose classes tell more than its accuracy does, how many of each class were answered right."""
-    return tuple(_class_figure(run, where) for where in outputs_with(run, "classes") if classes_tell(run, where))
+    known = [where for where in outputs_with(run, "classes") if classes_tell(run, where)]
+    return tuple(_class_figure(run, where) for where in known[:OUTPUTS])
 
 
 def _class_figure(run: Run, where: str) -> ClassFigure:
@@ -92,8 +94,8 @@ def _class_row(word: str, name: int, by_side: dict[str, ClassAnswers]) -> ClassR
 
 def residual_charts(run: Run) -> tuple[Chart, ...]:
     """For each output whose numbers are far from good, how far they miss."""
-    known = (where for where in outputs_with(run, "residuals") if residuals_tell(run, where))
-    return tuple(chart for where in known for chart in _residual_chart(run, where))
+    known = [where for where in outputs_with(run, "residuals") if residuals_tell(run, where)]
+    return tuple(chart for where in known[:OUTPUTS] for chart in _residual_chart(run, where))
 
 
 def _residual_chart(run: Run, where: str) -> Iterator[Chart]:

@@ -51,7 +51,7 @@ class Graph:
 def cause_graph(causes: Sequence[Finding], consequences_of: Sequence[Sequence[Finding]]) -> Graph | None:
     """The graph of the causes, most likely first, with what follows from each; None where nothing follows from any."""
     shown = list(zip(causes, consequences_of, strict=False))[:CAUSES]
-    places: dict[str, list[Finding]] = {}  # the effects, by rule: the commonest cause's first
+    places: dict[str, list[Finding]] = {}  # the effects, by rule: the likeliest cause's first
     targets: list[list[str]] = []
     own_places: list[list[str]] = []
     for cause, explained in shown:
