@@ -159,6 +159,7 @@ def test_a_distributed_training_is_left_alone_and_says_so():
         ({"every": 2.5}, "from 1 on"),
         ({"instruments": ["activations", "thermometer"]}, "thermometer"),
         ({"instruments": []}, "empty"),
+        ({"path": ""}, "path is '', which names no file"),
     ],
 )
 def test_a_bad_argument_is_refused_in_the_constructor(arguments, words):

@@ -539,6 +539,31 @@ def test_formulas_are_those_of_the_functions():
         np.testing.assert_allclose(eval(formula, names), value, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+def test_a_slope_without_bound_is_told_as_one_and_not_as_the_last_number_met():
+    def root(z):
+        return tf.sign(z) * tf.sqrt(tf.abs(z))
+
+    found = profile(root)
+    assert "grows without bound towards z = 0" in str(found) and "largest" not in str(found).split("Lipschitz")[0]
+    assert "away from 0 at z = 0" in finding(found, "steep-activation").remedy
+    row = compare_activations(root).loc["root"]
+    assert (row["slope"], row["largest slope"]) == ("no bound at 0", math.inf)
+
+
+def test_the_curve_leaves_out_what_autodiff_picks_at_a_tie():
+    """The slope of sign(z) * log(1 + |z|) is 1 on both sides of 0, and autodiff's is 0 at it."""
+    curve = profile(lambda z: tf.sign(z) * tf.math.log1p(tf.abs(z))).curve
+    assert curve is not None
+    slopes = np.array(curve.slope)[np.abs(curve.z) < 0.01]
+    assert np.isnan(slopes).sum() == 1 and np.nanmin(slopes) > 0.98
+
+
+def test_two_layers_of_a_class_are_two_rows():
+    table = compare_activations(keras.layers.LeakyReLU(0.1), keras.layers.LeakyReLU(0.5))
+    assert table.index.tolist() == ["LeakyReLU", "LeakyReLU (2)"]
+    assert len(table.figure().axes) == 2
+
+
 def test_functions_of_ones_own_are_compared():
     table = compare_activations("relu", lambda z: tf.tanh(z**5))
     assert table.index.tolist() == ["relu", "tf.tanh(z ** 5)"]

@@ -51,7 +51,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, _WrongAnswerError):
         return str(error)
     lines = [re.sub(r"^\{\{[^}]*\}\}\s*", "", line.strip()) for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else ""
+    text = lines[0].rstrip(" ,;:") if lines else ""
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 

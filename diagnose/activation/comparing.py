@@ -17,6 +17,7 @@ from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.facts import Mixing, Shape
 from diagnose.activation.profiling import examine_function
 from diagnose.activation.search import DENSE
+from diagnose.activation.text import slope
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,7 +91,7 @@ def compare_activations(*activations: Any) -> Comparison:
     """
     chosen = activations or keras_activations()
     profiles = tuple(examine_function(activation, dtype="float32") for activation in chosen)
-    labels = [_label(activation, profile) for activation, profile in zip(chosen, profiles, strict=True)]
+    labels = _distinct([_label(activation, profile) for activation, profile in zip(chosen, profiles, strict=True)])
     named = tuple(
         ActivationProfile(**{**vars(profile), "name": label}) for profile, label in zip(profiles, labels, strict=True)
     )
@@ -121,6 +122,18 @@ def _label(activation: Any, profile: ActivationProfile) -> str:
     return profile.name
 
 
+def _distinct(labels: list[str]) -> list[str]:
+    """The labels, those that come again with their number behind them: two layers of a class are two rows.
+
+    >>> _distinct(["PReLU", "relu", "PReLU"])
+    ['PReLU', 'relu', 'PReLU (2)']
+    """
+    return [
+        label if label not in labels[:place] else f"{label} ({labels[:place].count(label) + 1})"
+        for place, label in enumerate(labels)
+    ]
+
+
 def _row(profile: ActivationProfile) -> dict[str, Any]:
     shape = profile.shape
     grave = [finding.rule for finding in profile.findings if finding.severity != "note"]
@@ -128,8 +141,8 @@ def _row(profile: ActivationProfile) -> dict[str, Any]:
     own = {
         "formula": FORMULAS.get(profile.name, ""),
         "range": "" if shape is None else f"{_interval(shape)}",
-        "slope": "" if shape is None else f"[{shape.lowest_slope:.3g}, {shape.highest_slope:.3g}]",
-        "largest slope": float("nan") if shape is None else shape.largest_slope,
+        "slope": "" if shape is None else _slopes(shape),
+        "largest slope": float("nan") if shape is None else math.inf if shape.vertical else shape.largest_slope,
         "monotone": _mixes(profile.mixing) if shape is None else shape.monotone,
         "zero-centred": "" if shape is None else "yes" if abs(shape.mean) <= CENTRED * shape.std else "no",
         "saturates": "" if shape is None else _saturates(shape),
@@ -151,6 +164,12 @@ def can_die(shape: Shape) -> bool:
     """On one whole side of some z that inputs reach, the slope is exactly 0: a unit there gets no gradient at all."""
     low, high = shape.dark
     return low > -DENSE or high < DENSE
+
+
+def _slopes(shape: Shape) -> str:
+    if shape.vertical:
+        return f"no bound at {shape.vertical[0]:.3g}"
+    return f"[{slope(shape.lowest_slope, shape):.3g}, {slope(shape.highest_slope, shape):.3g}]"
 
 
 def _interval(shape: Shape) -> str:

@@ -204,6 +204,11 @@ class Shape:
         """The range is finite on both sides."""
         return self.low > float("-inf") and self.high < float("inf")
 
+    @property
+    def vertical(self) -> tuple[float, ...]:
+        """Places within |z| <= 4 where the slope has no bound: there is no largest one then."""
+        return tuple(z for z in self.singular if abs(z) <= WORKING)
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -78,7 +78,7 @@ def look(target: Target, precision: str) -> tuple[Look, str]:
         used = gentle
     else:
         used = np.where(np.isfinite(near_value), slope[:count], np.nan)
-    used = without_lone_points(used)
+    used = _without_lone_points(used)
     return Look(near_z, near_value, used, true_slope, pieces, (z[count:], value[count:]), noise), answer
 
 
@@ -90,7 +90,7 @@ def _differences(z: np.ndarray, value: np.ndarray) -> np.ndarray:
     return slope
 
 
-def without_lone_points(slope: np.ndarray) -> np.ndarray:
+def _without_lone_points(slope: np.ndarray) -> np.ndarray:
     """NaN where one point alone is off its neighbours: autodiff's pick at a tie (celu gives 2 at 0) is no slope of
     f."""
     low, high = np.minimum(slope[:-2], slope[2:]), np.maximum(slope[:-2], slope[2:])

@@ -14,7 +14,7 @@ from diagnose.activation import search
 from diagnose.activation.breaks import Breaks, breaks_of, ends_without_bound
 from diagnose.activation.calling import Target
 from diagnose.activation.facts import WORKING, Curve, Interval, Shape, Turn
-from diagnose.activation.look import MOST, CloseUp, snapped, without_lone_points
+from diagnose.activation.look import MOST, CloseUp, snapped
 from diagnose.activation.turning import turns_of
 
 #: A slope under this share of the reference slope is flat.
@@ -248,5 +248,17 @@ def curve(target: Target, precision: str, shape: Shape) -> Curve:
     points += [np.array([mark - 1e-6, mark + 1e-6]) for mark in marks[:24]]
     z = np.unique(np.concatenate(points))
     value, slope = target.values_and_slopes(z, precision)
-    slope = np.zeros(len(z)) if slope is None else without_lone_points(slope)
+    slope = np.zeros(len(z)) if slope is None else _without_picks(target, precision, z, slope)
     return Curve(*(tuple(float(f"{number:.7g}") for number in row) for row in (z, value, slope)))
+
+
+def _without_picks(target: Target, precision: str, z: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """NaN where the slope is off those just below and above: autodiff's pick at a tie (of sign(z) * z, 0 at 0)."""
+    step = np.maximum(np.abs(z), 1.0) * (5e-7 if precision == "float64" else 2.0**-14)
+    below, above = (target.values_and_slopes(places, precision)[1] for places in (z - step, z + step))
+    if below is None or above is None:
+        return slope
+    low, high = np.minimum(below, above), np.maximum(below, above)
+    with np.errstate(invalid="ignore"):
+        off = 0.01 * np.maximum(np.abs(low), np.abs(high))
+        return np.where((slope < low - off) | (slope > high + off), np.nan, slope)

@@ -80,12 +80,8 @@ def facts_table(profile: ActivationProfile) -> list[tuple[str, str]]:
         rows.append(("finite for", "; ".join(_numerics_words(numerics) for numerics in profile.numerics)))
     if profile.gradient is not None and profile.gradient.compared:
         check = profile.gradient
-        rows.append(
-            (
-                "gradient check",
-                f"off by {check.worst:.1e} of the largest slope at most, at {counted(check.compared, 'place')}",
-            )
-        )
+        off = f"off by {check.worst:.1e} of the largest slope at most" if check.worst else "agrees but for rounding"
+        rows.append(("gradient check", f"{off}, at {counted(check.compared, 'place')}"))
     if profile.propagation is not None:
         rows += _depth_rows(profile.propagation)
     rows.append(("repeatable", {None: "not known", True: "yes", False: "no"}[profile.calls.repeatable]))
@@ -97,6 +93,11 @@ def facts_table(profile: ActivationProfile) -> list[tuple[str, str]]:
         rows.append(("cost", f"{profile.cost.relative:.1f} times relu"))
     rows.append(("examined in", f"{profile.seconds:.2f} s, curve in {profile.calls.precision}"))
     return rows
+
+
+def slope(value: float, shape: Shape) -> float:
+    """A slope as it is told: 0 where it is rounding beside the largest."""
+    return 0.0 if abs(value) < 1e-9 * shape.largest_slope else value
 
 
 def _shape_rows(shape: Shape) -> list[tuple[str, str]]:
@@ -111,8 +112,10 @@ def _shape_rows(shape: Shape) -> list[tuple[str, str]]:
         ("range", f"{shape.low:.4g} to {shape.high:.4g}; f(0) = {shape.value_at_zero:.4g}"),
         (
             "slope",
-            f"{shape.lowest_slope:.4g} to {shape.highest_slope:.4g}; largest {shape.largest_slope:.4g} at z = "
-            f"{shape.steepest:.3g}",
+            f"grows without bound towards z = {shape.vertical[0]:.4g}"
+            if shape.vertical
+            else f"{slope(shape.lowest_slope, shape):.4g} to {slope(shape.highest_slope, shape):.4g}; largest "
+            f"{shape.largest_slope:.4g} at z = {shape.steepest:.3g}",
         ),
         ("Lipschitz", f"{shape.lipschitz:.4g}"),
         ("monotone", shape.monotone + (f"; turns at {turns}" if shape.turn_count else "")),

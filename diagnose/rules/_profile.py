@@ -9,7 +9,7 @@ logarithm and not a mistake by itself.
 from __future__ import annotations
 
 from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.activation.facts import WORKING, Shape
+from diagnose.activation.facts import Shape
 from diagnose.verdict import NotMeasured
 
 #: Variation over |z| <= 3, relative to the size of f, under which f is constant: a few roundings of float32.
@@ -37,12 +37,9 @@ def slopeless(profile: ActivationProfile) -> NotMeasured | None:
 
 def boundless(shape: Shape) -> NotMeasured | None:
     """The reason why shares of the largest slope mean nothing: it has none; None if it has."""
-    places = [z for z in shape.singular if abs(z) <= WORKING]
-    return (
-        NotMeasured("", f"its slope has no largest value: it grows without bound near z = {places[0]:.4g}")
-        if places
-        else None
-    )
+    if not shape.vertical:
+        return None
+    return NotMeasured("", f"its slope has no largest value: it grows without bound near z = {shape.vertical[0]:.4g}")
 
 
 def is_constant(shape: Shape) -> bool:

@@ -4,7 +4,8 @@ Sees: the largest |f'| within |z| <= 4, and where it is.
 Harm: each layer multiplies the gradient by up to this slope; small changes of the input become large ones.
 Fires: the largest slope is over 10.
 Rests: on functions that are steep only in proportion to their own value (exp): a note.
-Remedy: divide the output, or the argument, by the largest slope.
+Remedy: divide the output, or the argument, by the largest slope. Where it has no bound, keep what is rooted, divided by
+or put into a logarithm away from 0.
 Refute: the gate gain measured in a training stays near 1: the steep place is hardly met.
 Source: arithmetic: two layers of slope 10 make a factor 100; every textbook activation has a slope of at most 1.1 (SELU
 1.76).
@@ -45,12 +46,14 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         yield Healthy()
         return
     proportional = is_exponential(shape)
-    vertical = [z for z in shape.singular if abs(z) <= 4]
-    how = (
-        f"without bound towards z = {vertical[0]:.4g}"
-        if vertical
-        else f"up to {shape.largest_slope:.4g}, at z = {shape.steepest:.4g}"
-    )
+    how = f"up to {shape.largest_slope:.4g}, at z = {shape.steepest:.4g}"
+    remedy = f"Divide the argument inside f by {shape.largest_slope:.2g}, or the output if its size may shrink."
+    if shape.vertical:
+        how = f"without bound towards z = {shape.vertical[0]:.4g}"
+        remedy = (
+            f"Keep what is rooted, divided by or put into a logarithm away from 0 at z = {shape.vertical[0]:.4g}: add "
+            "a small constant to it, such as 0.01."
+        )
     yield Finding(
         "",
         f"{profile.name} slopes {how}" + (", in proportion to its own value." if proportional else "."),
@@ -61,9 +64,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
             "steepest at": shape.steepest,
             "Lipschitz estimate": shape.lipschitz,
         },
-        remedy="Use it for outputs that are rates or scales, not in hidden layers."
-        if proportional
-        else f"Divide the argument inside f by {shape.largest_slope:.2g}, or the output if its size may shrink.",
+        remedy="Use it for outputs that are rates or scales, not in hidden layers." if proportional else remedy,
         refute="The gate gain measured at its layers stays under 10.",
         confidence=0.7,
     )
