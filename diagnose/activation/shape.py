@@ -253,7 +253,10 @@ def curve(target: Target, precision: str, shape: Shape) -> Curve:
 
 
 def _without_picks(target: Target, precision: str, z: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """NaN where the slope is off those just below and above: autodiff's pick at a tie (of sign(z) * z, 0 at 0)."""
+    """The mean of the slopes just below and above where that at z is off both: autodiff's pick at a tie.
+
+    That of sign(z) * log(1 + |z|) is 0 at 0, and 1 on both sides.
+    """
     step = np.maximum(np.abs(z), 1.0) * (5e-7 if precision == "float64" else 2.0**-14)
     below, above = (target.values_and_slopes(places, precision)[1] for places in (z - step, z + step))
     if below is None or above is None:
@@ -261,4 +264,4 @@ def _without_picks(target: Target, precision: str, z: np.ndarray, slope: np.ndar
     low, high = np.minimum(below, above), np.maximum(below, above)
     with np.errstate(invalid="ignore"):
         off = 0.01 * np.maximum(np.abs(low), np.abs(high))
-        return np.where((slope < low - off) | (slope > high + off), np.nan, slope)
+        return np.where((slope < low - off) | (slope > high + off), (low + high) / 2, slope)

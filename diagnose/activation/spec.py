@@ -41,7 +41,9 @@ def check_spec(spec: str) -> tuple[str, str]:
         if spec.endswith(".py"):
             raise SpecError(f'{spec!r} names a file but no function in it: write "{spec}:function".')
         if "." in spec or not spec.isidentifier():
-            raise SpecError(f"{spec!r} is no name of Keras; for a function of your own write {FORMS}.")
+            own = ":".join(spec.rsplit(".", 1)) if all(part.isidentifier() for part in spec.split(".")) else ""
+            hint = f"did you mean {own}?" if own else f"for a function of your own write {FORMS}."
+            raise SpecError(f"{spec!r} is no name of Keras; {hint}")
         return "", spec
     if not place or not all(part.isidentifier() for part in name.split(".")):
         raise SpecError(f"{spec!r} is incomplete: write {FORMS}.")

@@ -8,7 +8,8 @@ Rests: on normalizations, told by what they keep the same for all rows (a sum, a
 largest entry: softmax, log_softmax, a unit norm), or by outputs that stay within a bound for inputs of any size while
 all units are treated alike (sparsemax); and on gates and maxima that fold or unfold the last axis (glu): a note.
 Remedy: give the axis: axis=-1 mixes over units only.
-Refute: a sample alone and the same sample within a batch get the same output.
+Refute: over the batch, a sample alone and the same sample within a batch get the same output. Over units or places,
+changing one of them leaves the outputs of the others as they were.
 Source: the definition of an elementwise function.
 """
 
@@ -75,7 +76,9 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         else "Nothing to do, if the last axis is the one that is meant."
         if severity == "note"
         else "Work element by element, or make it a Layer whose name says what it mixes.",
-        refute="A sample alone and the same sample within a batch get the same output.",
+        refute="A sample alone and the same sample within a batch get the same output."
+        if mixing.batch
+        else "Changing one input of a sample leaves its other outputs as they were.",
         confidence=0.95,
     )
 
