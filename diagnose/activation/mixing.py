@@ -85,7 +85,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
     if not np.array_equal(np.isfinite(one), np.isfinite(other)):
         return float("inf")
     size = float(np.max(np.abs(one[both]), initial=0.0))
-    return float(np.max(np.abs(one - other)[both], initial=0.0)) / max(size, 1e-300)
+    return float(np.max(np.abs(one[both] - other[both]), initial=0.0)) / max(size, 1e-300)
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
