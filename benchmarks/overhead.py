@@ -8,6 +8,7 @@ after set-up (the first block), as median and range over the other blocks; set-u
 over that of one with two bare fits. The row "nothing" is of those two: what it is off from 1 is noise. Beside it on the
 same work: Keras' TensorBoard with histograms, `enable_check_numerics`, the Debugger V2 dump (CURT_HEALTH), and a
 callback that runs a gradient tape on each batch. Each has a process of its own, since some change TensorFlow for good.
+Needs `pip install tensorboard`.
 """
 
 from __future__ import annotations
