@@ -12,6 +12,7 @@ fault only where the training suffers, and the diagnosis lowers it to a note whe
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,6 +59,7 @@ DECENT = 0.8  # a guess: four fifths of what can be won; measured healthy runs e
 RISING = 0.05  # a guess: a skill that gained this much in the last third of its evaluations is under way
 STARTED = 100  # updates; arithmetic: at its default rate Adam can move each weight by 0.1 in so many
 BARELY = 0.05  # a guess: of the skill, what the bias of the output reaches by itself on the way to the class shares
+OTHERS = 3  # outputs told beside the worst one
 FELL_BACK = 0.3  # a guess: losing this much of the best skill is harm, whatever is left
 
 
@@ -85,18 +87,32 @@ class Skills:
 
     train, validation: last finite skill by output name ("" for a single output).
     series: the skill on training samples over time, by output; `source`: where it was read, in words.
-    band: half width of what counts as "at the baseline" (skill).
+    bands: by output, half width of what counts as "at the baseline" (skill).
     """
 
     train: dict[str, float] = field(default_factory=dict)
     validation: dict[str, float] = field(default_factory=dict)
     series: dict[str, Series] = field(default_factory=dict)
     source: str = ""
-    band: float = BAND_MOST
+    bands: dict[str, float] = field(default_factory=dict)
 
-    def at_baseline(self, skill: float) -> bool:
-        """Whether this skill can't be told from that of a constant answer."""
-        return skill <= self.band
+    @property
+    def known(self) -> dict[str, float]:
+        """The skill by output: on training samples, on validation samples where only these tell."""
+        return self.train or self.validation
+
+    @property
+    def stuck(self) -> list[str]:
+        """Outputs whose skill can't be told from that of a constant answer, the worst first."""
+        return sorted((where for where in self.known if self.at_baseline(where)), key=lambda where: self.known[where])
+
+    def band(self, where: str) -> float:
+        """The band of an output."""
+        return self.bands.get(where, BAND_MOST)
+
+    def at_baseline(self, where: str) -> bool:
+        """Whether an output's skill is known and can't be told from that of a constant answer."""
+        return where in self.known and self.known[where] <= self.band(where)
 
 
 def noise_band(majority_share: float | None, samples: int | None) -> float:
@@ -143,16 +159,16 @@ def gap_noise(run: Run, train: float, validation: float, where: str = "") -> flo
 
 def skills_of(run: Run) -> Skills:
     """The skills of this run from the best source there is; empty where nothing tells."""
-    share = majority_share(run)
     samples = _number(run.meta.get("task", {}).get("held_samples"))
-    band = noise_band(share, int(samples) if samples else None)
     train, validation = _last_trained(run, "skill.train"), _last_trained(run, "skill.validation")
     if train or validation:
         series = {where: run.series("skill.train", where).finite() for where in train}
-        return Skills(train, validation, series, "on samples held for it, in inference mode", band)
-    if share is None or share >= 1.0:
-        return Skills(band=band)
-    return _skills_of_batches(run, share) or _skills_of_history(run, share) or Skills(band=band)
+        bands = {
+            where: noise_band(majority_share(run, where), int(samples) if samples else None)
+            for where in {**train, **validation}
+        }
+        return Skills(train, validation, series, "on samples held for it, in inference mode", bands)
+    return _skills_of_batches(run) or _skills_of_history(run) or Skills()
 
 
 def majority_share(run: Run, where: str = "") -> float | None:
@@ -212,8 +228,10 @@ def _diverged(run: Run, skills: Skills) -> Outcome | None:
     ]
     if silent:
         count = int(run.series("prediction.nonfinite", silent[0]).values[-1])
-        return Outcome("diverged", f"{count} of the last batch's predictions are NaN or infinite.", "clear", worst)
-    if worst is not None and not skills.at_baseline(worst):
+        output = f" of output `{silent[0]}`" if silent[0] else ""
+        reason = f"{count} of the last batch's predictions{output} are NaN or infinite."
+        return Outcome("diverged", reason, "clear", worst)
+    if skills.train and len(skills.stuck) < len(skills.train):
         return None
     return _exploded(run, worst)
 
@@ -234,7 +252,15 @@ def _exploded(run: Run, worst: float | None) -> Outcome | None:
 
 
 def _hollow(run: Run, skills: Skills) -> Outcome | None:
-    if not skills.train or not all(skills.at_baseline(skill) for skill in skills.train.values()):
+    if not skills.train:
+        return None
+    for where in skills.stuck if len(skills.train) > 1 else ():
+        logged = last_of(run.history.get(f"{where}_loss", ()))
+        if logged is not None and abs(logged) <= ZERO_LOSS:
+            skill = skills.train[where]
+            reason = f"the loss of output `{where}` is {logged:.3g} while {skill_in_words(run, skill, where)}"
+            return Outcome("hollow-loss", f"{reason}{_beside(skills, where)}.", "clear", skill)
+    if len(skills.stuck) < len(skills.train):
         return None
     batches = run.series("batch.loss").finite().values
     in_training = float(np.mean(batches[-5:])) if len(batches) else last_of(run.history.get("loss", ()))
@@ -243,14 +269,14 @@ def _hollow(run: Run, skills: Skills) -> Outcome | None:
         loss = in_training  # weights and masks act on it, and not on the held set
     if loss is None:
         return None
-    share = majority_share(run)
-    skill = min(skills.train.values())
-    told = f"while {skill_in_words(run, skill, skills)}"
+    where = skills.stuck[0]
+    skill = skills.train[where]
+    told = f"while {skill_in_words(run, skill, where)}{_beside(skills, where)}"
     if abs(loss) <= ZERO_LOSS:
         return Outcome("hollow-loss", f"the loss is {loss:.3g} {told}.", "clear", skill, _worst(skills.validation))
     if constant is None or constant <= 0:
         return None
-    if loss < _hollow_bound(share) * constant:
+    if loss < min(_hollow_bound(majority_share(run, where)) for where in skills.train) * constant:
         reason = f"the loss is {loss:.3g}, where the best constant answer has {constant:.3g}, {told}."
         return Outcome("hollow-loss", reason, "clear", skill, _worst(skills.validation))
     return None
@@ -277,32 +303,37 @@ def _memorizing(run: Run, skills: Skills) -> Outcome | None:
         if validation is None or skill < MEMORIZED_LEAST:
             continue
         if validation <= MEMORIZED_SHARE * skill and skill - validation > gap_noise(run, skill, validation, where):
-            reason = f"{skill_in_words(run, skill, skills, where)}, and on validation samples it is {validation:.2f}."
+            reason = f"{skill_in_words(run, skill, where)}, and on validation samples it is {validation:.2f}"
+            reason += f"{_beside(skills, where)}."
             return Outcome("memorizing", reason, "clear", skill, validation)
     return None
 
 
 def _not_learning(run: Run, skills: Skills) -> Outcome | None:
-    known = skills.train or skills.validation
-    if not known or not all(skills.at_baseline(skill) for skill in known.values()):
+    """One output at the baseline is enough; where others learn, harm shows in part, and one that rises may go on."""
+    stuck, updates = [where for where in skills.stuck if not _informed_by_the_loss(run, where)], updates_of(run)
+    some_learn = len(skills.stuck) < len(skills.known)
+    if some_learn:
+        stuck = [where for where in stuck if where not in skills.series or not _rising(run, skills.series[where])]
+    if not stuck:
         return None
-    skill, updates = min(known.values()), updates_of(run)
     if updates is not None and updates < TOO_FEW_UPDATES:
         return None
     if updates is not None and updates < EARLY_UPDATES and still_falling(run):
         return None
-    if _informed_by_the_loss(run):
-        return None
+    where = stuck[0]
+    skill, series = skills.known[where], skills.series.get(where)
     after = f"after {counted(updates, 'update')} " if updates is not None else ""
-    best = max((float(series.values.max()) for series in skills.series.values() if len(series)), default=skill)
-    fell = f", after it had been {best:.2f}" if best - skill > FELL_BACK and best > skills.band else ""
-    reason = f"{after}{skill_in_words(run, skill, skills)}{fell}."
-    return Outcome("not-learning", reason, "clear", skill, _worst(skills.validation))
+    best = float(series.values.max()) if series is not None and len(series) else skill
+    fell = f", after it had been {best:.2f}" if best - skill > FELL_BACK and best > skills.band(where) else ""
+    reason = f"{after}{skill_in_words(run, skill, where)}{fell}{_beside(skills, where)}."
+    harm: Harm = "partial" if some_learn else "clear"
+    return Outcome("not-learning", reason, harm, skill, skills.validation.get(where))
 
 
 def _learning(run: Run, skills: Skills) -> Outcome | None:
-    known = skills.train or skills.validation
-    if known and not all(skills.at_baseline(skill) for skill in known.values()):
+    known = skills.known
+    if known and len(skills.stuck) < len(known):
         where = min(known, key=lambda name: known[name])
         skill, validation = known[where], skills.validation.get(where)
         beside = (
@@ -312,32 +343,36 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
         rising = _rising(run, series)
         fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
         harm: Harm = "none" if skill >= DECENT and not fell else "partial"
-        reason = f"{skill_in_words(run, skill, skills, where)}{beside}."
+        reason = f"{skill_in_words(run, skill, where)}{beside}{_beside(skills, where)}."
         return Outcome("learning", reason, harm, skill, validation, rising)
-    if not _informed_by_the_loss(run):
+    if not all(_informed_by_the_loss(run, where) for where in known or ("",)):
         return None
     loss, constant = data_losses(run)
     reason = f"the loss on training samples is {loss:.3g}, where the best constant answer has {constant:.3g}."
     return Outcome("learning", reason, "partial" if known else "none", _worst(known), _worst(skills.validation))
 
 
-def _informed_by_the_loss(run: Run) -> bool:
-    """Whether the loss alone says that something was learned: where skill isn't measured, or one class hides it."""
+def _informed_by_the_loss(run: Run, where: str) -> bool:
+    """Whether the loss alone says that something was learned: where skill isn't measured, or one class hides it.
+
+    The loss is that of all outputs together: of several, another one may have brought it down.
+    """
     loss, constant = data_losses(run)
     if loss is None or constant is None or constant <= 0 or loss >= 0.9 * constant:
         return False
-    share = majority_share(run)
+    share = majority_share(run, where)
     measured = bool(run.places("skill.train") or run.places("skill.validation"))
     return not measured or (share is not None and share >= LOPSIDED)
 
 
 def _unknown(run: Run, skills: Skills) -> Outcome:
     updates = updates_of(run)
-    if skills.train or skills.validation:
-        skill = min((skills.train or skills.validation).values())
+    if skills.known:
+        where = min(skills.known, key=lambda name: skills.known[name])
+        skill, output = skills.known[where], f" of output `{where}`" if where else ""
         seen = f"after {counted(updates, 'update')}" if updates is not None else "so far"
         falling = " and the loss still falls" if still_falling(run) else ""
-        reason = f"too early to tell: {seen} the skill is {skill:.2f}{falling}."
+        reason = f"too early to tell: {seen} the skill{output} is {skill:.2f}{falling}."
         started = updates is not None and updates >= STARTED and skill < BARELY
         return Outcome("unknown", reason, "untold" if started else "none", skill)
     losses = run.series("batch.loss").finite()
@@ -394,10 +429,18 @@ def still_falling(run: Run) -> bool:
     return lower and drop > max(STILL_FALLING * abs(float(middle.mean())), _error(middle, last))
 
 
-def skill_in_words(run: Run, skill: float, skills: Skills, where: str = "") -> str:
+def _beside(skills: Skills, where: str) -> str:
+    """What the other outputs reach, the worst first, as a clause; "" for a single output."""
+    others = sorted((skill, name) for name, skill in skills.known.items() if name != where)
+    told = [f"`{name}` has {skill:.2f}" for skill, name in others[:OTHERS]]
+    more = [f"{len(others) - OTHERS} others have more"] if others[OTHERS:] else []
+    return f"; {', '.join(told + more)}" if told else ""
+
+
+def skill_in_words(run: Run, skill: float, where: str = "") -> str:
     """The skill with what stands behind it, for one output or the whole model.
 
-    >>> skill_in_words(Run({"task": {"kind": "categorical", "majority_share": 0.5}}), 0.9, Skills())
+    >>> skill_in_words(Run({"task": {"kind": "categorical", "majority_share": 0.5}}), 0.9)
     'the skill is 0.90 (accuracy 0.95, where the commonest class alone gives 0.50)'
     """
     task = run.meta.get("task", {})
@@ -438,54 +481,73 @@ def last_of(values: object) -> float | None:
 
 
 def _last_trained(run: Run, quantity: str) -> dict[str, float]:
-    """Last finite value by place, where any was taken after step 0: the one before training says nothing of it."""
+    """Last finite value by place, where any was taken after step 0: the one before training says nothing of it.
+
+    An output that no loss asks for, beside others that one does, is left out: it is not meant to learn.
+    """
+    asked = {
+        output["name"]: bool(output["loss"] and output["loss"].get("weight", 1.0))
+        for output in run.meta.get("audit", {}).get("outputs", ())
+    }
     found = {}
     for where in run.places(quantity):
+        if any(asked.values()) and not asked.get(where, True):
+            continue
         series = run.series(quantity, where).finite()
         if len(series) and (series.steps[-1] > 0 or len(series) > 1):
             found[where] = float(series.values[-1])
     return found
 
 
-def _skills_of_batches(run: Run, share: float) -> Skills | None:
-    train, series, samples = {}, {}, _number(last_finite(run, "batch.size")) or 32.0
-    for where in run.places("batch.accuracy"):
+def _skills_of_batches(run: Run) -> Skills | None:
+    train, series, bands, samples = {}, {}, {}, _number(last_finite(run, "batch.size")) or 32.0
+    for where, share in _shares(run, run.places("batch.accuracy")).items():
         accuracy = run.series("batch.accuracy", where).finite()
         if len(accuracy) >= 5:
             skill = (accuracy.values - share) / (1.0 - share)
             train[where], series[where] = float(skill[-5:].mean()), Series(accuracy.steps, skill)
+            bands[where] = noise_band(share, int(5 * samples))
     if not train:
         return None
-    return Skills(
-        train,
-        _validation_of_history(run, share),
-        series,
-        "on the last 5 observed batches",
-        noise_band(share, int(5 * samples)),
-    )
+    return Skills(train, _validation_of_history(run), series, "on the last 5 observed batches", bands)
 
 
-def _skills_of_history(run: Run, share: float) -> Skills | None:
-    name = next((name for name in run.history if name.endswith("accuracy") and not name.startswith("val_")), None)
-    accuracy = last_of(run.history.get(name, ())) if name else None
-    if accuracy is None or not math.isfinite(accuracy):
-        return None
-    epochs = run.history[name or ""]
-    skill = (np.array(epochs, float) - share) / (1.0 - share)
-    series = Series(np.arange(len(epochs), dtype=np.int64), skill).finite()
-    return Skills(
-        {"": float(skill[-1])},
-        _validation_of_history(run, share),
-        {"": series},
-        "as Keras logged it",
-        noise_band(share, None),
-    )
+def _skills_of_history(run: Run) -> Skills | None:
+    train, series, bands = {}, {}, {}
+    for where, share in _shares(run, run.meta.get("task", {}).get("outputs") or ("",)).items():
+        epochs = _logged_accuracy(run, where, "")
+        if epochs is None:
+            continue
+        skill = (epochs - share) / (1.0 - share)
+        train[where], bands[where] = float(skill[-1]), noise_band(share, None)
+        series[where] = Series(np.arange(len(epochs), dtype=np.int64), skill).finite()
+    return Skills(train, _validation_of_history(run), series, "as Keras logged it", bands) if train else None
 
 
-def _validation_of_history(run: Run, share: float) -> dict[str, float]:
-    name = next((name for name in run.history if name.endswith("accuracy") and name.startswith("val_")), None)
-    accuracy = last_of(run.history.get(name, ())) if name else None
-    return {} if accuracy is None or not math.isfinite(accuracy) else {"": (accuracy - share) / (1.0 - share)}
+def _validation_of_history(run: Run) -> dict[str, float]:
+    found = {}
+    for where, share in _shares(run, run.meta.get("task", {}).get("outputs") or ("",)).items():
+        if (epochs := _logged_accuracy(run, where, "val_")) is not None:
+            found[where] = float((epochs[-1] - share) / (1.0 - share))
+    return found
+
+
+def _shares(run: Run, places: Iterable[str]) -> dict[str, float]:
+    """The majority share by output, of those of which it is known and leaves something to win."""
+    shares = {where: majority_share(run, where) for where in places}
+    return {where: share for where, share in shares.items() if share is not None and share < 1.0}
+
+
+def _logged_accuracy(run: Run, where: str, prefix: str) -> np.ndarray | None:
+    """The accuracy of an output that Keras logged, by epoch; None where its last one is no number.
+
+    prefix: "val_", or "" for that of the training.
+    """
+    start = f"{prefix}{where}_" if where else prefix
+    names = [name for name in run.history if name.endswith("accuracy") and name.startswith(start)]
+    name = next((name for name in names if name.startswith("val_") == bool(prefix)), None)
+    epochs = np.array(run.history[name], float) if name else np.empty(0)
+    return epochs if len(epochs) and np.isfinite(epochs[-1]) else None
 
 
 def _rising(run: Run, skill: Series) -> bool:

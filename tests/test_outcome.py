@@ -186,5 +186,63 @@ def test_r_squared_below_zero_is_worse_than_the_mean():
 def test_of_several_outputs_the_worst_one_is_told():
     series = {("skill.train", "a"): [0.0, 0.95], ("skill.train", "b"): [0.0, 0.0]}
     outcome = outcome_of(run_of(series, steps=LONG, task=TEN_CLASSES, steps_seen=900))
-    assert (outcome.name, outcome.harm) == ("learning", "partial")
+    assert (outcome.name, outcome.harm) == ("not-learning", "partial")
     assert "output `b`" in outcome.reason
+
+
+def of_two_outputs(size: float, kind: float, start: float = 0.0):
+    """A run whose outputs `size` (a number, from `start` on) and `kind` (one of two classes) came to these skills."""
+    outputs = {"size": {"kind": "regression"}, "kind": {"kind": "binary", "majority_share": 0.5}}
+    task = {**outputs["size"], "outputs": outputs, "held_samples": 1000}
+    series = {("skill.train", "size"): np.linspace(start, size, 5), ("skill.train", "kind"): np.linspace(0, kind, 5)}
+    return run_of(series, steps=LONG, task=task)
+
+
+def test_one_of_two_outputs_that_does_not_learn_is_the_outcome_and_is_named():
+    outcome = outcome_of(of_two_outputs(size=0.0, kind=0.9))
+    assert (outcome.name, outcome.harm, outcome.train) == ("not-learning", "partial", 0.0)
+    assert "the skill of output `size` is 0.00" in outcome.reason and "`kind` has 0.90" in outcome.reason
+
+
+def test_the_band_of_each_output_is_its_own():
+    """A skill of 0.04 is an R squared worth the name, and no accuracy that could not be chance."""
+    assert outcome_of(of_two_outputs(size=0.04, kind=0.9)).name == "learning"
+    assert "output `kind`" in outcome_of(of_two_outputs(size=0.9, kind=0.04)).reason
+    assert outcome_of(of_two_outputs(size=0.9, kind=0.04)).name == "not-learning"
+
+
+def test_two_outputs_that_learn_are_told_both_the_worse_first():
+    outcome = outcome_of(of_two_outputs(size=0.85, kind=0.95))
+    assert (outcome.name, outcome.harm) == ("learning", "none")
+    assert outcome.reason.startswith("the skill of output `size` is 0.85") and "`kind` has 0.95" in outcome.reason
+
+
+def test_where_no_output_learns_the_harm_is_clear():
+    outcome = outcome_of(of_two_outputs(size=0.0, kind=0.0))
+    assert (outcome.name, outcome.harm) == ("not-learning", "clear")
+
+
+def test_an_output_that_still_rises_is_under_way_while_another_learns():
+    assert outcome_of(of_two_outputs(size=0.0, kind=0.9, start=-1.0)).name == "learning"
+
+
+def test_an_output_without_a_loss_is_not_asked_to_learn():
+    run = of_two_outputs(size=0.0, kind=0.9)
+    run.meta["audit"] = {"outputs": [{"name": "size", "loss": None}, {"name": "kind", "loss": {"weight": 1.0}}]}
+    assert outcome_of(run).name == "learning"
+
+
+def test_an_output_whose_logged_loss_is_zero_without_skill_is_hollow():
+    run = of_two_outputs(size=0.9, kind=0.0)
+    run.history["kind_loss"] = [0.1, 0.0]
+    assert outcome_of(run).name == "hollow-loss"
+    assert "the loss of output `kind` is 0" in outcome_of(run).reason
+
+
+def test_the_accuracies_that_keras_logged_are_matched_with_their_outputs():
+    outputs = {name: {"kind": "binary", "majority_share": 0.5} for name in ("left", "right")}
+    run = Run({"task": {**outputs["left"], "outputs": outputs}, "steps_seen": 1000})
+    run.history = {"left_accuracy": [0.5, 0.95], "right_accuracy": [0.5, 0.5], "val_left_accuracy": [0.5, 0.9]}
+    outcome = outcome_of(run)
+    assert outcome.name == "not-learning"
+    assert "output `right`" in outcome.reason and "`left` has 0.90" in outcome.reason

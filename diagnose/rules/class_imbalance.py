@@ -9,7 +9,8 @@ Fires: the commonest class has over COMMON of the labels, or TIMES the samples o
 five samples or more were held, under FOUND are answered right. Where classes were not counted: over COMMON of the
 labels, and a skill on training samples of answering the commonest always.
 
-Rests: where the rare classes are found, whatever the accuracy; where the commonest is not found either.
+Rests: where the rare classes are found, whatever the accuracy; where the commonest is not found either; under
+EARLY_UPDATES updates, or while the loss still falls: the common answer is what every training learns first.
 
 Remedy: `class_weight={0: 1.0, 1: n0 / n1}` in fit, a focal loss, or more rare samples; report recall or F1, not
 accuracy.
@@ -25,8 +26,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.answers import ClassAnswers, class_answers, outputs_with
-from diagnose.outcome import majority_share, skills_of
+from diagnose.answers import ClassAnswers, class_answers
+from diagnose.outcome import EARLY_UPDATES, Skills, majority_share, skills_of, still_falling, updates_of
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -41,15 +42,24 @@ HALF = 0.5  # arithmetic: the commonest class must be what the model answers, el
 
 
 def judge(run: Run) -> Iterator[Verdict]:
-    """The labels' shares, the answers class by class, and the skill where those tell nothing."""
-    share, skills = majority_share(run), skills_of(run)
+    """The labels' shares, the answers class by class, and the skill where those tell nothing; output by output."""
+    skills, updates = skills_of(run), updates_of(run)
+    early = updates is not None and (updates < EARLY_UPDATES or still_falling(run))
+    for where in run.meta.get("task", {}).get("outputs") or ("",):
+        verdict = _judged(run, where, skills)
+        if early and isinstance(verdict, Finding) and verdict.severity != "critical":
+            verdict = NotMeasured(where, "too early: the common answer is learned first, and the rest after it")
+        yield verdict
+
+
+def _judged(run: Run, where: str, skills: Skills) -> Verdict:
+    share, of_output = majority_share(run, where), f" of output `{where}`" if where else ""
     if share is None:
-        yield NotMeasured("", "the classes of the labels are not known")
-        return
-    if share >= 1.0 and skills.train:
-        yield Finding(
-            "",
-            "All labels seen are of one class: there is nothing to tell apart.",
+        return NotMeasured(where, "the classes of the labels are not known")
+    if share >= 1.0 and where in skills.train:
+        return Finding(
+            where,
+            f"All labels{of_output} seen are of one class: there is nothing to tell apart.",
             severity="critical",
             blames=("labels", "data"),
             evidence={"majority share": share},
@@ -57,38 +67,32 @@ def judge(run: Run) -> Iterator[Verdict]:
             refute="np.unique(y) of what fit gets holds more than one value.",
             confidence=0.9,
         )
-        return
-    by_class = [*_by_class(run)]
-    if by_class:
-        yield from by_class
-        return
+    answers, kind = class_answers(run, "train", where), _kind(run, where)
+    if answers is not None and answers.known.sum() > 1 and kind != "multilabel":
+        rare = _forgotten(answers)
+        return Healthy(where) if rare is None else _finding(where, answers, rare)
     if share <= COMMON:
-        yield Healthy("")
-    elif not skills.train:
-        yield NotMeasured("", "no skill was measured")
-    elif not all(skills.at_baseline(skill) for skill in skills.train.values()):
-        yield Healthy("")
-    else:
-        yield Finding(
-            "",
-            f"{percent(share)} of the labels are of one class, and the model does no better than always answering it.",
-            severity="warning",
-            blames=("data", "loss", "metric"),
-            evidence={"majority share": share, "skill": min(skills.train.values())},
-            remedy=_remedy(share / (1 - share)),
-            refute="The recall of the rare classes on training samples is well over 0.",
-            confidence=0.6,
-        )
+        return Healthy(where)
+    if where not in skills.train:
+        return NotMeasured(where, "no skill was measured")
+    if not skills.at_baseline(where):
+        return Healthy(where)
+    return Finding(
+        where,
+        f"{percent(share)} of the labels{of_output} are of one class, and the model does no better than always "
+        "answering it.",
+        severity="warning",
+        blames=("data", "loss", "metric"),
+        evidence={"majority share": share, "skill": skills.train[where]},
+        remedy=_remedy(where, share / (1 - share)),
+        refute="The recall of the rare classes on training samples is well over 0.",
+        confidence=0.6,
+    )
 
 
-def _by_class(run: Run) -> Iterator[Verdict]:
-    """A verdict on each output of which two classes or more have samples enough; on none of many labels at once."""
-    tasks = run.meta.get("task", {}).get("outputs", {})
-    for where in outputs_with(run, "classes"):
-        answers = class_answers(run, "train", where)
-        if answers is not None and answers.known.sum() > 1 and tasks.get(where, {}).get("kind") != "multilabel":
-            rare = _forgotten(answers)
-            yield Healthy(where) if rare is None else _finding(where, answers, rare)
+def _kind(run: Run, where: str) -> str:
+    """What the labels of an output are; many labels at once have no commonest class."""
+    return str(run.meta.get("task", {}).get("outputs", {}).get(where, {}).get("kind", ""))
 
 
 def _forgotten(answers: ClassAnswers) -> int | None:
@@ -104,12 +108,13 @@ def _forgotten(answers: ClassAnswers) -> int | None:
 
 
 def _finding(where: str, answers: ClassAnswers, rare: int) -> Finding:
-    common = int(answers.samples.argmax())
+    common, of_output = int(answers.samples.argmax()), f" of output `{where}`" if where else ""
     share, samples, right = answers.samples[common] / answers.samples.sum(), answers.samples[rare], answers.right[rare]
     return Finding(
         where,
-        f"{percent(share)} of the labels are of class {answers.classes[common]}, and of the {samples} training samples "
-        f"of class {answers.classes[rare]} looked at {right or 'none'} {'are' if right > 1 else 'is'} answered right.",
+        f"{percent(share)} of the labels{of_output} are of class {answers.classes[common]}, and of the {samples} "
+        f"training samples of class {answers.classes[rare]} looked at {right or 'none'} "
+        f"{'are' if right > 1 else 'is'} answered right.",
         severity="warning",
         blames=("data", "loss", "metric"),
         evidence={
@@ -117,11 +122,12 @@ def _finding(where: str, answers: ClassAnswers, rare: int) -> Finding:
             f"recall of class {answers.classes[rare]}": float(answers.recall[rare]),
             f"recall of class {answers.classes[common]}": float(answers.recall[common]),
         },
-        remedy=_remedy(float(answers.samples[common] / samples)),
+        remedy=_remedy(where, float(answers.samples[common] / samples)),
         refute="The recall of the rare classes on training samples is well over 0.",
         confidence=0.65,
     )
 
 
-def _remedy(weight: float) -> str:
-    return f"Weigh the rare class {weight:.0f} times (class_weight in fit), and judge by recall or F1, not by accuracy."
+def _remedy(where: str, weight: float) -> str:
+    how = "sample_weight" if where else "class_weight"  # Keras takes class weights for a single output only
+    return f"Weigh the rare class {weight:.0f} times ({how} in fit), and judge by recall or F1, not by accuracy."

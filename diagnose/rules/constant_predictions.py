@@ -46,8 +46,7 @@ def judge(run: Run) -> Iterator[Verdict]:
             continue
         sick = spread.values < SAME
         last = sick[-2:] if len(spread) > 2 else sick[-1:]
-        skill = skills.train.get(where)
-        if not last.all() or (skill is not None and not skills.at_baseline(skill)):
+        if not last.all() or (where in skills.train and not skills.at_baseline(where)):
             yield Healthy(where)
             continue
         start = len(sick) - 1

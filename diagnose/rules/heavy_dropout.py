@@ -44,12 +44,15 @@ def judge(run: Run) -> Iterator[Verdict]:
     if not dropping:
         yield NotMeasured("", "no layer has a dropout rate", applies=not layers)
         return
-    share = majority_share(run)
-    accuracy = [run.series("batch.accuracy", where).finite().values[-5:] for where in run.places("batch.accuracy")]
-    if share is None or share >= 1 or not any(len(column) for column in accuracy):
+    skills = []
+    for where in run.places("batch.accuracy"):
+        share, accuracy = majority_share(run, where), run.series("batch.accuracy", where).finite().values[-5:]
+        if share is not None and share < 1 and len(accuracy):
+            skills.append((float(np.mean(accuracy)) - share) / (1 - share))
+    if not skills:
         yield NotMeasured("", "no accuracy was seen in training mode")
         return
-    skill = min((float(np.mean(column)) - share) / (1 - share) for column in accuracy if len(column))
+    skill = min(skills)
     for index, layer in dropping:
         before = [other.get("units") for other in layers[:index] if other.get("units")]
         narrow = bool(before) and before[-1] <= NARROW

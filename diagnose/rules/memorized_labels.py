@@ -54,7 +54,9 @@ def judge(run: Run) -> Iterator[Verdict]:
             continue
         ever = float(validation.values.max())
         count = run.meta.get("task", {}).get("held_validation_samples")
-        band = max(skills.band, noise_band(majority_share(run, where), int(count))) if count else skills.band
+        band = skills.band(where)
+        if count:
+            band = max(band, noise_band(majority_share(run, where), int(count)))
         if train.values[-1] <= KNOWN or validation.values[-1] > band or ever > band + EVER:
             yield Healthy(where)
             continue

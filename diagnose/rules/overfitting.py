@@ -47,8 +47,9 @@ def judge(run: Run) -> Iterator[Verdict]:
     if not outputs:
         yield NotMeasured("", "skill was not measured on both training and validation samples")
         return
-    band = skills_of(run).band
+    skills = skills_of(run)
     for where in outputs:
+        band = skills.band(where)
         train, validation, gap = gap_of(run, where)
         if not len(gap) or gap.steps[-1] == 0:
             yield NotMeasured(where, "skill was not measured after any training")

@@ -39,12 +39,13 @@ LATE = 1000  # arithmetic: at momentum 0.99 the moving statistics forget the sta
 
 def judge(run: Run) -> Iterator[Verdict]:
     """Each output, training mode against inference mode."""
-    share = majority_share(run)
-    places = [where for where in run.places("batch.accuracy") if len(run.series("skill.train", where)) > 1]
-    if share is None or share >= 1 or not places:
+    shares = {where: majority_share(run, where) for where in run.places("batch.accuracy")}
+    told = {where: share for where, share in shares.items() if share is not None and share < 1}
+    told = {where: share for where, share in told.items() if len(run.series("skill.train", where)) > 1}
+    if not told:
         yield NotMeasured("", "accuracy was not seen in training mode and in inference mode both")
         return
-    for where in places:
+    for where, share in told.items():
         held, accuracy = run.series("skill.train", where).finite(), run.series("batch.accuracy", where).finite()
         near = accuracy.steps > (held.steps[-2] if len(held) > 1 else -1)
         batches = accuracy.values[near][-2 * LEAST :] if near.sum() >= LEAST else accuracy.values[-LEAST:]
