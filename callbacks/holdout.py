@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from diagnose.callbacks.pairing import by_output, places_of
 from diagnose.callbacks.reversible import Reversible
 from diagnose.callbacks.shadow import named_leaves
 from diagnose.skill import Task, constant_answers, majority_share, relative_spread, skill, task_of
@@ -62,12 +63,15 @@ class Evaluator:
     def __init__(self, model: Any, held: HeldSet, *, scored: bool = True) -> None:
         self._model, self._scored = model, scored
         self._structure: Any = None  # of the model's answer, known once it has been traced
+        #: Places of the outputs, in their order; known once the model was asked.
+        self.outputs: list[str] = []
         self._specs = tuple(tf.nest.map_structure(_any_size, part) for part in held.batches[0])
         self._ask = Reversible(self._predict_and_score, *self._specs)
 
     def _predict_and_score(self, x: Any, y: Any) -> tuple[list[Any], Any]:
         predictions = self._model(x, training=False)
         self._structure = keras.tree.map_structure(lambda _: 0, predictions)
+        self.outputs = places_of(self._model, predictions)
         loss = self._loss(x, y, predictions) if self._scored else tf.constant(float("nan"))
         return keras.tree.flatten(predictions), loss
 
@@ -84,7 +88,7 @@ class Evaluator:
         losses = []
         for x, y in held.batches:
             answers, loss = self._ask(x, y)
-            targets.append([leaf.numpy() for leaf in keras.tree.flatten(y)])
+            targets.append([leaf.numpy() for leaf in by_output(y, self.outputs)])
             predictions.append([_numpy(answer) for answer in answers])
             losses.append(float(loss))
         return _joined(targets), _joined(predictions), float(np.average(losses, weights=held.sizes))

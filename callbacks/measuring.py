@@ -14,6 +14,7 @@ import numpy as np
 
 from diagnose.callbacks.curves import MIXES, SiteCurve, falling_share, folds, saturated_share, working_range
 from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading
+from diagnose.callbacks.taps import Placed
 from diagnose.run import Measurement
 from diagnose.skill import Task, accuracy, majority_share, task_of
 
@@ -36,8 +37,10 @@ class Measuring:
         self.unmeasured: dict[str, str] = {}
         self.sites: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, Task] = {}
-        #: The functions of the sites by name, for a profile of each.
-        self.functions: dict[str, Any] = {}
+        #: By function: the layers in whose loops it runs.
+        self.inside: dict[str, list[str]] = {}
+        #: By name: the functions of the user's own.
+        self.customs: dict[str, Placed] = {}
         self._names: dict[int, str] = {}
         self._curves: dict[str, SiteCurve] = {}
         self._alive: dict[str, deque[np.ndarray]] = {}
@@ -61,12 +64,24 @@ class Measuring:
                 "units": tap.units,
                 "order": order,
                 "dtype": tap.a.dtype.name,
-                "custom": not (getattr(tap.function, "__module__", "") or "").startswith("keras."),
+                "custom": is_custom(tap.function),
+                "into_kernels": tap.into_kernels,
             }
+            # What only behaves like an activation, and mixes its inputs besides, is most likely something else.
+            if is_custom(tap.function) and not (tap.presumed and mixing > MIXES):
+                placed = Placed(tap.function, tap.owner, tap.where, tap.a.dtype.name)
+                self.customs.setdefault(self._name_of(tap.function), placed)
             if curve.reason and role in ("hidden", "recurrent"):
                 self.unmeasured[tap.where] = curve.reason
         for where, reason in shadow.missed.items():
             self.unmeasured.setdefault(where, reason)
+        for placed in sorted(shadow.looped, key=lambda placed: placed.gate):
+            name = self._name_of(placed.function)
+            places = self.inside.setdefault(name, [])
+            if placed.where not in places:
+                places.append(placed.where)
+            if is_custom(placed.function):
+                self.customs.setdefault(name, placed)
 
     def _name_of(self, f: Any) -> str:
         """The function's name; two functions of one name (lambdas) are told apart by a number."""
@@ -75,7 +90,6 @@ class Measuring:
             plain = _function_name(f)
             taken = sum(name == plain or name.startswith(f"{plain} (") for name in self._names.values())
             self._names[owner] = f"{plain} ({taken + 1})" if taken else plain
-            self.functions[self._names[owner]] = f
         return self._names[owner]
 
     def measure(self, reading: Reading, step: int) -> tuple[list[Measurement], list[Array]]:
@@ -170,10 +184,9 @@ class Measuring:
                 add("batch.loss_reported", "", reading.reported["loss"])
                 if reading.loss is None:
                     add("batch.loss", "", reading.reported["loss"])
-        names = output_names(len(reading.predictions))
         if len(reading.targets) != len(reading.predictions):
             return
-        for name, target, prediction in zip(names, reading.targets, reading.predictions, strict=True):
+        for name, target, prediction in zip(reading.outputs, reading.targets, reading.predictions, strict=True):
             if "outputs" in self.instruments:
                 if name not in self.tasks or self.tasks[name].kind == "unknown":
                     self.tasks[name] = task_of(target, prediction)
@@ -185,11 +198,6 @@ class Measuring:
                 add("prediction.nonfinite", name, np.count_nonzero(~np.isfinite(prediction)))
         if "outputs" in self.instruments and reading.predictions and reading.predictions[0].ndim:
             add("batch.size", "", len(reading.predictions[0]))
-
-
-def output_names(count: int) -> list[str]:
-    """Names of a model's outputs as places: "" for a single one, else "output_0", "output_1" and so on."""
-    return [""] if count == 1 else [f"output_{index}" for index in range(count)]
 
 
 def fingerprint(inputs: list[Any]) -> float:
@@ -207,6 +215,11 @@ def _cosine(one: np.ndarray | None, other: np.ndarray | None) -> float:
         return float("nan")
     size = float(np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64)))
     return float(np.clip(one.astype(np.float64) @ other / size, -1, 1)) if size > 0 else float("nan")
+
+
+def is_custom(f: Any) -> bool:
+    """Whether a function is the user's own and not Keras'."""
+    return not (getattr(f, "__module__", "") or "").startswith("keras.")
 
 
 def identity(f: Any) -> int:

@@ -173,6 +173,19 @@ def names_of(model: Any, predictions: Any) -> list[str]:
     return [str(index) if len(found) > 1 else "" for index in range(len(found))]
 
 
+def places_of(model: Any, predictions: Any) -> list[str]:
+    """The outputs as places of measurements: "" for a single one, else their names, as Keras' logs have them."""
+    names = names_of(model, predictions)
+    return names if len(names) > 1 else [""] * len(names)
+
+
+def by_output(targets: Any, places: list[str]) -> list[Any]:
+    """The leaves of the targets in the order of the outputs: by name where they are a dict of the outputs' names."""
+    if isinstance(targets, dict) and set(targets) == set(places):
+        return [targets[place] for place in places]
+    return leaves(targets)
+
+
 def place_of(model: Any, index: int) -> str:
     """Keras path of what ends an output, inside nested models too; "" where the graph of layers is not known."""
     owner, place = model, ""

@@ -1,4 +1,4 @@
-"""What an activation site is for: hidden, output, or gate; told from the graph, not from names.
+"""What an activation site is for: hidden, output, or gate; told from the graph, not from names. And where it leads.
 
 An output's value is the model's prediction; a gate's value multiplies something that depends on the data. On both,
 flat regions are the purpose, so the rules on activations at work rest there. Multiplying by a dropout mask or by a
@@ -17,6 +17,13 @@ from diagnose.callbacks.taps import Tap
 _CARRIES = frozenset(
     {"Cast", "ExpandDims", "Identity", "IdentityN", "Reshape", "Squeeze", "StopGradient", "Transpose", "ConcatV2"}
 )
+#: Operations that scale or shift a value, or drop some of it, where their other operands do not depend on the data.
+_SCALES = frozenset({"AddV2", "BiasAdd", "Mul", "RealDiv", "SelectV2", "Sub"})
+#: Operations that multiply a value with a kernel.
+_MULTIPLIES = frozenset(
+    {"BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv2DBackpropInput", "Conv3D", "Conv3DBackpropInputV2"}
+    | {"DepthwiseConv2dNative", "Einsum", "MatMul"}
+)
 _NOT_VALUES = frozenset({"Shape", "Size", "Rank", "ShapeN", "ZerosLike", "OnesLike"})
 _MOST_OPERATIONS = 20_000  # a bound on the walk, for graphs of any size
 
@@ -34,6 +41,8 @@ def assign_roles(taps: list[Tap], predictions: Any, data: Any) -> None:
     for tap in taps:
         if tap.role == "hidden" and tap.out is not None and _is_gate(tap.out, fed):
             tap.role = "gate"
+        if tap.role == "hidden" and tap.out is not None:
+            tap.into_kernels = _leads_into_kernels(tap.out, fed)
 
 
 def _sources(prediction: Any, outputs: dict[int, Tap]) -> list[Tap]:
@@ -53,9 +62,7 @@ def _is_gate(value: Any, fed: Any) -> bool:
     waiting = [value]
     while waiting:
         tensor = waiting.pop()
-        for op in tensor.consumers():
-            if op.name.startswith(("gradient_tape", "diagnose_reading")) or "diagnose_reading" in op.name:
-                continue
+        for op in _uses(tensor):
             if op.type in _CARRIES and op.outputs:
                 waiting.append(op.outputs[0])
                 continue
@@ -64,6 +71,33 @@ def _is_gate(value: Any, fed: Any) -> bool:
                 return False
             uses += 1
     return uses > 0
+
+
+def _leads_into_kernels(value: Any, fed: Any) -> bool:
+    """Whether every forward use of the value is a product with a kernel; on its way it may be scaled and shifted."""
+    uses, seen = 0, set()
+    waiting = [value]
+    while waiting:
+        tensor = waiting.pop()
+        for op in _uses(tensor):
+            if id(op) in seen:
+                continue
+            seen.add(id(op))
+            others_fixed = not any(fed(other) for other in op.inputs if other is not tensor)
+            if op.type in _CARRIES or (op.type in _SCALES and others_fixed):
+                waiting.append(op.outputs[0])
+            elif op.type in _MULTIPLIES and others_fixed:
+                uses += 1
+            elif op.type not in _NOT_VALUES:
+                return False
+    return uses > 0
+
+
+def _uses(tensor: Any) -> list[Any]:
+    """The operations that take a tensor on the way forward, those of gradients and of our own readings left out."""
+    return [
+        op for op in tensor.consumers() if not op.name.startswith("gradient_tape") and "diagnose_reading" not in op.name
+    ]
 
 
 def _depends_on(data: Any) -> Any:

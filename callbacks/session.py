@@ -25,7 +25,7 @@ from diagnose.callbacks.budget import Budget
 from diagnose.callbacks.configuration import facts
 from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
 from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, scores
-from diagnose.callbacks.measuring import Array, Measuring, fingerprint, output_names
+from diagnose.callbacks.measuring import Array, Measuring, fingerprint
 from diagnose.callbacks.reversible import CannotUndo
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
 from diagnose.callbacks.weights import Weights, updates_of
@@ -247,6 +247,7 @@ class Session:
         self._weights = Weights(model)
         self.run.meta["model"] = layout.describe_layers(model)
         self.run.meta["sites"] = list(self._measuring.sites.values())
+        self.run.meta["inside"] = dict(self._measuring.inside)
         self.run.meta["unmeasured"] = dict(self._measuring.unmeasured)
         with self.guarded("profiling the activations", "profiles"):
             self._profile()
@@ -262,20 +263,19 @@ class Session:
         known: dict[str, Any] = self.run.meta.setdefault("profiles", {})
         owners = {variable.path: self.model.name for variable in self.model.variables}
         began = time.perf_counter()
-        for site in self._measuring.sites.values():
-            name = site["function"]
-            if not site["custom"] or name in known or "activations" not in self.instruments:
+        for name, placed in self._measuring.customs.items():
+            if name in known or "activations" not in self.instruments:
                 continue
             if time.perf_counter() - began > PROFILE_SECONDS:
-                self.run.meta["unmeasured"].setdefault(site["where"], "no time was left to examine its function alone")
+                self.run.meta["unmeasured"].setdefault(placed.where, "no time was left to examine its function alone")
                 continue
-            f = self._measuring.functions[name]
-            layer = getattr(f, "__self__", None)
-            target = layer if isinstance(layer, keras.layers.Layer) else f
-            profile = quick_profile(target, dtype=site["dtype"], seconds=PROFILE_SECONDS).to_dict()
-            for variable in profile["captured"]:
+            layer = getattr(placed.function, "__self__", None)
+            target = layer if isinstance(layer, keras.layers.Layer) else placed.function
+            profile = quick_profile(target, dtype=placed.dtype, seconds=PROFILE_SECONDS)
+            found = profile.to_dict()
+            for variable in found["captured"]:
                 variable["owner"] = owners.get(variable["name"], "")
-            known[name] = profile
+            known[name] = found
 
     def _optimizer_state(self, model: Any, step: int) -> list[Measurement]:
         found = [Measurement("optimizer.updates", "", step, updates_of(model))]
@@ -364,7 +364,7 @@ class Session:
             if not held.samples:
                 continue
             targets, predictions, loss = evaluator(held)
-            names = output_names(len(predictions))
+            names = evaluator.outputs
             if len(targets) != len(predictions):
                 return
             seen[side] = targets

@@ -21,9 +21,11 @@ import numpy as np
 import tensorflow as tf
 
 from diagnose.callbacks import reductions
+from diagnose.callbacks.arrays import leaves
+from diagnose.callbacks.pairing import by_output, places_of
 from diagnose.callbacks.reversible import Reversible, pristine
 from diagnose.callbacks.roles import assign_roles
-from diagnose.callbacks.taps import Tap, Tapping, _tapping, leaf_layers, tapped
+from diagnose.callbacks.taps import Placed, Tap, Tapping, _tapping, leaf_layers, tapped
 
 #: Entries of each kernel's gradient that are compared with those of the last observation.
 DIRECTION = 512
@@ -54,7 +56,8 @@ class Reading:
     direction: a fixed sample of the gradients of all kernels, one vector; kept_share: norm of all gradients after
         clipping over before it, None where the optimizer does not clip; regularization: the part of the loss that
         comes from `model.losses`.
-    inputs: input name -> numbers; sites: in the order of the calls; targets, predictions: by output, None if unknown.
+    inputs: input name -> numbers; sites: in the order of the calls; outputs: places of the outputs (`places_of`);
+        targets, predictions: in their order, [] if unknown.
     """
 
     loss: float | None
@@ -63,6 +66,7 @@ class Reading:
     weights: dict[str, dict[str, float]]
     inputs: dict[str, dict[str, float]]
     sites: list[SiteReading]
+    outputs: list[str] = field(default_factory=list)
     targets: list[np.ndarray] = field(default_factory=list)
     predictions: list[np.ndarray] = field(default_factory=list)
     direction: np.ndarray | None = None
@@ -81,8 +85,11 @@ class ShadowStep:
         self.model = model
         self.taps: list[Tap] = []
         self.missed: dict[str, str] = {}
+        self.looped: list[Placed] = []
         #: Whether the step asks `compute_loss` once, so that its targets and predictions are known.
         self.standard = False
+        #: Places of the outputs whose targets and predictions are known.
+        self.outputs: list[str] = []
         #: Whether it has been called before.
         self.called = False
         self._keys: list[tuple[str, ...]] = []
@@ -119,10 +126,8 @@ class ShadowStep:
 
     def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
         assign_roles(tapping.taps, seen.y_pred, data)
-        # Keras calls a recurrent cell once before its loop, to learn shapes: that call is no reading of the cell.
+        self.taps, self.missed, self.looped = tapping.taps, tapping.missed, tapping.looped
         self._without_gradient = seen.missing
-        self.taps = [tap for tap in tapping.taps if tap.where.split("@")[0] not in tapping.missed]
-        self.missed = tapping.missed
         self.standard = seen.loss_calls == 1
         packed: dict[str, Any] = {}
         numbers: list[tuple[Sequence[tuple[str, ...]], Any]] = []  # keys, and a vector of as many entries
@@ -146,8 +151,10 @@ class ShadowStep:
             numbers.append(([key], tf.reshape(tf.cast(value, tf.float32), [1])))
         if seen.directions:
             packed["direction"] = tf.concat(seen.directions, axis=0)
-        for side, values in (("target", seen.y), ("prediction", seen.y_pred)):
-            for index, value in enumerate(leaves(values) if self.standard else []):
+        self.outputs = places_of(self.model, seen.y_pred) if self.standard else []
+        targets, predictions = by_output(seen.y, self.outputs), leaves(seen.y_pred)
+        for side, values in (("target", targets), ("prediction", predictions)):
+            for index, value in enumerate(values if self.standard else []):
                 if isinstance(value, tf.Tensor) and value.shape.rank is not None:
                     packed[f"{side}/{index}"] = _first_rows(value)
         self._keys = [key for keys, _ in numbers for key in keys]
@@ -170,7 +177,7 @@ class ShadowStep:
         return found
 
     def _unpacked(self, packed: dict[str, np.ndarray]) -> Reading:
-        reading = Reading(None, {}, {}, {}, {}, [])
+        reading = Reading(None, {}, {}, {}, {}, [], outputs=self.outputs)
         reading.gradients = {path: {"missing": 1.0} for path in self._without_gradient}
         sites: list[dict[str, float]] = [{} for _ in self.taps]
         for key, value in zip(self._keys, packed["numbers"].tolist(), strict=True):
@@ -345,11 +352,6 @@ def _to_numpy(value: Any) -> np.ndarray:
 def _without_optionals(data: Any) -> Any:
     """Keras hands None inside a data set on as an empty Optional; train_step expects None."""
     return keras.tree.map_structure(lambda value: None if isinstance(value, tf.experimental.Optional) else value, data)
-
-
-def leaves(structure: Any) -> list[Any]:
-    """The leaves of a nested structure, in the order Keras flattens it; [] for None."""
-    return [] if structure is None else list(keras.tree.flatten(structure))
 
 
 def named_leaves(structure: Any) -> list[tuple[str, Any]]:

@@ -1,9 +1,13 @@
 """Where activations are, and how they are read without the user's step knowing.
 
 A *site* is one call of one activation function: `layer.activation` of any layer that has one, the call of an activation
-layer, a Lambda, a user's own layer without a kernel, or a function marked by `watch`. While the shadow step is traced,
-a layer's `activation` (or `call`) is replaced by a tapped one, and put back at once, so that saving, cloning and
-serializing never meet a tap.
+layer, a Lambda, a user's own layer without a kernel, a plain function that a user's own layer or model keeps as an
+attribute (`self.act`), or a function marked by `watch`. While the shadow step is traced, a layer's `activation` (or
+`call`, or that attribute) is replaced by a tapped one, and put back at once, so that saving, cloning and serializing
+never meet a tap.
+
+Whether an attribute is an activation shows when it is called: one float tensor in, one of the same shape out, and no
+other site inside. Anything else is handed through.
 
     z --tap--> f --tap--> a      forward:  z, a         backward: dL/da arrives, dL/dz leaves
 
@@ -21,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -30,7 +35,11 @@ import tensorflow as tf
 
 from diagnose.callbacks import reductions
 
+LOOP = "it runs inside a loop or a function of its own, where values can't be read from outside"
 PROBE_ROWS = 4  # rows asked for mixing: two are the least that can show mixing over the batch
+
+#: Functions that `compile` and `fit` keep on a model.
+COMPILED = frozenset({"loss", "train_function", "test_function", "predict_function"})
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,17 +72,22 @@ def watch(f: F | None = None, name: str | None = None) -> Any:
         tapping = _tapping.get()
         if tapping is None or not args:
             return f(*args, **kwargs)
-        return tapping.through(site, "", f, *args, **kwargs)
+        return tapping.through(site, None, f, *args, **kwargs)
 
     return watched
 
 
 @dataclass
 class Tap:
-    """What one site gives while the shadow step is traced: symbolic tensors of its graph, None where there is none."""
+    """What one site gives while the shadow step is traced: symbolic tensors of its graph, None where there is none.
+
+    owner: the layer or model that calls the function; None for one marked by `watch`. presumed: it is an attribute
+    that behaved like an activation, and need not be one. into_kernels: what leaves the site gets to kernels of other
+    layers and to nothing else, and on the way to them it is at most scaled and shifted.
+    """
 
     where: str
-    layer: str
+    owner: Any
     function: Callable[..., Any]
     z: Any
     a: Any
@@ -84,6 +98,13 @@ class Tap:
     gradient_z: Any = None
     unit_axis: int = -1
     role: str = "hidden"
+    presumed: bool = False
+    into_kernels: bool = False
+
+    @property
+    def layer(self) -> str:
+        """Path of the owner, "" without one."""
+        return "" if self.owner is None else path_of(self.owner)
 
     @property
     def units(self) -> int | None:
@@ -92,63 +113,118 @@ class Tap:
         return None if not shape.rank else shape[self.unit_axis]
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A function with the layer or model that keeps it (None: marked by `watch`), its place, and its input's dtype.
+
+    gate: it is the `recurrent_activation` of a cell, which only opens and shuts.
+    """
+
+    function: Callable[..., Any]
+    owner: Any
+    where: str
+    dtype: str
+    gate: bool = False
+
+
 @dataclass
 class Tapping:
-    """The taps of one traced step, in the order of the calls, and the sites that could not be tapped."""
+    """The taps of one traced step, in the order of the calls, and the sites that could not be tapped.
+
+    missed: reasons by site. looped: functions inside a loop, to be examined on their own, at the layer that loops.
+    loops: for each layer inside a recurrent one (by id), that recurrent layer.
+    """
 
     graph: Any
     taps: list[Tap] = field(default_factory=list)
     missed: dict[str, str] = field(default_factory=dict)
+    looped: list[Placed] = field(default_factory=list)
+    loops: dict[int, Any] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
+    _resting: bool = False
 
     def through(
         self,
         name: str,
-        layer: str,
+        owner: Any,
         f: Callable[..., Any],
         x: Any,
         *args: Any,
         unit_axis: int = -1,
         role: str = "hidden",
         sure: bool = True,
+        presumed: bool = False,
         **kwargs: Any,
     ) -> Any:
         """What f gives for x, read on its way; whatever can't be read is handed through untouched.
 
         sure: whether this is an activation for certain; of a layer that only may be one, no failure is told.
+        presumed: f is an attribute of which nothing else is known.
         """
+        if self._resting:
+            return f(x, *args, **kwargs)
         reason = self._unreadable(x)
         if reason:
-            if sure:
+            a = f(x, *args, **kwargs)
+            looped = reason == LOOP and (sure or (presumed and _behaves(a, x)))
+            if looped:
+                place = self.loops.get(id(owner), owner)
+                where = name if place is None else path_of(place)
+                self.looped.append(Placed(f, owner, where, x.dtype.name, name.endswith("/recurrent_activation")))
+            if sure or looped:
                 self.missed.setdefault(name, reason)
-            return f(x, *args, **kwargs)
-        count = self._names[name] = self._names.get(name, 0) + 1
-        tap = Tap(name if count == 1 else f"{name}@{count}", layer, f, x, None, unit_axis=unit_axis, role=role)
+            return a
+        before = len(self.taps)
+        tap = Tap("", owner, f, x, None, unit_axis=unit_axis, role=role, presumed=presumed)
         z = _hand_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
             a = f(z, *args, **kwargs)
-        if not isinstance(a, tf.Tensor) or not a.dtype.is_floating or not _same_shape(a, x):
+        if not _behaves(a, x):
             if sure:
                 self.missed.setdefault(name, "its function does not return one float tensor of its input's shape")
             return a
+        if presumed and len(self.taps) > before:
+            return a  # it calls layers: the sites are in them
+        self.taps[before:] = [other for other in self.taps[before:] if not (other.presumed and other.owner is owner)]
         # Of an identity written as `return x` nothing lies between the taps, and a tape finds nothing.
         tap.slope = tf.ones_like(z) if a is z else _none_on_error(functools.partial(tape.gradient, a, z))
-        tap.mixing = _none_on_error(lambda: _mixing(functools.partial(_call, f, args, kwargs), x))
-        tap.z, tap.a = x, a
+        # f runs once more to be asked. No site inside it is called that often, and no walk of the graph may take that
+        # for the model's own use of x.
+        self._resting = True
+        with tf.name_scope("diagnose_reading"):
+            tap.mixing = _none_on_error(lambda: _mixing(functools.partial(_call, f, args, kwargs), x))
+        self._resting = False
+        tap.where, tap.a = self._numbered(name), a
         self.taps.append(tap)
         tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
 
-    def output_of(self, name: str, layer: str, call: Callable[..., Any], a: Any) -> Any:
+    def output_of(self, layer: Any, call: Callable[..., Any], a: Any) -> Any:
         """Tap the output of a layer whose activation can't be reached (a recurrent one)."""
-        if self._unreadable(a):
+        if self._resting or self._unreadable(a):
             return a
-        count = self._names[name] = self._names.get(name, 0) + 1
-        tap = Tap(name if count == 1 else f"{name}@{count}", layer, call, None, a, role="recurrent")
+        tap = Tap(self._numbered(path_of(layer)), layer, call, None, a, role="recurrent")
         self.taps.append(tap)
         tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
+
+    def settle(self) -> None:
+        """Drop what is no reading of its site, and name the attributes, now that all sites are known.
+
+        Keras calls a recurrent cell once before its loop, to learn shapes. An attribute takes its owner's path where
+        the owner has no other site.
+        """
+        self.taps = [tap for tap in self.taps if tap.where.partition("@")[0] not in self.missed]
+        for owner in {id(tap.owner): tap.owner for tap in self.taps if tap.presumed}.values():
+            taps = [tap for tap in self.taps if tap.owner is owner]
+            names = {tap.where.partition("@")[0] for tap in taps}
+            for tap in taps if len(names) == 1 else ():
+                tap.where = path_of(owner) + tap.where[len(*names) :]
+
+    def _numbered(self, name: str) -> str:
+        count = self._names[name] = self._names.get(name, 0) + 1
+        return name if count == 1 else f"{name}@{count}"
 
     def _unreadable(self, x: Any) -> str:
         if not isinstance(x, tf.Tensor) or isinstance(x, tf.RaggedTensor):
@@ -156,7 +232,7 @@ class Tapping:
         if not x.dtype.is_floating:
             return f"it is called with {x.dtype.name}, which has no gradient"
         if getattr(x, "graph", None) is not self.graph:
-            return "it runs inside a loop or a function of its own, where values can't be read from outside"
+            return LOOP
         return ""
 
     def _received(self, tap: Tap, side: str, gradient: Any) -> None:
@@ -195,7 +271,10 @@ def _hand_on(source: Any, copy: Any) -> Any:
     return copy
 
 
-def _same_shape(a: Any, x: Any) -> bool:
+def _behaves(a: Any, x: Any) -> bool:
+    """Whether a is what an activation gives for x: one float tensor of the same shape."""
+    if not isinstance(a, tf.Tensor) or not a.dtype.is_floating:
+        return False
     return a.shape.rank == x.shape.rank and a.shape.is_compatible_with(x.shape)
 
 
@@ -220,11 +299,14 @@ def tapped(model: Any, graph: Any) -> Iterator[Tapping]:
     replaced: list[tuple[Any, str, Any]] = []
     token = _tapping.set(tapping)
     try:
-        for layer in leaf_layers(model):
-            for name, replacement in _replacements(layer, tapping):
+        for layer in [model, *leaf_layers(model)]:
+            if isinstance(layer, keras.layers.RNN):
+                tapping.loops.update((id(inner), layer) for inner in layer._flatten_layers(include_self=False))
+            for name, replacement in [*_replacements(layer, tapping), *_attributes(layer, tapping)]:
                 replaced.append((layer, name, layer.__dict__.get(name, _ABSENT)))
                 object.__setattr__(layer, name, replacement)  # past Keras' tracking: it must not see the tap
         yield tapping
+        tapping.settle()
     finally:
         _tapping.reset(token)
         for layer, name, value in reversed(replaced):
@@ -260,8 +342,24 @@ def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
             yield attribute, _TappedActivation(tapping, layer, suffix, f, axis, role)
     if isinstance(layer, keras.layers.RNN):
         yield "call", _tapped_output(tapping, layer, layer.call)
-    elif not owned and not inner and _may_be_activation(layer):
+    elif not owned and not inner and not isinstance(layer, keras.Model) and _may_be_activation(layer):
         yield "call", _tapped_call(tapping, layer, layer.call, axis)
+
+
+def _attributes(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
+    """Stand-ins for the plain functions that a layer or model of the user's own keeps, whatever they are for."""
+    if type(layer).__module__.startswith(("keras.", "keras_")):
+        return
+    for name, f in list(layer.__dict__.items()):
+        keras_own = name.startswith("_") or name in COMPILED or hasattr(type(layer), name)
+        if not keras_own and name not in ("activation", "recurrent_activation") and _is_plain_function(f):
+            yield name, _TappedAttribute(tapping, layer, f"/{name}", f, -1, "hidden")
+
+
+def _is_plain_function(f: Any) -> bool:
+    while isinstance(f, functools.partial):
+        f = f.func
+    return isinstance(getattr(f, "python_function", f), types.FunctionType)  # of a tf.function, what it wraps
 
 
 def _may_be_activation(layer: Any) -> bool:
@@ -298,21 +396,30 @@ class _TappedActivation:
         return hash(self._f)
 
 
+class _TappedAttribute(_TappedActivation):
+    """Stands in for an attribute that may be an activation: it is one where it takes one tensor with a batch axis."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != 1 or not isinstance(args[0], tf.Tensor) or (args[0].shape.rank or 0) < 2:
+            return self._f(*args, **kwargs)
+        return self._through(*args, sure=False, presumed=True)
+
+
 def _through_layer(
     tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str, *args: Any, **kwargs: Any
 ) -> Any:
     if not args:
         return f(**kwargs)
-    return tapping.through(path_of(layer) + suffix, path_of(layer), f, *args, unit_axis=axis, role=role, **kwargs)
+    return tapping.through(path_of(layer) + suffix, layer, f, *args, unit_axis=axis, role=role, **kwargs)
 
 
 def _tapped_call(tapping: Tapping, layer: Any, call: Any, axis: int) -> Any:
     @functools.wraps(call)
     def tapped_call(*args: Any, **kwargs: Any) -> Any:
-        if not args or any(isinstance(value, tf.Tensor) for value in args[1:]):
-            return call(*args, **kwargs)
+        if not args or any(isinstance(value, tf.Tensor) for value in args[1:]) or not _may_be_activation(layer):
+            return call(*args, **kwargs)  # built by now, it may turn out to have a kernel
         sure = ".layers.activations." in type(layer).__module__
-        return tapping.through(path_of(layer), path_of(layer), call, *args, unit_axis=axis, sure=sure, **kwargs)
+        return tapping.through(path_of(layer), layer, call, *args, unit_axis=axis, sure=sure, **kwargs)
 
     return tapped_call
 
@@ -322,9 +429,9 @@ def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:
     def tapped_call(*args: Any, **kwargs: Any) -> Any:
         outputs = call(*args, **kwargs)
         if isinstance(outputs, tf.Tensor):
-            return tapping.output_of(path_of(layer), path_of(layer), call, outputs)
+            return tapping.output_of(layer, call, outputs)
         if isinstance(outputs, (list, tuple)) and outputs and isinstance(outputs[0], tf.Tensor):
-            return type(outputs)([tapping.output_of(path_of(layer), path_of(layer), call, outputs[0]), *outputs[1:]])
+            return type(outputs)([tapping.output_of(layer, call, outputs[0]), *outputs[1:]])
         return outputs
 
     return tapped_call

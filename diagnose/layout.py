@@ -16,6 +16,9 @@ from diagnose.run import Run
 class Layout:
     """The layers and activation sites of a run.
 
+    A site that no layer owns (a function that the model itself calls, or one marked by `watch`) goes with the layer
+    whose site was called just before it.
+
     >>> layers = [{"path": "a", "order": 0, "inbound": []}, {"path": "b", "order": 1, "inbound": ["a"]}]
     >>> layout = Layout(Run({"model": {"layers": layers}}))
     >>> layout.feeds("a/kernel", "b/kernel"), layout.feeds("b/kernel", "a/kernel"), layout.feeds("a", "unheard-of")
@@ -30,6 +33,13 @@ class Layout:
         self._owner = {
             variable: path for path, layer in self._layers.items() for variable in layer.get("variables") or ()
         }
+        self._with: dict[str, str] = {}
+        before = None
+        for where, site in sorted(self.sites.items(), key=lambda item: int(item[1].get("order", 0))):
+            if site.get("layer") in self._layers:
+                before = str(site["layer"])
+            elif before is not None:
+                self._with[where] = before
         self._before = lru_cache(maxsize=None)(self._ancestors)
         self._found = lru_cache(maxsize=None)(self._find)
 
@@ -59,6 +69,10 @@ class Layout:
             return True
         return False if complete else int(self._layers[one]["order"]) < int(self._layers[other]["order"])
 
+    def variables(self, where: str) -> tuple[str, ...]:
+        """Paths of the variables of the layer at `where`."""
+        return tuple(self._layers.get(self.layer(where) or "", {}).get("variables") or ())
+
     def hidden(self, where: str) -> bool:
         """Whether the activation there is no output, gate or attention; a site nobody described counts as hidden."""
         return self.sites.get(where, {}).get("role", "hidden") == "hidden"
@@ -75,7 +89,7 @@ class Layout:
             if name in self._layers:
                 return name
             name = name.rpartition("/")[0]
-        return None
+        return self._with.get(where)
 
     def _ancestors(self, path: str) -> tuple[frozenset[str], bool]:
         """Layers that feed this one, and whether the walk back came to its end everywhere."""

@@ -12,12 +12,15 @@ What `Run.meta` may hold (every key can be absent, so that a run made by hand fo
   known, as in subclassed models), "variables" (paths), "trainable" (bool), "units" (int or None), "rate" (dropout)}.
 - `sites`: [site, ...] in the order of the calls. A site is one activation function at one place: {"where", "layer"
   (path), "function" (its name), "role" ("hidden", "output", "gate", "attention"), "elementwise" (bool or None),
-  "units", "order", "dtype", "custom" (bool: not one of Keras' own)}.
+  "units", "order", "dtype", "custom" (bool: not one of Keras' own), "into_kernels" (bool: what leaves it gets to
+  kernels and to nothing else, at most scaled and shifted)}.
+- `inside`: {function name: paths of the layers in whose loops it runs}, where no site can be read.
 - `loss`: {"name"}; `metrics`: [name, ...]; `optimizer`: {"class", ...its config}.
 - `fit`: {"epochs", "steps", "batch_size"}; `monitor`: the monitor's arguments; `steps_seen`: int;
   `finished`: "" while running, "completed", or how it ended ("ValueError: ...", "interrupted").
 - `task`: {"kind": "categorical" | "binary" | "multilabel" | "regression" | "unknown", "reason", "classes",
-  "majority_share" (of the labels seen), "target_mean", "target_variance"}.
+  "majority_share" (of the labels seen), "target_mean", "target_variance"}, of the first output; "outputs": the same
+  by output ("" for a single one).
 - `audit`: facts about configuration and first batch (`callbacks.configuration` says which), for the rules of that part.
 - `unmeasured`: {place: reason} of activation sites that can't be read.
 - `profiles`: {site function name: `ActivationProfile.to_dict()`}.

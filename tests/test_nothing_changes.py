@@ -206,6 +206,49 @@ def case_recurrent(callbacks):
     return fit(model, callbacks, features(5, 3), classes(3))
 
 
+def own_bend(z):
+    return z * tf.sigmoid(1.5 * z)
+
+
+class Bends(keras.Model):
+    """Activations kept as attributes: of the model, used twice, and of a layer of the user's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.answer = layers.Dense(8), layers.Dense(8), layers.Dense(3)
+        self.bend, self.wave, self.stretch = own_bend, tf.function(tf.sin), lambda x, factor: factor * x
+
+    def call(self, x):
+        x = self.bend(self.second(self.bend(self.first(x))))
+        return self.answer(self.wave(self.stretch(x, 2.0)))
+
+
+def case_attributes(callbacks):
+    model = Bends()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    kept = (model.bend, model.wave, model.stretch)
+    fit(model, callbacks)
+    assert kept == (model.bend, model.wave, model.stretch) and kept[0] is own_bend
+    return model
+
+
+def case_own_function_in_a_gru(callbacks):
+    model = keras.Sequential([layers.Input((5, 3)), layers.GRU(6, activation=own_bend), layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return fit(model, callbacks, features(5, 3), classes(3))
+
+
+def case_own_function_between_random_layers(callbacks):
+    """Asking whether the layer with the function saves draws no seed, and gives no later layer another name."""
+    model = keras.Sequential([layers.Input((6,)), layers.Dense(12, own_bend), layers.Dropout(0.3), layers.Dense(3)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit(model, callbacks, epochs=1)
+    later = keras.Sequential([layers.Input((6,)), layers.Dense(12, own_bend), layers.Dropout(0.5), layers.Dense(3)])
+    assert [layer.name for layer in later.layers] == ["dense_2", "dropout_1", "dense_3"]
+    later.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return fit(later, callbacks)
+
+
 def case_data_set(callbacks):
     data = tf.data.Dataset.from_tensor_slices((features(6), classes(3))).shuffle(50, seed=3).batch(16).prefetch(2)
     return fit(mlp(), callbacks, data, batch_size=None)

@@ -80,6 +80,30 @@ def evidence_of(found: Break) -> dict[str, float | str]:
     return numbers
 
 
+def untrained(run: Run, step: int | None) -> bool:
+    """Whether no update of the optimizer came before this step: then no rate can be to blame."""
+    updates = run.series("optimizer.updates")
+    before = updates.values[updates.steps <= step] if step is not None else updates.values
+    return step is not None and (before[-1] == 0 if len(before) else step == 0)
+
+
+def possible(run: Run, step: int | None, *blames: str) -> tuple[str, ...]:
+    """Those of the blames that can have broken a number at this step: a rate only after an update, the data's
+    preparation only where an input held NaN or infinity, or was not looked at."""
+    seen = [run.series("input.nonfinite", where).values for where in run.places("input.nonfinite")]
+    ruled_out = {"learning-rate"} if untrained(run, step) else set()
+    if seen and not any(np.any(values > 0) for values in seen):
+        ruled_out.add("preprocessing")
+    return tuple(blame for blame in blames if blame not in ruled_out)
+
+
+def looped(run: Run, where: str) -> list[str]:
+    """Names of the functions that the recurrent layer at this site runs in its loop; the user's own come first."""
+    inside: dict[str, list[str]] = run.meta.get("inside", {})
+    found = [name for name, places in inside.items() if where.partition("@")[0] in places]
+    return sorted(found, key=lambda name: name not in run.meta.get("profiles", {}))
+
+
 def suspects(run: Run, layout: Layout, step: int) -> str:
     """What stood nearest to its limits before `step`, as a clause; "" where nothing stands out."""
     largest, place = 0.0, ""

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 
 from diagnose.layout import Layout
 from diagnose.outcome import last_of
+from diagnose.rules._numbers import possible
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -55,12 +56,12 @@ def judge(run: Run) -> Iterator[Verdict]:
         ]
         if hidden:
             step, where = min(hidden, key=lambda entry: entry[0])
-            yield _finding(where, step, what, f"the loss is {seen[step]:.4g}", seen[step])
+            yield _finding(run, where, step, what, f"the loss is {seen[step]:.4g}", seen[step])
             return
         logged = last_of(run.history.get("loss", ()))
         if sick and quantity == "weight.nonfinite" and logged is not None and math.isfinite(logged):
             where, steps = next(iter(sick.items()))
-            yield _finding(where, steps[0], what, f"Keras still logs a loss of {logged:.4g}", logged)
+            yield _finding(run, where, steps[0], what, f"Keras still logs a loss of {logged:.4g}", logged)
             return
     yield Healthy("")
 
@@ -75,13 +76,13 @@ def _lasting(run: Run, quantity: str, places: list[str]) -> dict[str, list[int]]
     }
 
 
-def _finding(where: str, step: int, what: str, how: str, loss: float) -> Finding:
+def _finding(run: Run, where: str, step: int, what: str, how: str, loss: float) -> Finding:
     return Finding(
         where,
         f"At step {step} {what} hold NaN or infinity (`{where or 'the output'}`) while {how}: "
         "something between them swallows it.",
         severity="critical",
-        blames=("activation", "preprocessing", "learning-rate"),
+        blames=possible(run, step, "activation", "preprocessing", "learning-rate"),
         since=step,
         evidence={"loss": loss},
         remedy="Start again from finite weights without what made the NaN, and check the weights rather than the loss: "

@@ -1,14 +1,15 @@
 """Missing nonlinearity: a hidden layer hands on what it computed without an activation.
 
 Sees: `preactivation.mean`, `.std`, `activation.mean` and `.std` of each hidden site: where a straight line is at
-work, both are the same.
+work, both are the same; and, from the traced graph, what takes its output.
 
 Harm: two linear layers in a row are worth one.
 
 Fires: the output of a hidden site equals its input at all observations, and another site follows. A warning where
 this is so at every hidden site of ALL or more.
 
-Rests: bottlenecks, projections, codes and residual sums, which are straight on purpose: a single one is a note.
+Rests: where anything but a kernel takes the output, a function of the model's own or another activation, or where that
+can't be told; bottlenecks, projections, codes and residual sums, which are straight on purpose: a single one is a note.
 
 Remedy: `activation="relu"` (or gelu, tanh) in this layer.
 
@@ -41,7 +42,9 @@ def judge(run: Run) -> Iterator[Verdict]:
     if not places:
         yield NotMeasured("", "no hidden activation was seen at 3 observations")
         return
-    straight = [where for where in places if _same(run, where)]
+    straight = [
+        where for where in places if _same(run, where) and layout.sites.get(where, {}).get("into_kernels", True)
+    ]
     every = len(straight) == len(places) and len(straight) >= ALL
     for where in places:
         if where not in straight:

@@ -5,7 +5,8 @@ Sees: `activation.nonfinite` and `preactivation.nonfinite`, the number of such e
 Harm: from here on the loss, or the gradient, or both are NaN; the next update makes the weights NaN.
 
 Fires: at the first such entry; the place is the first activation in the order of the calls. If its inputs were finite,
-the function itself broke them.
+the function itself broke them. What goes into a recurrent layer's function can't be seen: there it is the function if
+all inputs of the model, every activation before the layer and the layer's weights were finite.
 
 Rests: attention, whose masks are minus infinity on purpose; outputs and gates are looked at like the rest. A note where
 nothing non-finite reaches loss, gradients or weights.
@@ -24,8 +25,8 @@ from collections.abc import Iterator
 
 from diagnose.counting import counted
 from diagnose.layout import Layout
-from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
-from diagnose.rules._wording import site_name
+from diagnose.rules._numbers import Break, evidence_of, first_break, looped, possible, suspects, untrained, when
+from diagnose.rules._wording import site_name, some
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -64,6 +65,8 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
     inputs = run.series("preactivation.nonfinite", found.where)
     at = inputs.values[inputs.steps == found.step]
     own = bool(len(at)) and at[0] == 0
+    loop = looped(run, found.where) if not len(inputs) and _given_finite(run, layout, found) else []
+    finite = own or bool(loop)
     behind = ("gradient.nonfinite", "weight.nonfinite", "prediction.nonfinite")
     looked = [name for name in behind if run.places(name)]
     harmless = bool(looked) and all(first_break(run, layout, name) is None for name in looked)
@@ -77,26 +80,48 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
             "or clamp its argument, e.g. to [-50, 50]."
         )
         blames: tuple[str, ...] = ("activation", "initialization", "learning-rate")
+        refute = "The function, called alone on the largest input it met, gives a finite number."
+    elif loop:
+        message = (
+            f"The output of the recurrent layer `{found.where}` is NaN or infinite for finite inputs and weights: "
+            f"{counted(found.count, 'entry')} {when(found)}. What {some(loop)} gives at one time step "
+            "goes in again at the next."
+        )
+        remedy = f"Replace `{loop[0]}` in it by a bounded function such as tanh; else scale the recurrent weights down."
+        blames = ("activation", "initialization", "learning-rate")
+        refute = f"The same layer with tanh in the place of `{loop[0]}` gives NaN or infinity as well."
     else:
         message = (
             f"What enters {name} is NaN or infinite already, {counted(found.count, 'entry')} "
             f"{when(found)}; no activation before it is."
         )
         message += suspects(run, layout, found.step)
-        remedy = "Look at this layer's weights and inputs; lower the learning rate by 10 and clip (`clipnorm=1.0`)."
+        remedy = "Look at this layer's weights and inputs"
+        remedy += "." if untrained(run, found.step) else "; lower the learning rate by 10 and clip (`clipnorm=1.0`)."
         blames = ("learning-rate", "activation", "initialization")
+        refute = "The weights of this layer are finite at that step."
     return Finding(
         found.where,
         message,
         severity="note" if harmless else "critical",
-        blames=blames,
+        blames=possible(run, found.step, *blames),
         since=found.step,
-        evidence=evidence_of(found) | {"inputs": "finite" if own else "non-finite"},
+        evidence=evidence_of(found) | {"inputs": "finite" if finite else "non-finite"},
         remedy=remedy,
-        refute="The function, called alone on the largest input it met, gives a finite number."
-        if own
-        else "The weights of this layer are finite at that step.",
-        confidence=0.9 if own else 0.6,
+        refute=refute,
+        confidence=0.9 if finite else 0.6,
+    )
+
+
+def _given_finite(run: Run, layout: Layout, found: Break) -> bool:
+    """Whether all that reached the layer at that step was finite: it is the first activation that broke already."""
+
+    def whole(quantity: str, where: str) -> bool:
+        series = run.series(quantity, where)
+        return bool((series.values[series.steps == found.step] == 0).all())
+
+    return all(whole("input.nonfinite", where) for where in run.places("input.nonfinite")) and all(
+        whole("weight.nonfinite", variable) for variable in layout.variables(found.where)
     )
 
 

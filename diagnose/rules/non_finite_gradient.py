@@ -6,7 +6,7 @@ Sees: `gradient.nonfinite` by variable; `activation.gradient_nonfinite` (what ar
 Harm: the next update makes weights NaN, while the loss of this very step still looks fine.
 
 Fires: at the first such step. Where a finite gradient enters an activation and a non-finite one leaves it, that
-activation is the place.
+activation is the place; so is a recurrent layer that a finite gradient entered and whose own variables got another.
 
 Rests: steps that loss scaling skips: with a loss scale and finite weights it is a note.
 
@@ -26,9 +26,9 @@ import numpy as np
 
 from diagnose.counting import counted
 from diagnose.layout import Layout
-from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
+from diagnose.rules._numbers import Break, evidence_of, first_break, looped, possible, suspects, untrained, when
 from diagnose.rules._wording import site_name, some
-from diagnose.run import Run
+from diagnose.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
 
 PART = "numbers"
@@ -63,11 +63,8 @@ def judge(run: Run) -> Iterator[Verdict]:
 def _makers(run: Run, layout: Layout) -> list[tuple[str, Break]]:
     """Activations that a finite gradient entered and a non-finite one left, at the first step where any did."""
     found = []
-    for where in run.places("preactivation.gradient_nonfinite"):
-        left, arrived = (
-            run.series("preactivation.gradient_nonfinite", where),
-            run.series("activation.gradient_nonfinite", where),
-        )
+    for where in run.places("activation.gradient_nonfinite"):
+        left, arrived = _left(run, layout, where), run.series("activation.gradient_nonfinite", where)
         if len(left) != len(arrived) or not np.array_equal(left.steps, arrived.steps):
             continue
         own = np.flatnonzero((left.values > 0) & ~(arrived.values > 0))
@@ -81,12 +78,23 @@ def _makers(run: Run, layout: Layout) -> list[tuple[str, Break]]:
     )
 
 
+def _left(run: Run, layout: Layout, where: str) -> Series:
+    """Broken entries of the gradient that leaves a site: of a recurrent layer, those of its own variables."""
+    left = run.series("preactivation.gradient_nonfinite", where)
+    if len(left) or not looped(run, where):
+        return left
+    columns = [run.series("gradient.nonfinite", variable) for variable in layout.variables(where)]
+    columns = [column for column in columns if len(column) and len(column) == len(columns[0])]
+    return Series(columns[0].steps, np.sum([column.values for column in columns], axis=0)) if columns else left
+
+
 def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Finding:
     others = f"; so do {some(wheres[:-1])}" if len(wheres) > 1 else ""
     where = wheres[-1]
+    loop = f" on its way back through the time steps of {some(looped(run, where))}" if looped(run, where) else ""
     return Finding(
         where,
-        f"{site_name(layout, where)} turns a finite gradient into NaN or infinity: "
+        f"{site_name(layout, where)} turns a finite gradient into NaN or infinity{loop}: "
         f"{counted(broken.count, 'entry')} {when(broken)}{others}.",
         severity=_severity(run),
         blames=("activation",),
@@ -104,17 +112,19 @@ def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
     fine = forward is None or forward.step > found.step
     looked = bool(run.places("activation.nonfinite"))
     how = ", while every activation of that step is finite" if fine and looked else ""
+    rate = "." if untrained(run, found.step) else " and lower the learning rate."
     more = f" and {counted(found.places - 1, 'more variable')}" if found.places > 1 else ""
     return Finding(
         found.where,
         f"The gradient of `{found.where}`{more} is NaN or infinite {when(found)}"
         f"{how}.{suspects(run, layout, found.step)}",
         severity=_severity(run),
-        blames=("loss", "activation", "learning-rate") if fine else ("activation", "learning-rate", "loss"),
+        blames=possible(
+            run, found.step, *(("loss", "activation") if fine else ("activation", "loss")), "learning-rate"
+        ),
         since=found.step,
         evidence=evidence_of(found) | {"variables": float(found.places)},
-        remedy="Look at the loss and the output first (log or root of 0); clip the gradient "
-        "(`clipnorm=1.0`) and lower the learning rate.",
+        remedy=f"Look at the loss and the output first (log or root of 0); clip the gradient (`clipnorm=1.0`){rate}",
         refute="A GradientTape over the same batch gives finite gradients.",
         confidence=0.6,
     )

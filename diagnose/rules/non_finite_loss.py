@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.rules._numbers import Break, evidence_of, when
+from diagnose.rules._numbers import Break, evidence_of, possible, untrained, when
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -46,12 +46,13 @@ def judge(run: Run) -> Iterator[Verdict]:
         found = Break("", step, float(len(broken)), int(before[-1]) if len(before) else None, 1)
         survived = np.isfinite(losses.values[-1]) and run.places("optimizer.loss_scale")
         yield _finding(
-            f"The loss of the batch is {_plain(value)} {when(found)}.", step, evidence_of(found), bool(survived)
+            run, f"The loss of the batch is {_plain(value)} {when(found)}.", step, evidence_of(found), bool(survived)
         )
         return
     if (ends := np.flatnonzero(~np.isfinite(held.values))).size:
         step = int(held.steps[ends[0]])
         yield _finding(
+            run,
             f"The loss on training samples is {_plain(float(held.values[ends[0]]))} at step {step}.",
             step,
             {"first bad step": float(step)},
@@ -61,6 +62,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     if (epochs := np.flatnonzero(~np.isfinite(logged))).size:
         epoch = int(epochs[0]) + 1
         yield _finding(
+            run,
             f"The loss that Keras logged is {_plain(float(logged[epochs[0]]))} from epoch {epoch} on.",
             None,
             {"first bad epoch": float(epoch)},
@@ -70,16 +72,18 @@ def judge(run: Run) -> Iterator[Verdict]:
     yield Healthy("")
 
 
-def _finding(message: str, step: int | None, evidence: dict[str, float | str], survived: bool) -> Finding:
+def _finding(run: Run, message: str, step: int | None, evidence: dict[str, float | str], survived: bool) -> Finding:
+    blames = possible(run, step, "loss", "learning-rate", "activation", "preprocessing")
+    rate = "" if untrained(run, step) else "; lower the learning rate"
+    data = "; look for NaN in the data" if "preprocessing" in blames else ""
     return Finding(
         "",
         message,
         severity="note" if survived else "critical",
-        blames=("loss", "learning-rate", "activation", "preprocessing"),
+        blames=blames,
         since=step,
         evidence=evidence,
-        remedy="Use a loss on logits (from_logits=True) in place of logs and divisions by hand; "
-        "lower the learning rate; look for NaN in the data.",
+        remedy=f"Use a loss on logits (from_logits=True) in place of logs and divisions by hand{rate}{data}.",
         refute="The loss of the same batch, computed in float64, is finite.",
         confidence=0.6,
     )

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from diagnose.counting import counted
 from diagnose.layout import Layout
-from diagnose.rules._numbers import Break, evidence_of, first_break, suspects, when
+from diagnose.rules._numbers import Break, evidence_of, first_break, possible, suspects, untrained, when
 from diagnose.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -51,6 +51,9 @@ def judge(run: Run) -> Iterator[Verdict]:
     if found is None:
         yield Healthy("")
         return
+    blames = possible(run, found.step, "activation", "learning-rate", "preprocessing", "loss")
+    if untrained(run, found.step):
+        blames = ("initialization",)
     others = f" and {counted(found.places - 1, 'more variable')} hold" if found.places > 1 else " holds"
     what = f"`{found.where}`{others}"
     yield Finding(
@@ -58,11 +61,13 @@ def judge(run: Run) -> Iterator[Verdict]:
         f"{what if found.where else 'A variable holds'} NaN or infinity "
         f"{when(found)}.{suspects(run, layout, found.step)}",
         severity="critical",
-        blames=("activation", "learning-rate", "preprocessing", "loss"),
+        blames=blames,
         since=found.step,
         evidence=evidence_of(found) | {"variables": float(found.places)},
-        remedy="Load the last finite weights, lower the learning rate by 10, clip (clipnorm=1.0), "
-        "and check data and custom functions for NaN.",
+        remedy="Give the layers finite weights to start from: no update was made before."
+        if untrained(run, found.step)
+        else "Load the last finite weights, lower the learning rate by 10, clip (clipnorm=1.0), "
+        f"and check {'' if 'preprocessing' not in blames else 'data and '}custom functions for NaN.",
         refute="all(np.isfinite(w).all() for w in model.get_weights()) is True.",
         confidence=0.7,
     )

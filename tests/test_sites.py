@@ -1,0 +1,331 @@
+"""Where a model's activations and outputs are found, and by which names: attributes, loops, several outputs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+
+from diagnose.callbacks import TrainingMonitor
+from diagnose.callbacks.taps import tapped
+
+D = layers.Dense
+SIZE = 96
+
+
+@pytest.fixture(autouse=True)
+def made_anew() -> None:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(3)
+
+
+def watched(
+    model: keras.Model, x: Any, y: Any, loss: Any = "mse", *, epochs: int = 2, rate: float = 0.01, every: int = 1
+):
+    """The monitor of a real fit."""
+    model.compile(keras.optimizers.Adam(rate), loss)
+    monitor = TrainingMonitor(every=every)
+    model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, callbacks=[monitor])
+    assert monitor.run.notes == []
+    return monitor
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((SIZE, *shape)).astype("float32")
+
+
+def sites_of(monitor: TrainingMonitor) -> dict[str, str]:
+    return {site["where"]: site["function"] for site in monitor.run.meta["sites"]}
+
+
+# Outputs.
+
+
+def two_heads(names: tuple[str, str], as_dict: bool) -> keras.Model:
+    inputs = keras.Input((6,))
+    hidden = D(16, "relu")(inputs)
+    heads = {"size": D(1, name="size")(hidden), "kind": D(2, "softmax", name="kind")(hidden)}
+    outputs = {name: heads[name] for name in names}
+    return keras.Model(inputs, outputs if as_dict else [outputs[name] for name in names])
+
+
+@pytest.mark.parametrize("as_dict", [True, False])
+def test_outputs_have_the_names_that_keras_logs_them_by(as_dict: bool):
+    x = numbers(6)
+    y = {"kind": (x[:, 0] > 0).astype(int), "size": x[:, 1]}
+    losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    run = watched(two_heads(("size", "kind"), as_dict), x, y, losses).run
+    assert set(run.places("skill.train")) == set(run.meta["task"]["outputs"]) == {"kind", "size"}
+    assert {f"{where}_loss" for where in run.places("prediction.nonfinite")} <= set(run.history)
+    assert {output["name"] for output in run.meta["audit"]["outputs"]} == {"kind", "size"}
+
+
+def test_labels_given_by_name_meet_the_output_of_that_name():
+    """Keras flattens a dict in the order of its keys, and these outputs come in another one."""
+    x = numbers(6)
+    y = {"kind": (x[:, 0] > 0).astype(int), "size": np.zeros(SIZE)}
+    losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    run = watched(two_heads(("size", "kind"), False), x, y, losses, epochs=12).run
+    assert run.meta["task"]["outputs"]["kind"]["kind"] == "categorical"
+    assert run.series("skill.train", "kind").values[-1] > 0.7
+
+
+class Pair(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.one, self.other = D(16, "relu"), D(1), D(1)
+
+    def call(self, x: Any) -> Any:
+        hidden = self.hidden(x)
+        return [self.one(hidden), self.other(hidden)]
+
+
+def test_outputs_that_keras_has_no_names_for_are_counted():
+    run = watched(Pair(), numbers(6), [numbers(1), numbers(1, seed=1)]).run
+    assert run.places("skill.train") == ("0", "1")
+
+
+def test_a_single_output_is_the_whole_model():
+    model = keras.Sequential([layers.Input((6,)), D(1, name="answer")])
+    assert watched(model, numbers(6), numbers(1)).run.places("skill.train") == ("",)
+
+
+def test_the_output_that_does_not_learn_is_named_beside_one_that_does():
+    """The head `lost` gets nothing of the input through its dead layer."""
+    inputs = keras.Input((6,))
+    dead = D(8, "relu", bias_initializer=lambda shape, dtype: tf.fill(shape, tf.constant(-1000.0)))(inputs)
+    model = keras.Model(inputs, {"found": D(1, name="found")(inputs), "lost": D(1, name="lost")(dead)})
+    x = numbers(6)
+    diagnosis = watched(model, x, {"found": x[:, :1], "lost": x[:, :1]}, epochs=80, rate=0.03, every=15).diagnosis
+    assert diagnosis.outcome == "not-learning"
+    assert "of output `lost`" in diagnosis.outcome_reason and "`found` has" in diagnosis.outcome_reason
+    assert any(cause.rule == "dead-units" for cause in diagnosis.causes)
+
+
+# Inside a loop.
+
+
+def cube(z: Any) -> Any:
+    return z**3
+
+
+def exploding(z: Any) -> Any:
+    return ops.exp(z)
+
+
+def recurrent(layer: layers.Layer, *before: layers.Layer) -> keras.Model:
+    return keras.Sequential([layers.Input((20, 3)), *before, layer, D(2, "softmax")])
+
+
+def test_the_functions_of_a_recurrent_layer_are_examined_on_their_own_and_told_at_the_layer():
+    model = recurrent(layers.LSTM(4, activation=cube, recurrent_activation=lambda z: ops.sin(30 * z), name="memory"))
+    x = 0.01 * numbers(20, 3)
+    monitor = watched(model, x, np.arange(SIZE) % 2, "sparse_categorical_crossentropy", epochs=1)
+    assert set(monitor.run.meta["profiles"]) == {"cube", "<lambda>"}
+    told = {finding.rule: finding.where for finding in monitor.diagnosis.findings}
+    memory = model.get_layer("memory").path
+    assert told["non-monotonic-activation"] == told["flat-activation"] == memory
+    assert any(each.where.startswith(memory) and "loop" in each.reason for each in monitor.diagnosis.not_measured)
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"),
+    [(layers.SimpleRNN, exploding), (layers.GRU, cube), (layers.SimpleRNN, keras.activations.exponential)],
+)
+def test_a_recurrent_layer_that_explodes_is_blamed_for_its_activation(layer: Any, function: Any):
+    """At step 0 no update was made: no rate is to blame, nor is an input that is finite."""
+    wide = keras.initializers.RandomNormal(0, 1.0)
+    sick = layer(16, activation=function, kernel_initializer=wide, name="memory")
+    model = recurrent(sick, D(8, "relu"))
+    x, y = 3 * numbers(20, 3), np.arange(SIZE) % 2
+    diagnosis = watched(model, x, y, "sparse_categorical_crossentropy", epochs=1).diagnosis
+    broken = next(finding for finding in diagnosis.findings if finding.rule == "non-finite-activation")
+    assert (broken.where, broken.since, broken.blames[0]) == (sick.path, 0, "activation")
+    assert function.__name__ in broken.remedy
+    cause = diagnosis.causes[0]
+    assert (cause.where, cause.blames[0]) == (sick.path, "activation")
+    at_step_0 = [finding for finding in (*diagnosis.causes, *diagnosis.findings) if finding.since == 0]
+    for finding in at_step_0:
+        assert "learning rate" not in finding.message + finding.remedy and "learning-rate" not in finding.blames
+        assert "preprocessing" not in finding.blames and finding.rule != "non-finite-input"
+    assert "learning rate" not in diagnosis.headline and "memory" in diagnosis.headline
+
+
+def test_a_bounded_activation_heals_the_recurrent_layer():
+    wide = keras.initializers.RandomNormal(0, 1.0)
+    cured = recurrent(layers.SimpleRNN(16, activation="tanh", kernel_initializer=wide), D(8, "relu"))
+    x, y = 3 * numbers(20, 3), np.arange(SIZE) % 2
+    findings = watched(cured, x, y, "sparse_categorical_crossentropy", epochs=1).diagnosis.findings
+    assert not [finding for finding in findings if finding.rule.startswith("non-finite")]
+
+
+# Attributes.
+
+
+def flat_around_0(z: Any) -> Any:
+    return ops.tanh(z**5)
+
+
+class Attributes(keras.Model):
+    """A user's model that keeps functions of all kinds as attributes, of which two are activations."""
+
+    def __init__(self, act: Any = flat_around_0) -> None:
+        super().__init__()
+        self.first, self.second, self.answer = D(8, name="first"), D(8, name="second"), D(1, name="answer")
+        self.act, self.wave = act, functools.partial(tf.multiply, 0.5)
+        self.pool = lambda x: ops.mean(x, axis=1, keepdims=True)
+        self.mix = lambda x, other: x + other
+        self.start = keras.initializers.Zeros()
+        self.block = lambda x: self.second(x)
+        self.raw = self.helper
+        self._hidden = ops.tanh
+
+    def helper(self, x: Any) -> Any:
+        return ops.abs(x)
+
+    def call(self, x: Any) -> Any:
+        x = self.act(self.first(x))
+        x = self.mix(self.wave(self.act(self.block(x))), self.pool(x))
+        return self.answer(self.raw(self._hidden(x)))
+
+
+def test_functions_kept_as_attributes_are_sites_where_they_behave_like_activations():
+    model = Attributes()
+    kept = dict(vars(model))
+    monitor = watched(model, numbers(6), numbers(1))
+    assert sites_of(monitor) == {
+        "attributes/first": "linear",
+        "attributes/act": "flat_around_0",
+        "attributes/second": "linear",
+        "attributes/act@2": "flat_around_0",
+        "attributes/wave": "partial",
+        "attributes/answer": "linear",
+    }
+    assert {name: vars(model)[name] for name in kept if callable(kept[name])} == {
+        name: value for name, value in kept.items() if callable(value)
+    }
+    assert "flat_around_0" in monitor.run.meta["profiles"]
+    assert "attributes/act" in monitor.run.places("activation.gate_gain")
+
+
+class Block(layers.Layer):
+    """A dense layer of the user's own; not built when its step is first traced."""
+
+    def __init__(self, act: Any) -> None:
+        super().__init__(name="block")
+        self.nonlinearity = act
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], shape[-1]), name="kernel")
+
+    def call(self, x: Any) -> Any:
+        return self.nonlinearity(x @ self.kernel)
+
+
+class Blocks(keras.Model):
+    def __init__(self, act: Any) -> None:
+        super().__init__(name="blocks")
+        self.block, self.answer = Block(act), D(1, name="answer")
+
+    def call(self, x: Any) -> Any:
+        return self.answer(self.block(x))
+
+
+@pytest.mark.parametrize("act", [flat_around_0, tf.function(flat_around_0), keras.activations.gelu])
+def test_the_only_activation_of_a_layer_has_the_layers_path(act: Any):
+    monitor = watched(Blocks(act), numbers(6), numbers(1))
+    assert sites_of(monitor) == {"blocks/block": act.__name__, "blocks/answer": "linear"}
+    assert (monitor.run.series("activation.gate_gain", "blocks/block").values > 0).all()
+
+
+class Bent(layers.Layer):
+    def __init__(self, act: Any) -> None:
+        super().__init__(name="bent")
+        self.inner = act
+
+    def call(self, x: Any) -> Any:
+        return x * self.inner(x)
+
+
+def test_a_layer_that_is_an_activation_as_a_whole_is_one_site():
+    model = keras.Sequential([layers.Input((6,)), D(8, name="hidden"), Bent(tf.sigmoid), D(1)], name="whole")
+    assert sites_of(watched(model, numbers(6), numbers(1)))["whole/bent"] == "Bent"
+
+
+class Breaks(Exception):  # noqa: N818
+    pass
+
+
+def test_attributes_are_put_back_when_the_call_raises():
+    model = Attributes()
+    model(numbers(6))
+    graph = tf.Graph()
+    with pytest.raises(Breaks), graph.as_default(), tapped(model, graph):
+        assert model.act is not flat_around_0 and model.act == flat_around_0
+        raise Breaks
+    assert model.act is flat_around_0 and "call" not in vars(model)
+
+
+class OwnCell(layers.Layer):
+    """A recurrent cell of the user's own, with its function as an attribute."""
+
+    def __init__(self) -> None:
+        super().__init__(name="cell")
+        self.state_size, self.act, self.inner = 4, flat_around_0, D(4)
+
+    def call(self, x: Any, states: Any) -> Any:
+        state = self.act(self.inner(x) + states[0])
+        return state, [state]
+
+
+def test_an_attribute_of_a_cell_of_ones_own_is_examined_too():
+    model = keras.Sequential([layers.Input((5, 3)), layers.RNN(OwnCell(), name="loop"), D(1)])
+    monitor = watched(model, numbers(5, 3), numbers(1))
+    assert "flat_around_0" in monitor.run.meta["profiles"]
+    assert monitor.run.meta["inside"]["flat_around_0"] == [model.get_layer("loop").path]
+    assert not any("cell/act" in where for where in sites_of(monitor))
+
+
+# Missing nonlinearity.
+
+
+class ByCall(keras.Model):
+    """Dense layers without an activation; what stands between them is a function called in `call`."""
+
+    def __init__(self, between: Any) -> None:
+        super().__init__(name="by_call")
+        self.first, self.second, self.answer = D(8, name="first"), D(8, name="second"), D(1, name="answer")
+        self._between = between
+
+    def call(self, x: Any) -> Any:
+        return self.answer(self._between(self.second(self._between(self.first(x)))))
+
+
+def unbent(model: keras.Model) -> list[str]:
+    monitor = watched(model, numbers(6), numbers(1))
+    return [finding.where for finding in monitor.diagnosis.findings if finding.rule == "missing-nonlinearity"]
+
+
+@pytest.mark.parametrize("between", [ops.relu, lambda x: x + 0.1 * ops.sin(x), lambda x: ops.max(x, -1, keepdims=True)])
+def test_a_function_called_on_a_dense_layers_output_bends_it(between: Any):
+    assert unbent(ByCall(between)) == []
+
+
+@pytest.mark.parametrize("between", [lambda x: x, lambda x: ops.reshape(2 * x, (-1, 8)) - 1])
+def test_nothing_but_a_scale_between_two_dense_layers_bends_nothing(between: Any):
+    assert set(unbent(ByCall(between))) == {"by_call/first", "by_call/second"}
+
+
+def test_an_activation_layer_behind_a_dense_layer_bends_it():
+    parts = [D(8), layers.ReLU(), D(8), layers.Dropout(0.2), layers.Activation("tanh"), D(1)]
+    assert unbent(keras.Sequential([layers.Input((6,)), *parts])) == []
+
+
+def test_dropout_between_two_dense_layers_bends_nothing():
+    found = unbent(keras.Sequential([layers.Input((6,)), D(8), layers.Dropout(0.2), D(8), D(1)], name="straight"))
+    assert len(found) == 2
