@@ -13,6 +13,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from diagnose.activation import quick_profile
+from diagnose.activation.saving import saving_in_a_layer
 from diagnose.callbacks import layout
 from diagnose.callbacks.budget import Budget
 from diagnose.callbacks.configuration import facts
@@ -27,6 +29,7 @@ from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
 from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, scores
 from diagnose.callbacks.measuring import Array, Measuring, fingerprint
 from diagnose.callbacks.reversible import CannotUndo
+from diagnose.callbacks.saving import saving_error
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
 from diagnose.callbacks.weights import Weights, updates_of
 from diagnose.run import Measurement, Run
@@ -272,6 +275,10 @@ class Session:
             layer = getattr(placed.function, "__self__", None)
             target = layer if isinstance(layer, keras.layers.Layer) else placed.function
             profile = quick_profile(target, dtype=placed.dtype, seconds=PROFILE_SECONDS)
+            error = saving_error(placed.owner, placed.function)
+            if error is not None:
+                missing = {part: why for part, why in profile.missing.items() if part != "saving"}
+                profile = replace(profile, saving=saving_in_a_layer(target, profile.kind, error), missing=missing)
             found = profile.to_dict()
             for variable in found["captured"]:
                 variable["owner"] = owners.get(variable["name"], "")

@@ -138,8 +138,11 @@ def severity_shown(finding: Finding, rule: Rule, outcome: Outcome) -> Severity:
     A finding is a fault only where harm shows. Clear harm: as the rule sees it. Harm in part (it learned, yet not
     well): one step lower, and of the warnings only the sure ones, the surer while the skill still grows by itself. No
     yardstick: only the critical ones, as warnings. No harm: a note. A rule whose evidence is itself a part of the
-    outcome (`SHOWS_HARM`), such as the gap to validation, stands.
+    outcome (`SHOWS_HARM`), such as the gap to validation, stands; one that harms when the training is long over
+    (`HARMS_LATER`) is no reason for what it achieved.
     """
+    if getattr(rule.module, "HARMS_LATER", False):
+        return "note"
     if finding.severity == "note" or rule.part not in HARM_MUST_SHOW or getattr(rule.module, "SHOWS_HARM", False):
         return finding.severity
     if outcome.harm == "clear":
@@ -194,7 +197,7 @@ def _of_run(run: Run) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
 
 
 def _of_profiles(run: Run, layout: Layout) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
-    """What the rules say of each profiled activation, at the first hidden site that uses it."""
+    """What the rules say of each profiled activation, at the first hidden site, or the layer that loops."""
     profiles: dict[str, Any] = run.meta.get("profiles") or {}
     rules = [rule for rule in ALL_RULES if rule.subject == "profile"]
     if not profiles or not rules:
@@ -210,6 +213,7 @@ def _of_profiles(run: Run, layout: Layout) -> Iterator[tuple[Rule, Verdict, tupl
 
     for name, facts in profiles.items():
         places = tuple(where for where, site in layout.sites.items() if site.get("function") == name)
+        places += tuple(run.meta.get("inside", {}).get(name, ()))
         hidden = [where for where in places if layout.hidden(where)]
         where = next(iter(hidden or places), "")
         try:
@@ -270,7 +274,7 @@ def _at_work_first(
         for other in under
         if nodes[cause].rule.part == "function"
         and not getattr(nodes[cause].rule.module, "ANYWHERE", False)
-        and nodes[other].finding.rule in SLOPE_AT_WORK
+        and (nodes[other].finding.rule in SLOPE_AT_WORK or _broke_in_a_loop(nodes[other].finding, layout))
         and nodes[other].finding.where in nodes[cause].places
     ]
     reach = reachable([set(edges) for edges in ranked.edges])
@@ -297,6 +301,11 @@ def _at_work_first(
         rivals=function.rivals,
     )
     return first, [cause, *rest]
+
+
+def _broke_in_a_loop(finding: Finding, layout: Layout) -> bool:
+    """Whether this is what a recurrent layer did with a function that it applies again and again."""
+    return finding.rule == "non-finite-activation" and layout.sites.get(finding.where, {}).get("role") == "recurrent"
 
 
 def _with_ruled_out(finding: Finding, ruled_out: Sequence[str]) -> Finding:

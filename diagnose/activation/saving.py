@@ -14,14 +14,13 @@ import numpy as np
 from diagnose.activation.calling import Target, probe, sentence
 from diagnose.activation.facts import Saving
 
+LAMBDA = "a lambda has no name to be found by; Keras loads it only with safe_mode=False"
+
 
 def saving(f: Any, kind: str, target: Target, dtype: str) -> Saving:
     """Serialize, deserialize, compare."""
-    import keras
-
     if getattr(f, "__name__", "") == "<lambda>":
-        told = "a lambda has no name to be found by; Keras loads it only with safe_mode=False"
-        return Saving("lambda", False, told)
+        return Saving("lambda", False, LAMBDA)
     try:
         found = target.isolation.run(lambda: _again(f))
         again = _same(f, found, target, dtype)
@@ -30,11 +29,22 @@ def saving(f: Any, kind: str, target: Target, dtype: str) -> Saving:
         raise
     except BaseException as error:
         again, told = False, sentence(error).split(". ")[0]
+    return Saving(_kept_as(f, kind, again), again, told)
+
+
+def saving_in_a_layer(f: Any, kind: str, error: str) -> Saving:
+    """The same where Keras was asked for the layer that keeps f, and said `error` ("": nothing)."""
+    return Saving(_kept_as(f, kind, not error), not error, error, error)
+
+
+def _kept_as(f: Any, kind: str, loads: bool) -> str:
+    import keras
+
     registered = keras.saving.get_registered_name(f) if hasattr(f, "__name__") else ""
     if kind == "function" and ">" in registered:
-        return Saving("registered", again, told)
-    own = kind in ("name", "function") and again and str(getattr(f, "__module__", "")).startswith("keras.")
-    return Saving("name" if own else kind, again, told)
+        return "registered"
+    own = kind in ("name", "function") and loads and str(getattr(f, "__module__", "")).startswith("keras.")
+    return "name" if own else kind
 
 
 def _again(f: Any) -> Any:

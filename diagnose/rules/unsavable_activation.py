@@ -1,11 +1,11 @@
 """Unsavable activation: a saved model can't find the function again.
 
-Sees: serializing and deserializing the function without custom objects, in safe mode; and, where it was examined in a
-model, clone_model.
+Sees: serializing and deserializing the function without custom objects, in safe mode; in a watched training, the layer
+that keeps it.
 Harm: the training is done, the file is written, and load_model raises "could not be deserialized".
-Fires: cloning or saving the model that uses it failed.
+Fires: making the layer that keeps it anew from its configuration failed, or brought another function.
 Rests: on a function examined on its own that Keras can't find by itself, a lambda among them: a note, since
-custom_objects may be given on loading.
+custom_objects may be given on loading. In the diagnosis of a training, too: it is no reason for what was learned.
 Remedy: a named function at module level, under @keras.saving.register_keras_serializable().
 Refute: keras.models.clone_model(model) works, and load_model in a new process.
 Source: Keras 3, saving/serialization_lib.py; issues 6529, 8880 and 20333 of keras-team/keras.
@@ -21,6 +21,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
 SUBJECT = "profile"
+HARMS_LATER = True
 
 
 def judge(profile: ActivationProfile) -> Iterator[Verdict]:
