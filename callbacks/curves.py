@@ -69,7 +69,8 @@ class SiteCurve:
             if values.shape.num_elements() != count:
                 self.reason = "its function gives another shape when it is called alone"
                 continue
-            difference = np.abs(values.numpy().reshape(-1) - a[:count])[finite[:count]]
+            known = finite[:count]
+            difference = np.abs(values.numpy().reshape(-1)[known] - a[:count][known])
             if difference.size and difference.max() > tolerance * max(1.0, np.abs(a[finite]).max()):
                 self.reason = "its function is not one of the pre-activation alone"
                 continue

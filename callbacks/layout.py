@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -32,12 +33,16 @@ def describe(model: Any) -> dict[str, Any]:
     }
 
 
-def describe_layers(model: Any) -> dict[str, Any]:
-    """The model's layers, in the order of the calls where the model tells it (functional), else as Keras lists them."""
+def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
+    """The model's layers, in the order of the calls: where the model does not tell it (subclassed), that of `called`.
+
+    called: paths of layers as they were seen being called. A layer not among them comes behind the one that Keras
+    lists before it.
+    """
     layers = [layer for layer in leaf_layers(model) if not _is_container(layer)]
     inbound = _inbound(model)
     ordered = [layer for layer in inbound if layer in layers]
-    ordered += [layer for layer in layers if layer not in inbound]
+    ordered += _by_call([layer for layer in layers if layer not in inbound], called)
     return {
         "name": model.name,
         "class": type(model).__name__,
@@ -58,6 +63,14 @@ def describe_layers(model: Any) -> dict[str, Any]:
             for order, layer in enumerate(ordered)
         ],
     }
+
+
+def _by_call(layers: list[Any], called: Sequence[str]) -> list[Any]:
+    first = {path: order for order, path in reversed(list(enumerate(called)))}
+    order, orders = -1, {}
+    for layer in layers:
+        order = orders[layer] = first.get(path_of(layer), order)
+    return sorted(layers, key=lambda layer: orders[layer])
 
 
 def _inbound(model: Any) -> dict[Any, list[Any]]:

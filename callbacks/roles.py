@@ -83,11 +83,11 @@ def _leads_into_kernels(value: Any, fed: Any) -> bool:
             if id(op) in seen:
                 continue
             seen.add(id(op))
-            others_fixed = not any(fed(other) for other in op.inputs if other is not tensor)
-            if op.type in _CARRIES or (op.type in _SCALES and others_fixed):
+            if op.type in _CARRIES:
                 waiting.append(op.outputs[0])
-            elif op.type in _MULTIPLIES and others_fixed:
-                uses += 1
+            elif op.type in _SCALES | _MULTIPLIES and not any(fed(other) for other in op.inputs if other is not tensor):
+                uses += op.type in _MULTIPLIES
+                waiting += [] if op.type in _MULTIPLIES else op.outputs[:1]
             elif op.type not in _NOT_VALUES:
                 return False
     return uses > 0

@@ -248,7 +248,7 @@ class Session:
     def _learn(self, model: Any, shadow: ShadowStep, reading: Any, batch: Any) -> None:
         self._measuring.learn_sites(shadow, reading)
         self._weights = Weights(model)
-        self.run.meta["model"] = layout.describe_layers(model)
+        self.run.meta["model"] = layout.describe_layers(model, [tap.layer for tap in shadow.taps])
         self.run.meta["sites"] = list(self._measuring.sites.values())
         self.run.meta["inside"] = dict(self._measuring.inside)
         self.run.meta["unmeasured"] = dict(self._measuring.unmeasured)

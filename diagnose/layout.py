@@ -30,9 +30,9 @@ class Layout:
             layer["path"]: layer for layer in run.meta.get("model", {}).get("layers", ())
         }
         self.sites: dict[str, dict[str, Any]] = {site["where"]: site for site in run.meta.get("sites", ())}
-        self._owner = {
-            variable: path for path, layer in self._layers.items() for variable in layer.get("variables") or ()
-        }
+        # A layer made of layers holds their variables too: the innermost owns them.
+        owners = sorted(self._layers.items(), key=lambda item: -len(item[1].get("variables") or ()))
+        self._owner = {variable: path for path, layer in owners for variable in layer.get("variables") or ()}
         self._with: dict[str, str] = {}
         before = None
         for where, site in sorted(self.sites.items(), key=lambda item: int(item[1].get("order", 0))):

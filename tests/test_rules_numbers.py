@@ -87,6 +87,48 @@ def test_nan_weights_are_hidden_where_keras_still_logs_a_finite_loss():
     assert "Keras still logs a loss of 1.386" in findings("hidden-nan", run)[0].message
 
 
+def test_no_rate_is_blamed_before_any_update_and_no_input_that_was_finite():
+    series = {"batch.loss": [math.nan, math.nan], "input.nonfinite": [0, 0], "optimizer.updates": [0, 1]}
+    (finding,) = findings("non-finite-loss", run_of(series))
+    assert finding.blames == ("loss", "activation") and "learning rate" not in finding.remedy
+    (finding,) = findings("non-finite-loss", run_of({**series, "batch.loss": [1.0, math.nan]}))
+    assert finding.blames == ("loss", "learning-rate", "activation")
+    (finding,) = findings("non-finite-loss", run_of({"batch.loss": [1.0, math.nan]}))
+    assert finding.blames[-1] == "preprocessing"
+
+
+def test_an_input_between_two_observations_may_have_broken_the_weights():
+    run = run_of({("weight.nonfinite", "a/kernel"): [0, 9], "input.nonfinite": [0, 0]}, steps=[0, 20], layers="a")
+    run.add_column("weight.finite", "", [5, 6], [1.0, 0.0])
+    (finding,) = findings("non-finite-weights", run)
+    assert "preprocessing" in finding.blames and "learning-rate" in finding.blames
+
+
+def recurrent_run(series):
+    """A dense layer `a` and a recurrent layer `b` that runs `cube` in its loop; step 1 breaks."""
+    run = run_of({("activation.nonfinite", "a"): [0, 0], **series}, layers="ab", roles={"b": "recurrent"})
+    run.meta["inside"] = {"sigmoid": ["b"], "cube": ["b"]}
+    run.meta["profiles"] = {"cube": {}}
+    return run
+
+
+def test_a_recurrent_layer_that_breaks_finite_inputs_is_blamed_with_what_it_runs_in_its_loop():
+    broken = {("activation.nonfinite", "b"): [0, 4], ("weight.nonfinite", "b/kernel"): [0, 0]}
+    (finding,) = findings("non-finite-activation", recurrent_run({"input.nonfinite": [0, 0], **broken}))
+    assert (finding.where, finding.blames[0], finding.evidence["inputs"]) == ("b", "activation", "finite")
+    assert "`cube` and `sigmoid`" in finding.message and "`cube`" in finding.remedy
+    for given in ({"input.nonfinite": [0, 1]}, {("weight.nonfinite", "b/kernel"): [0, 1]}):
+        (finding,) = findings("non-finite-activation", recurrent_run({**broken, **given}))
+        assert finding.evidence["inputs"] == "non-finite"
+
+
+def test_a_recurrent_layer_that_a_finite_gradient_enters_is_the_place_where_it_breaks():
+    series = {("activation.gradient_nonfinite", "b"): [0, 0], ("gradient.nonfinite", "b/kernel"): [0, 8]}
+    (finding,) = findings("non-finite-gradient", recurrent_run(series))
+    assert (finding.where, finding.since, finding.blames) == ("b", 1, ("activation",))
+    assert "time steps of `cube`" in finding.message
+
+
 def test_all_finite_is_healthy():
     series = {
         ("activation.nonfinite", "a"): [0] * 3,

@@ -206,10 +206,10 @@ def test_functions_kept_as_attributes_are_sites_where_they_behave_like_activatio
         "attributes/wave": "partial",
         "attributes/answer": "linear",
     }
+    assert list(monitor.run.meta["profiles"]) == ["flat_around_0"]  # a product with 0.5 is no activation
     assert {name: vars(model)[name] for name in kept if callable(kept[name])} == {
         name: value for name, value in kept.items() if callable(value)
     }
-    assert "flat_around_0" in monitor.run.meta["profiles"]
     assert "attributes/act" in monitor.run.places("activation.gate_gain")
 
 
@@ -278,6 +278,9 @@ class OwnCell(layers.Layer):
         super().__init__(name="cell")
         self.state_size, self.act, self.inner = 4, flat_around_0, D(4)
 
+    def build(self, shape: Any) -> None:
+        self.inner.build(shape)
+
     def call(self, x: Any, states: Any) -> Any:
         state = self.act(self.inner(x) + states[0])
         return state, [state]
@@ -289,6 +292,32 @@ def test_an_attribute_of_a_cell_of_ones_own_is_examined_too():
     assert "flat_around_0" in monitor.run.meta["profiles"]
     assert monitor.run.meta["inside"]["flat_around_0"] == [model.get_layer("loop").path]
     assert not any("cell/act" in where for where in sites_of(monitor))
+
+
+def log_of_nothing(z: Any) -> Any:
+    return ops.log(z - z)
+
+
+class MadeBackwards(keras.Model):
+    """Keras lists its layers as they were made, and they are called the other way round."""
+
+    def __init__(self) -> None:
+        super().__init__(name="backwards")
+        self.answer, self.second, self.norm = D(1, name="answer"), D(4, name="second"), layers.BatchNormalization()
+        self.first, self.act = D(4, name="first"), log_of_nothing
+
+    def call(self, x: Any) -> Any:
+        return self.answer(self.norm(self.second(self.act(self.first(x)))))
+
+
+def test_the_first_place_that_is_not_finite_is_the_first_that_is_called():
+    monitor = watched(MadeBackwards(), numbers(6), numbers(1), epochs=1)
+    paths = [layer["path"] for layer in monitor.run.meta["model"]["layers"]]
+    assert [path.partition("/")[2] for path in paths] == ["first", "second", "batch_normalization", "answer"]
+    diagnosis = monitor.diagnosis
+    broken = next(finding for finding in diagnosis.findings if finding.rule == "non-finite-activation")
+    assert (broken.where, broken.evidence["inputs"]) == ("backwards", "finite")
+    assert diagnosis.causes[0].where == "backwards" and diagnosis.causes[0].blames[0] == "activation"
 
 
 # Missing nonlinearity.

@@ -83,18 +83,27 @@ def evidence_of(found: Break) -> dict[str, float | str]:
 def untrained(run: Run, step: int | None) -> bool:
     """Whether no update of the optimizer came before this step: then no rate can be to blame."""
     updates = run.series("optimizer.updates")
-    before = updates.values[updates.steps <= step] if step is not None else updates.values
-    return step is not None and (before[-1] == 0 if len(before) else step == 0)
+    there = updates.values[updates.steps == step]
+    return bool(there[0] == 0) if len(there) else step == 0
 
 
-def possible(run: Run, step: int | None, *blames: str) -> tuple[str, ...]:
-    """Those of the blames that can have broken a number at this step: a rate only after an update, the data's
-    preparation only where an input held NaN or infinity, or was not looked at."""
-    seen = [run.series("input.nonfinite", where).values for where in run.places("input.nonfinite")]
+def possible(run: Run, step: int | None, *blames: str, since: int | None = None) -> tuple[str, ...]:
+    """Those of the blames that can have broken a number at this step.
+
+    A rate can't before any update, and the data's preparation can't where the inputs were finite: of all batches from
+    `since` on (left out: of this one).
+    """
     ruled_out = {"learning-rate"} if untrained(run, step) else set()
-    if seen and not any(np.any(values > 0) for values in seen):
+    if step is not None and _fed_finite(run, step if since is None else since, step):
         ruled_out.add("preprocessing")
     return tuple(blame for blame in blames if blame not in ruled_out)
+
+
+def _fed_finite(run: Run, first: int, last: int) -> bool:
+    """Whether the inputs of all these batches were seen, and were finite."""
+    seen = [run.series("input.nonfinite", where) for where in run.places("input.nonfinite")]
+    there = [series.values[(series.steps >= first) & (series.steps <= last)] for series in seen]
+    return bool(seen) and all(len(values) == last - first + 1 and not np.any(values > 0) for values in there)
 
 
 def looped(run: Run, where: str) -> list[str]:

@@ -82,7 +82,7 @@ def _finding(run: Run, where: str, step: int, what: str, how: str, loss: float) 
         f"At step {step} {what} hold NaN or infinity (`{where or 'the output'}`) while {how}: "
         "something between them swallows it.",
         severity="critical",
-        blames=possible(run, step, "activation", "preprocessing", "learning-rate"),
+        blames=possible(run, step, "activation", "preprocessing", "learning-rate", since=0),
         since=step,
         evidence={"loss": loss},
         remedy="Start again from finite weights without what made the NaN, and check the weights rather than the loss: "

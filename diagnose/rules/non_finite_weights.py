@@ -51,7 +51,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     if found is None:
         yield Healthy("")
         return
-    blames = possible(run, found.step, "activation", "learning-rate", "preprocessing", "loss")
+    blames = possible(run, found.step, "activation", "learning-rate", "preprocessing", "loss", since=0)
     if untrained(run, found.step):
         blames = ("initialization",)
     others = f" and {counted(found.places - 1, 'more variable')} hold" if found.places > 1 else " holds"
