@@ -309,11 +309,17 @@ def tapped(model: Any, graph: Any) -> Iterator[Tapping]:
         tapping.settle()
     finally:
         _tapping.reset(token)
+        tapping._resting = True
         for layer, name, value in reversed(replaced):
             if value is _ABSENT:
                 layer.__dict__.pop(name, None)
             else:
                 object.__setattr__(layer, name, value)
+        # A layer that was built just now may have handed its stand-in on to layers that it made.
+        for layer in leaf_layers(model):
+            for name, value in list(layer.__dict__.items()):
+                if isinstance(value, _TappedActivation):
+                    object.__setattr__(layer, name, value._f)
 
 
 _ABSENT = object()

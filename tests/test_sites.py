@@ -228,9 +228,9 @@ class Block(layers.Layer):
 
 
 class Blocks(keras.Model):
-    def __init__(self, act: Any) -> None:
+    def __init__(self, act: Any, block: type[Block] = Block) -> None:
         super().__init__(name="blocks")
-        self.block, self.answer = Block(act), D(1, name="answer")
+        self.block, self.answer = block(act), D(1, name="answer")
 
     def call(self, x: Any) -> Any:
         return self.answer(self.block(x))
@@ -269,6 +269,22 @@ def test_attributes_are_put_back_when_the_call_raises():
         assert model.act is not flat_around_0 and model.act == flat_around_0
         raise Breaks
     assert model.act is flat_around_0 and "call" not in vars(model)
+
+
+class MakesLayersWhenBuilt(Block):
+    def build(self, shape: Any) -> None:
+        self.inner = D(4, self.nonlinearity)
+        self.inner.build(shape)
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+def test_a_layer_made_while_the_step_is_traced_keeps_the_function_itself():
+    """It is built in the first step, which is the observed one."""
+    model = Blocks(flat_around_0, MakesLayersWhenBuilt)
+    watched(model, numbers(6), numbers(1))
+    assert model.block.inner.activation is flat_around_0 is model.block.nonlinearity
 
 
 class OwnCell(layers.Layer):
