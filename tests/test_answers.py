@@ -52,7 +52,7 @@ def test_each_class_is_counted_as_numpy_counts_it(two_outputs, side):
     model, run, _, data = two_outputs
     x, (truth, _) = data[side]
     answered = model.predict(x, verbose=0)[0].argmax(axis=1)
-    counted = class_answers(run, side, "output_0")
+    counted = class_answers(run, side, "which")
     assert counted.classes.tolist() == [0, 1, 2, 3]
     for name in range(4):
         mine = truth == name
@@ -69,7 +69,7 @@ def test_the_residuals_are_those_of_predict_in_spreads_of_the_targets(two_output
     model, run, _, data = two_outputs
     x, (_, truth) = data[side]
     apart = (model.predict(x, verbose=0)[1] - truth) / truth.std()
-    centres, counts = residuals(run, side, "output_1")
+    centres, counts = residuals(run, side, "size")
     assert counts.sum() == SIZE
     half = (centres[1] - centres[0]) / 2
     for place in (18, 20, 23):
@@ -79,14 +79,14 @@ def test_the_residuals_are_those_of_predict_in_spreads_of_the_targets(two_output
 
 def test_of_all_evaluations_the_last_answers_are_kept_in_memory_and_in_the_file(two_outputs):
     _, run, loaded, _ = two_outputs
-    assert len(run.series("skill.train", "output_0")) == EPOCHS
+    assert len(run.series("skill.train", "which")) == EPOCHS
     for seen in (run, loaded):
         kept = [(name, step) for name, _, step, _ in seen.all_arrays() if name.startswith(("classes", "residuals"))]
         assert {step for _, step in kept} == {EPOCHS * SIZE // 50 - 1}
         assert sorted(name for name, _ in kept) == sorted(
             f"{kind}.{side}" for kind in ("classes", "residuals") for side in ("train", "validation")
         )
-    np.testing.assert_array_equal(*(seen.arrays("classes.train", "output_0").popitem()[1] for seen in (run, loaded)))
+    np.testing.assert_array_equal(*(seen.arrays("classes.train", "which").popitem()[1] for seen in (run, loaded)))
 
 
 def test_of_many_labels_at_once_each_is_counted_for_itself():
