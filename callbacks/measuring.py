@@ -15,6 +15,7 @@ import numpy as np
 from diagnose.callbacks.curves import MIXES, SiteCurve, falling_share, folds, saturated_share, working_range
 from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading
 from diagnose.callbacks.taps import Placed
+from diagnose.quantities import bend
 from diagnose.run import Measurement
 from diagnose.skill import Task, accuracy, majority_share, task_of
 
@@ -167,6 +168,7 @@ class Measuring:
             )
             add("activation.saturated_share", site.where, saturated_share(site.slope, site.z, curve))
             add("activation.folds", site.where, folds(curve, site.z))
+            add("activation.bend", site.where, bend(site.z, site.a))
         add("activation.falling_share", site.where, falling_share(site.slope))
         if site.alive is not None:
             recent = self._alive.setdefault(site.where, deque(maxlen=DEAD_BATCHES))

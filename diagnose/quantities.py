@@ -1,13 +1,15 @@
 """Every quantity that a run may hold: its name, meaning, unit and range, in one table.
 
 The documentation of quantities is made from this table, and a test holds every measured name against it. How a number
-is computed stands where it is computed (`callbacks.taps`, `callbacks.shadow`, `diagnose.skill`); what it means for the
-user stands in the rules.
+is computed stands where it is computed (`callbacks.taps`, `callbacks.shadow`, `diagnose.skill`), here only what rules
+compute again; what it means for the user stands in the rules.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ QUANTITIES: dict[str, Quantity] = {
     "activation.saturated_share": Quantity("share of the pre-activations that lie where f is flat (slope under 1 % of its largest on the working range), one-sided flatness aside", "", 0, 1, "site"),
     "activation.falling_share": Quantity("share of f's absolute slope, at the pre-activations met, that lies on falling branches", "", 0, 1, "site"),
     "activation.folds": Quantity("number of turning points of f within the pre-activations met (0.1 to 99.9 %)", "turning points", 0, INF, "site"),
+    "activation.bend": Quantity("what the best straight line through the points (z, a) met leaves of a: rms of the rest over the standard deviation of a; 0: f is straight where it is used", "", 0, 1, "site"),
     "activation.dead_share": Quantity("share of the units whose slope was 0 at every sample of the last (up to) 10 observed batches", "", 0, 1, "site"),
     "activation.constant_share": Quantity("share of the units whose output is the same for all samples of the batch", "", 0, 1, "site"),
     "activation.spread": Quantity("standard deviation of a over the samples of the batch, relative to rms(a), averaged over units; 0: all inputs give the same", "", 0, INF, "site"),
@@ -98,6 +101,7 @@ QUANTITIES: dict[str, Quantity] = {
     "batch.fingerprint": Quantity("a number that tells batches apart: a hash of their inputs, 0 to 2**48", "", 0, 2.0**48, "model"),
     "batch.majority_share": Quantity("share of the commonest class among the labels of the batch", "", 0, 1, "output"),
     "skill.train": Quantity("skill on a held set of training samples, in inference mode: (accuracy - majority share) / (1 - majority share), or R squared; 0: no better than a constant answer, 1: perfect", "", -INF, 1, "output"),
+    "skill.balanced": Quantity("skill on the held training samples if every class counted the same: (mean recall of the classes - 1 / classes) / (1 - 1 / classes)", "", -1, 1, "output"),
     "skill.validation": Quantity("the same skill on validation samples", "", -INF, 1, "output"),
     "skill.validation_renamed": Quantity("skill on validation samples if each predicted class is read as the class it mostly stands for", "", -INF, 1, "output"),
     "labels.shift": Quantity("half the sum of absolute differences between the class shares of training and validation labels seen; 0: the same shares", "", 0, 1, "output"),
@@ -113,7 +117,25 @@ QUANTITIES: dict[str, Quantity] = {
     "input.max": Quantity("largest finite entry of the input batch", "", -INF, INF, "input"),
     "input.validation_mean": Quantity("mean of the validation inputs kept", "", -INF, INF, "input"),
     "input.validation_std": Quantity("standard deviation of the validation inputs kept", "", 0, INF, "input"),
+    "input.constant_share": Quantity("share of the input's features (last axis) that are the same in all held training samples", "", 0, 1, "input"),
+    "input.same_share": Quantity("share of the held training samples whose input is, number by number, the commonest one", "", 0, 1, "input"),
     "optimizer.learning_rate": Quantity("learning rate of the optimizer at this step", "", 0, INF, "model"),
     "optimizer.updates": Quantity("optimizer updates so far (not batches: accumulation and skipped steps count none)", "updates", 0, INF, "model"),
     "optimizer.loss_scale": Quantity("the loss scale of mixed precision", "", 0, INF, "model"),
 }  # fmt: skip
+
+
+def bend(z: np.ndarray, a: np.ndarray) -> float:
+    """What the best straight line through the points (z, a), both (n,), leaves of a, relative to its spread, in [0, 1].
+
+    0 where z or a is constant: nothing bends. NaN without two finite points.
+
+    >>> bend(np.array([-1.0, 0.0, 1.0]), np.array([1.0, 3.0, 5.0])), bend(np.array([-1.0, 0.0, 1.0]), np.array([1, 0, 1]))
+    (0.0, 1.0)
+    """
+    kept = np.isfinite(z) & np.isfinite(a)
+    if kept.sum() < 2:
+        return float("nan")
+    x, y = (values[kept].astype(np.float64) - values[kept].mean(dtype=np.float64) for values in (z, a))
+    spreads = float((x @ x) * (y @ y))
+    return float(np.sqrt(max(0.0, 1.0 - (x @ y) ** 2 / spreads))) if spreads > 0 else 0.0

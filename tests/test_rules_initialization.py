@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hand_made import findings, kinds, run_of
 
@@ -70,3 +71,76 @@ def test_the_usual_half_is_heavy_in_front_of_few_units_only():
         run.meta["model"]["layers"][0]["units"] = units
         run.meta["model"]["layers"][1] |= {"rate": 0.6, "units": None}
         assert len(findings("heavy-dropout", run)) == found
+
+
+def numbers(name: str, side: str, low: float, high: float) -> dict:
+    """An activation's numbers on one side, at three observations."""
+    values = {"mean": (low + high) / 2, "std": (high - low) / 4, "min": low, "max": high}
+    return {(f"{side}.{of}", name): [value] * 3 for of, value in values.items()}
+
+
+def in_a_row(spread: float) -> dict:
+    """b is given what a gives; the relative spread behind a is 0.8, behind b as said."""
+    series = numbers("a", "preactivation", -2, 2) | numbers("a", "activation", 0, 2)
+    series |= numbers("b", "preactivation", 0, 2) | numbers("b", "activation", 0.5, 0.9)
+    return series | {("activation.spread", "a"): [0.8] * 3, ("activation.spread", "b"): [spread] * 3}
+
+
+def test_two_activations_in_a_row_are_doubled_and_a_warning_where_the_second_squeezes():
+    (finding,) = findings("doubled-activation", run_of(in_a_row(0.39), layers="ab"))
+    assert (finding.where, finding.severity) == ("b", "warning")
+    assert "leaves 49 %" in finding.message
+    assert [finding.severity for finding in findings("doubled-activation", run_of(in_a_row(0.4), layers="ab"))] == [
+        "note"
+    ]
+
+
+def test_an_activation_behind_a_straight_layer_is_not_doubled():
+    """`Dense(8)` and then `Activation("sigmoid")`: the first hands on what it computed."""
+    series = in_a_row(0.1) | numbers("a", "preactivation", 0, 2)
+    assert kinds("doubled-activation", run_of(series, layers="ab")) == {"Healthy"}
+
+
+def test_an_activation_behind_a_layer_with_weights_is_not_doubled():
+    series = in_a_row(0.1) | numbers("b", "preactivation", -3, 3)
+    assert kinds("doubled-activation", run_of(series, layers="ab")) == {"Healthy"}
+
+
+def chain(*classes: str) -> dict:
+    run = run_of({}, layers=[f"{index}_{name}" for index, name in enumerate(classes)])
+    for layer, name in zip(run.meta["model"]["layers"], classes, strict=True):
+        layer |= {"class": name, "rate": 0.5 if name == "Dropout" else None}
+    return run
+
+
+def test_dropout_in_front_of_a_batch_normalization_is_a_note():
+    (finding,) = findings("activation-order", chain("Dense", "Dropout", "Dense", "BatchNormalization"))
+    assert (finding.where, finding.severity) == ("1_Dropout", "note")
+
+
+def test_dropout_behind_it_or_with_another_normalization_between_is_fine():
+    assert kinds("activation-order", chain("Dense", "BatchNormalization", "Dropout", "Dense")) == {"Healthy"}
+    between = chain("Dropout", "LayerNormalization", "Dense", "BatchNormalization")
+    assert kinds("activation-order", between) == {"Healthy"}
+
+
+def test_a_bias_that_a_batch_normalization_takes_away_is_a_note():
+    run = chain("Dense", "BatchNormalization")
+    run.add_column("gradient.rms", "0_Dense/kernel", np.arange(3), np.ones(3))
+    run.add_column("gradient.rms", "0_Dense/bias", np.arange(3), np.full(3, 1e-3))
+    assert [finding.where for finding in findings("activation-order", run)] == ["0_Dense"]
+
+
+def test_a_bias_that_matters_is_fine():
+    """Behind an activation it moves the kink, which no mean takes away."""
+    run = chain("Dense", "BatchNormalization")
+    run.add_column("gradient.rms", "0_Dense/kernel", np.arange(3), np.ones(3))
+    run.add_column("gradient.rms", "0_Dense/bias", np.arange(3), np.full(3, 1.1e-3))
+    assert kinds("activation-order", run) == {"Healthy"}
+
+
+def test_the_order_of_layers_that_do_not_tell_is_not_judged():
+    run = chain("Dropout", "BatchNormalization")
+    for layer in run.meta["model"]["layers"]:
+        del layer["inbound"]
+    assert kinds("activation-order", run) == {"NotMeasured"}

@@ -87,6 +87,7 @@ def _rules(*modules: ModuleType) -> tuple[Rule, ...]:
 
 from diagnose.rules import (  # noqa: E402  # the registry stands after what its modules import
     accuracy_of_regression,
+    activation_order,
     amplified_gradient,
     badly_scaled_activation,
     blocked_gradient,
@@ -103,6 +104,7 @@ from diagnose.rules import (  # noqa: E402  # the registry stands after what its
     discontinuous_activation,
     diverging_loss,
     dominant_regularizer,
+    doubled_activation,
     doubled_output_activation,
     dtype_changing_activation,
     empty_targets,
@@ -123,6 +125,7 @@ from diagnose.rules import (  # noqa: E402  # the registry stands after what its
     labels_out_of_range,
     labels_outside_unit_interval,
     large_updates,
+    linear_use,
     logits_thresholded_at_half,
     loss_metric_disagreement,
     loss_not_reported,
@@ -228,6 +231,7 @@ ALL_RULES: tuple[Rule, ...] = _rules(
     fading_signal,
     growing_signal,
     collapsed_representation,
+    linear_use,
     thin_headroom,
     # Gradients, updates, optimizer
     vanishing_gradient,
@@ -272,5 +276,7 @@ ALL_RULES: tuple[Rule, ...] = _rules(
     mismatched_initialization,
     symmetric_initialization,
     missing_nonlinearity,
+    doubled_activation,
     heavy_dropout,
+    activation_order,
 )
