@@ -13,6 +13,7 @@ import tensorflow as tf
 from diagnose._version import __version__
 from diagnose.callbacks.shadow import optimizers_of
 from diagnose.callbacks.taps import leaf_layers, path_of
+from diagnose.callbacks.weights import otherwise_trained
 
 
 def describe(model: Any) -> dict[str, Any]:
@@ -43,12 +44,15 @@ def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
     inbound = _inbound(model)
     ordered = [layer for layer in inbound if layer in layers]
     ordered += _by_call([layer for layer in layers if layer not in inbound], called)
+    left_out, still_trained = otherwise_trained(model) if model.built else ([], [])
     return {
         "name": model.name,
         "class": type(model).__name__,
         "precision": str(getattr(model.dtype_policy, "name", "")),
         "parameters": int(sum(_size(variable) for variable in model.weights)) if model.built else None,
         "trainable_parameters": int(sum(map(_size, model.trainable_variables))) if model.built else None,
+        "left_out": [variable.path for variable in left_out],
+        "still_trained": [variable.path for variable in still_trained],
         "layers": [
             {
                 "path": path_of(layer),

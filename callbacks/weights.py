@@ -25,7 +25,7 @@ class Weights:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self.variables = list(model.trainable_variables)
+        self.variables = [*model.trainable_variables, *otherwise_trained(model)[1]]
         self._paths = [variable.path for variable in self.variables]
         floats = [variable for variable in model.variables if "float" in str(variable.dtype)]
         positions = [_positions(tuple(variable.shape)) for variable in self.variables]
@@ -119,6 +119,21 @@ def updates_of(model: Any) -> int:
         if not hasattr(optimizer, "inner_optimizer"):
             counts.append(int(optimizer.iterations))
     return max(counts)
+
+
+def otherwise_trained(model: Any) -> tuple[list[Any], list[Any]]:
+    """Variables with which the step of this fit does otherwise than `trainable` says now: Keras heeds it at compile.
+
+    First those that are trainable, and the optimizer was built without; then those of the model that it was built for,
+    and that are not trainable any more (a step compiled anew leaves them alone, so whether they move is to be seen).
+    Both empty while an optimizer is not built.
+    """
+    optimizers = [optimizer for optimizer in optimizers_of(model) if not hasattr(optimizer, "inner_optimizer")]
+    if not optimizers or not all(optimizer.built for optimizer in optimizers):
+        return [], []
+    known = {id(variable) for optimizer in optimizers for variable in optimizer._trainable_variables}
+    left_out = [variable for variable in model.trainable_variables if id(variable) not in known]
+    return left_out, [variable for variable in model.variables if id(variable) in known and not variable.trainable]
 
 
 def _compiled(read: Callable[[], Any]) -> Any:

@@ -7,9 +7,11 @@ must be judged within two seconds.
 What `Run.meta` may hold (every key can be absent, so that a run made by hand for a test stays short):
 
 - `versions`: {"keras": ..., "tensorflow": ..., "python": ..., "keras-diagnose": ...}; `created`: ISO time.
-- `model`: {"name", "class", "parameters", "trainable_parameters", "precision" (dtype policy), "layers": [layer, ...]},
-  in the order of the calls. A layer is {"path", "class", "order" (int), "inbound" (paths that feed it; absent where not
-  known, as in subclassed models), "variables" (paths), "trainable" (bool), "units" (int or None), "rate" (dropout)}.
+- `model`: {"name", "class", "parameters", "trainable_parameters", "precision" (dtype policy), "left_out" (paths of
+  trainable variables that the optimizer was built without), "still_trained" (paths of those it was built for, and that
+  are not trainable any more), "layers": [layer, ...]}, in the order of the calls. A layer is {"path", "class", "order"
+  (int), "inbound" (paths that feed it; absent where not known, as in subclassed models), "variables" (paths),
+  "trainable" (bool), "units" (int or None), "rate" (dropout)}.
 - `sites`: [site, ...] in the order of the calls. A site is one activation function at one place: {"where", "layer"
   (path), "function" (its name), "role" ("hidden", "output", "gate", "attention"), "elementwise" (bool or None),
   "units", "order", "dtype", "custom" (bool: not one of Keras' own), "into_kernels" (bool: what leaves it gets to

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hand_made import findings, kinds, run_of
 
+from diagnose.run import Run
+
 NO_SKILL = {"task": {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}, "steps_seen": 2000}
 
 
@@ -245,3 +247,35 @@ def test_a_gradient_of_nan_is_not_a_gradient_of_zero():
     series |= {("gradient.nonfinite", f"{name}/kernel"): [7] * 5 for name in "ab"}
     assert findings("zero-gradient", run_of(series, layers="ab")) == []
     assert findings("vanishing-gradient", run_of(series, layers="ab")) == []
+
+
+def changed_without_compile(**facts: list[str]) -> Run:
+    run = run_of(gradients(a=[0.1] * 5, b=[0.1] * 5), layers="ab", steps=range(0, 50, 10))
+    run.meta["model"] |= facts
+    return run
+
+
+def test_what_became_trainable_without_compile_and_stays_the_same_to_the_last_bit_is_frozen():
+    run = changed_without_compile(left_out=["a/kernel"])
+    run.add_column("weight.rms", "a/kernel", np.arange(5), np.full(5, 0.3))
+    (finding,) = findings("frozen-weights", run)
+    assert (finding.where, finding.severity) == ("a/kernel", "warning")
+    assert "compile" in finding.remedy
+
+
+def test_what_moves_is_not_frozen_whatever_the_optimizer_was_built_for():
+    run = changed_without_compile(left_out=["a/kernel"])
+    run.add_column("weight.rms", "a/kernel", np.arange(5), np.linspace(0.3, 0.4, 5))
+    assert findings("frozen-weights", run) == []
+
+
+def test_what_is_not_trainable_and_moves_is_told():
+    run = changed_without_compile(still_trained=["a/kernel"])
+    run.add_column("update.ratio", "a/kernel", np.arange(5), np.full(5, 1e-3))
+    assert "not trainable" in findings("frozen-weights", run)[0].message
+
+
+def test_what_was_frozen_and_compiled_anew_is_left_alone():
+    run = changed_without_compile(still_trained=["base/kernel"])
+    run.add_column("update.ratio", "base/kernel", np.arange(5), np.zeros(5))
+    assert findings("frozen-weights", run) == []

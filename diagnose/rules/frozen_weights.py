@@ -1,13 +1,15 @@
-"""Frozen weights: nothing that could learn is trainable, or nothing moves though it has a gradient.
+"""Frozen weights: what should learn does not move, or what should stay as it is moves.
 
 Sees: the model's trainable parameters; `update.ratio` of every kernel, with its `gradient.rms`; where the optimizer
-was given no gradient at all, `optimizer.updates` and `weight.rms`.
+was given no gradient at all, `optimizer.updates` and `weight.rms`; and which variables the optimizer was built for.
 
-Harm: the model answers at the end what it answered at the start.
+Harm: the model answers at the end what it answered at the start; or a base that should be kept is spoiled.
 
 Fires: no trainable parameter at all; or every kernel's update is exactly 0 at 4 of the last 5 observations, while its
 gradient times the rate is over RESOLUTION of the weight; or no gradient ever reached the optimizer, its counter stands
-still, and so does every weight, over STEPS steps or more.
+still, and so does every weight, over STEPS steps or more. Or `trainable` was changed after a first fit and without
+compile: variables that are trainable, that the optimizer was built without, and whose size stays the same to the last
+bit; or variables that are not trainable, and move.
 
 Rests: a frozen base under a head that trains (transfer learning); a gradient so small that its step is lost in
 rounding: then the gradient is the trouble, and a vanishing gradient says so.
@@ -17,7 +19,8 @@ model's variables; look at the learning rate and the loss scale.
 
 Refute: a weight differs before and after a step.
 
-Source: Keras applies changes of `trainable` at compile only (reproduced; keras-team/keras issue 6405).
+Source: Keras' fit keeps the step that it compiled at its first call until compile is called again (reproduced;
+keras-team/keras issue 6405).
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import numpy as np
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import FEWEST, lasting, recent
+from diagnose.rules._wording import some
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -53,6 +57,9 @@ def judge(run: Run) -> Iterator[Verdict]:
             refute="A weight differs before and after a step.",
             confidence=0.95,
         )
+        return
+    if (unheeded := _unheeded(run, layout)) is not None:
+        yield unheeded
         return
     moving = [name for name in kernels(run, layout) if len(run.series("update.ratio", name).finite()) >= 3]
     if not moving:
@@ -85,6 +92,30 @@ def judge(run: Run) -> Iterator[Verdict]:
         else "Look at the loss scale, at a custom train_step, and at which variables the optimizer was given.",
         refute="A weight differs before and after a step.",
         confidence=0.9,
+    )
+
+
+def _unheeded(run: Run, layout: Layout) -> Finding | None:
+    """What comes of `trainable` changed without compile: the step that was compiled before goes on as it was."""
+    model = run.meta.get("model", {})
+    sizes = {name: run.series("weight.rms", name).finite().values for name in model.get("left_out") or ()}
+    still = [name for name, values in sizes.items() if len(values) >= FEWEST and len(np.unique(values)) == 1]
+    ratios = {name: run.series("update.ratio", name).finite() for name in model.get("still_trained") or ()}
+    moved = [name for name, series in ratios.items() if lasting(series, series.values > 0) is not None]
+    found = still or moved
+    if not found:
+        return None
+    what = "not moving, though trainable" if still else "moving, though not trainable"
+    every = bool(still) and set(kernels(run, layout)) <= set(still)
+    return Finding(
+        found[0],
+        f"{what[0].upper()}{what[1:]}: {some(found)}. `trainable` was changed after fit had compiled its step.",
+        severity="critical" if every else "warning",
+        blames=("layers",),
+        evidence={"variables": float(len(found))},
+        remedy="Call model.compile(...) again after changing `trainable`, with a new optimizer.",
+        refute="The model was compiled after the last change of `trainable`.",
+        confidence=0.95,
     )
 
 
