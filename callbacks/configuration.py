@@ -8,6 +8,9 @@ from `run.meta["audit"]`:
 - `samples`: of the batch looked at; `seconds`: what it took; `iterations`: optimizer updates so far.
 - `loss`: {"value": the model's own compute_loss in inference mode, "error": why it gave none, "custom": compute_loss
   is the user's, "extra": number of losses by add_loss}.
+- `entering`: what the first layer with a kernel is given, so behind any Normalization; None where that is no table or
+  sequence of numbers: {"where", "features" (of the last axis), "least", "typical" (median), "most": sizes of the
+  features, "least_at", "most_at": which}; the size of a feature is the rms of its entries that are not 0.
 - `outputs`: one entry each, in Keras' order:
   - `name`, `where` (Keras path of what ends it), `shape` (of one sample), `width` (of its last axis);
   - `prediction`: {"min", "max", "finite" (share), "unit_interval", "distribution" (rows are probabilities that sum to
@@ -45,8 +48,9 @@ import tensorflow as tf
 from diagnose._version import __version__
 from diagnose.callbacks import probing
 from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
-from diagnose.callbacks.loan import build, forward, on_loan, under_random_weights
+from diagnose.callbacks.loan import build, forward, on_loan, overhearing, under_random_weights
 from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of, told
+from diagnose.callbacks.taps import leaf_layers, path_of
 from diagnose.diagnosis import Diagnosis, examine
 from diagnose.run import Run
 
@@ -140,7 +144,8 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
         rows = _rows(model, x)
         few_x, few_y, few_weights = (taken(part, rows) for part in (x, y, sample_weight))
         began = time.perf_counter()
-        predictions = forward(model, few_x)
+        with overhearing(_with_kernels(model)) as heard:
+            predictions = forward(model, few_x)
         pace = time.perf_counter() - began
         extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
         parts, whole = parts_of(model, few_x, few_y, predictions, few_weights)
@@ -155,9 +160,41 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
             "seconds": round(time.perf_counter() - start, 3),
             "iterations": int(model.optimizer.iterations) if model.optimizer is not None else 0,
             "loss": _whole_facts(whole, extra),
+            "entering": _entering(*heard[0]) if heard else None,
             "outputs": outputs,
         }
     )
+
+
+def _with_kernels(model: Any) -> list[Any]:
+    """Layers that multiply what they are given by a weight."""
+    layers = (layer for layer in leaf_layers(model) if not list(layer._flatten_layers(include_self=False)))
+    return [layer for layer in layers if any(len(variable.shape) > 1 for variable in layer.trainable_variables)]
+
+
+def _entering(layer: Any, given: Any) -> dict[str, Any] | None:
+    """Sizes of the features that a layer is given."""
+    if not isinstance(given, tf.Tensor) or tf.is_symbolic_tensor(given):
+        return None
+    if not given.dtype.is_floating or given.shape.rank not in (2, 3):
+        return None
+    values = np.abs(tf.cast(given, tf.float32).numpy().reshape(-1, given.shape[-1]).astype(np.float64))
+    values = np.where(np.isfinite(values), values, 0.0)
+    counts = np.count_nonzero(values, axis=0)
+    sizes = np.sqrt((values**2).sum(axis=0) / np.maximum(counts, 1))
+    known = np.flatnonzero(values.max(axis=0) > values.min(axis=0))  # a constant one, however small, tells nothing
+    if isinstance(layer, keras.layers.Embedding) or not len(known):
+        return None
+    least, most = known[sizes[known].argmin()], known[sizes[known].argmax()]
+    return {
+        "where": path_of(layer),
+        "features": len(sizes),
+        "least": sizes[least],
+        "typical": np.median(sizes[known]),
+        "most": sizes[most],
+        "least_at": int(least),
+        "most_at": int(most),
+    }
 
 
 def _whole_facts(whole: Whole, extra: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Python, NumPy and TensorFlow, counters in Python, and the numbers that Keras giv
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import warnings
@@ -87,6 +88,29 @@ def under(model: Any, values: Sequence[Any]) -> Iterator[None]:
 def forward(model: Any, x: Any) -> Any:
     """The model's answer in inference mode."""
     return model(x, training=False) if getattr(model, "_call_has_training_arg", True) else model(x)
+
+
+@contextmanager
+def overhearing(layers: Sequence[Any]) -> Iterator[list[tuple[Any, Any]]]:
+    """The layers in the order in which they are called while the body runs, each with the tensor that it was given."""
+    heard: list[tuple[Any, Any]] = []
+    before = [(layer, layer.__dict__.get("call")) for layer in layers]
+
+    def listening(layer: Any, call: Any) -> Any:
+        @functools.wraps(call)
+        def listen(*args: Any, **kwargs: Any) -> Any:
+            heard.append((layer, args[0] if args else None))
+            return call(*args, **kwargs)
+
+        return listen
+
+    try:
+        for layer in layers:
+            object.__setattr__(layer, "call", listening(layer, layer.call))  # past Keras' tracking
+        yield heard
+    finally:
+        for layer, own in before:
+            layer.__dict__.pop("call", None) if own is None else object.__setattr__(layer, "call", own)
 
 
 def under_random_weights(

@@ -1,19 +1,22 @@
 """Constant input: the data do not vary.
 
-Sees: `input.min`, `input.max` and `input.std` of each observed batch.
+Sees: `input.min` and `input.max` of each observed batch; `input.same_share` and `input.constant_share` over the held
+training samples.
 
 Harm: with the same input for every sample, no answer can depend on it.
 
-Fires: an input whose smallest and largest entry are equal, at 4 of the last 5 observations.
+Fires: an input whose smallest and largest entry are equal, at 4 of the last 5 observations; or over ALIKE of the
+samples are one and the same input, number by number. A note where over UNUSED of the features never vary.
 
-Rests: one input of several (a constant side input is odd, not fatal: a note).
+Rests: one input of several (a constant side input is odd, not fatal: a note); under SAMPLES held samples, where a rare
+feature may not have been met; single features that never vary, such as the corners of pictures.
 
 Remedy: look at the preprocessing: integer division (`x // 255` makes zeros of an image), a cast to integers after
 scaling, a generator that returns its empty buffer.
 
 Refute: `x.std()` of what `fit` gets is over 0.
 
-Source: arithmetic: no function of a constant varies.
+Source: arithmetic: no function of a constant varies; the bounds are guesses.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules._persistence import lasting, too_few
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -38,9 +42,13 @@ EXPLAINS = (
     "slow-progress",
 )
 
+ALIKE = 0.9  # a guess: what tells apart one sample in ten can't lift the skill by more than that tenth
+UNUSED = 0.5  # a guess: of the pixels of centred pictures up to a third never vary
+SAMPLES = 100  # a guess: a feature that one sample in thirty has is missed in 100 of them one time in 30
+
 
 def judge(run: Run) -> Iterator[Verdict]:
-    """Each input by its range."""
+    """Each input by its range, then by what repeats in it."""
     places = run.places("input.max")
     if not places:
         yield NotMeasured("", "no numeric input was observed")
@@ -51,7 +59,7 @@ def judge(run: Run) -> Iterator[Verdict]:
             continue
         since = lasting(high, high.values <= low.values)
         if since is None:
-            yield Healthy(where)
+            yield _of_samples(run, where, len(places) == 1)
             continue
         yield Finding(
             where,
@@ -65,3 +73,27 @@ def judge(run: Run) -> Iterator[Verdict]:
             refute="x.std() of what fit gets is over 0.",
             confidence=0.95,
         )
+
+
+def _of_samples(run: Run, where: str, alone: bool) -> Verdict:
+    """By the held samples: how many are one and the same, and how many features never vary."""
+    same, constant = run.series("input.same_share", where), run.series("input.constant_share", where)
+    if not len(same) or not len(constant) or run.meta.get("task", {}).get("held_samples", 0) < SAMPLES:
+        return Healthy(where)
+    alike, unused = float(same.values[-1]), float(constant.values[-1])
+    if alike <= ALIKE and unused <= UNUSED:
+        return Healthy(where)
+    name = f" `{where}`" if where else ""
+    return Finding(
+        where,
+        f"{percent(alike)} of the samples seen have one and the same input{name}, number by number."
+        if alike > ALIKE
+        else f"{percent(unused)} of the features of the input{name} never vary.",
+        severity="warning" if alike > ALIKE and alone else "note",
+        blames=("preprocessing", "data"),
+        evidence={"share of equal samples": alike, "share of features that never vary": unused},
+        remedy="Look at the preprocessing: a cast to integers after scaling, or x // 255, leaves hardly anything but "
+        "zeros; use x / 255.0.",
+        refute="np.unique(x, axis=0) of what fit gets has about as many rows as x.",
+        confidence=0.85,
+    )

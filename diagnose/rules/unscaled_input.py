@@ -1,16 +1,20 @@
 """Unscaled input: the data enter the network far from the size that its weights are made for.
 
-Sees: `input.mean` and `input.std` of the batches, and `preactivation.mean` and `.std` at the first hidden activation.
+Sees: `input.mean` and `input.std` of the batches, and `preactivation.mean` and `.std` at the first hidden activation;
+the sizes of the features that enter the first layer with a kernel, in the audited batch.
 
 Harm: initial weights expect inputs around 0 of size 1; larger ones drive the first activations onto their rails and
-make the gradients of the first layer as many times too large as they are.
+make the gradients of the first layer as many times too large as they are. A feature a thousand times smaller than
+another counts for nothing beside it, and its weights get a thousandth of the gradient.
 
 Fires: mean or std of an input over LARGE, and the first hidden activation's inputs suffer: their mean or std is over
-SUFFERS at the first observation.
+SUFFERS at the first observation. Or two features whose sizes are over APART times apart.
 
 Rests: inputs that a layer of the model scales or looks up (Rescaling, Normalization, Embedding): there nothing suffers.
+The zeros of a feature do not count for its size, so that rare ones (words, flags) are as large as others.
 
-Remedy: scale the data: `(x - mean) / std`, `x / 255`, or a Normalization layer in front, adapted on the training data.
+Remedy: scale the data, each feature by its own: `(x - mean) / std`, `x / 255`, or a Normalization layer in front,
+adapted on the training data.
 
 Refute: the skill is no better with scaled inputs at the same settings.
 
@@ -19,7 +23,8 @@ Source: LeCun et al. (1998), "Efficient backprop", section 4.3; the bounds are g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from diagnose.layout import Layout
 from diagnose.run import Run
@@ -50,39 +55,72 @@ EXPLAINS = (
 
 LARGE = 10.0  # a guess: ten times the unit size that initializers assume
 SUFFERS = 5.0  # a guess: beyond 5 every bounded activation is flat, and a sound start gives about 1
+APART = 1000.0  # a guess: a thousandth of the gradient is what counts as vanished between two layers, too
+EACH = "x = (x - x.mean(axis=0)) / x.std(axis=0), or a keras.layers.Normalization() adapted on them"
 
 
 def judge(run: Run) -> Iterator[Verdict]:
-    """Each input, with what the first hidden activation makes of it."""
+    """Each input, with what the first hidden activation makes of it; then the features beside each other."""
     layout = Layout(run)
-    if not run.places("input.std"):
+    entering = run.meta.get("audit", {}).get("entering")
+    apart = entering and entering["most"] > APART * entering["least"]
+    if not run.places("input.std") and not entering:
         yield NotMeasured("", "no numeric input was observed")
         return
     sites = sorted((where for where in run.places("preactivation.std") if layout.hidden(where)), key=layout.position)
-    if not sites:
+    if not sites and not entering:
         yield NotMeasured("", "no hidden activation was observed, so what the inputs do there isn't known")
         return
     reached = max((_size(run, "preactivation", where) for where in sites[:1]), default=0.0)
+    large = [where for where in run.places("input.std") if _size(run, "input", where) > LARGE and reached > SUFFERS]
     for where in run.places("input.std"):
-        size = _size(run, "input", where)
-        if size <= LARGE or reached <= SUFFERS:
-            yield Healthy(where)
-            continue
-        mean, std = float(run.series("input.mean", where).values[0]), float(run.series("input.std", where).values[0])
-        yield Finding(
-            where,
-            f"The inputs{f' `{where}`' if where else ''} have a mean of {mean:.3g} "
-            f"and a standard deviation of {std:.3g}; "
-            f"the first activation, `{sites[0]}`, gets {reached:.3g} where about 1 is sound.",
-            severity="warning",
-            blames=("preprocessing",),
-            since=int(run.series("input.std", where).steps[0]),
-            evidence={"mean": mean, "std": std, "size of z": reached},
-            remedy=f"Scale the data before fit: x = (x - {mean:.3g}) / {max(std, 1e-12):.3g}, or "
-            "a keras.layers.Normalization() adapted on them.",
-            refute="The skill is no better with scaled inputs at the same settings.",
-            confidence=0.75,
-        )
+        yield _large(run, where, sites[0], reached, entering if apart else None) if where in large else Healthy(where)
+    if apart and not large:
+        yield _apart(entering)
+
+
+def _large(run: Run, where: str, site: str, reached: float, entering: Mapping[str, Any] | None) -> Finding:
+    mean, std = float(run.series("input.mean", where).values[0]), float(run.series("input.std", where).values[0])
+    return Finding(
+        where,
+        f"The inputs{f' `{where}`' if where else ''} have a mean of {mean:.3g} "
+        f"and a standard deviation of {std:.3g}; "
+        f"the first activation, `{site}`, gets {reached:.3g} where about 1 is sound."
+        + (f" {_sizes(entering)}." if entering else ""),
+        severity="warning",
+        blames=("preprocessing",),
+        since=int(run.series("input.std", where).steps[0]),
+        evidence={"mean": mean, "std": std, "size of z": reached},
+        remedy=f"Scale each feature by its own size before fit: {EACH}."
+        if entering
+        else f"Scale the data before fit: x = (x - {mean:.3g}) / {max(std, 1e-12):.3g}, or "
+        "a keras.layers.Normalization() adapted on them.",
+        refute="The skill is no better with scaled inputs at the same settings.",
+        confidence=0.75,
+    )
+
+
+def _apart(entering: Mapping[str, Any]) -> Finding:
+    return Finding(
+        entering["where"],
+        f"What enters `{entering['where']}` is of very different sizes. {_sizes(entering)}: the small ones count for "
+        "nothing beside the large ones.",
+        severity="warning",
+        blames=("preprocessing",),
+        since=0,
+        evidence={"largest feature": entering["most"], "smallest feature": entering["least"]},
+        remedy=f"Scale each feature by its own size before fit: {EACH}.",
+        refute="The skill is no better with scaled features at the same settings.",
+        confidence=0.6,
+    )
+
+
+def _sizes(entering: Mapping[str, Any]) -> str:
+    """The largest and the smallest feature in words."""
+    return (
+        f"Feature {entering['most_at']} has a size of {entering['most']:.3g}, "
+        f"feature {entering['least_at']} one of {entering['least']:.3g}"
+    )
 
 
 def _size(run: Run, prefix: str, where: str) -> float:
