@@ -7,6 +7,7 @@ samples are kept in memory, and both are asked with the weights of one moment. T
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ import tensorflow as tf
 from diagnose.callbacks.pairing import by_output, places_of
 from diagnose.callbacks.reversible import Reversible
 from diagnose.callbacks.shadow import named_leaves
-from diagnose.skill import Task, constant_answers, majority_share, relative_spread, skill, task_of
+from diagnose.skill import Task, balanced_skill, constant_answers, majority_share, relative_spread, skill, task_of
 
 SAMPLES = 1024  # a share of 50 % is then told with a standard error of 1.6 %
 BYTES = 1 << 26  # of samples kept in memory, for large inputs: 64 MB
@@ -125,12 +126,13 @@ class Evaluator:
 def scores(
     targets: list[np.ndarray], predictions: list[np.ndarray], names: list[str]
 ) -> tuple[dict[str, Task], dict[str, dict[str, float]]]:
-    """Task and numbers ("skill", "majority_share", "spread") of each output."""
+    """Task and numbers ("skill", "balanced", "majority_share", "spread") of each output."""
     tasks, numbers = {}, {}
     for name, target, prediction in zip(names, targets, predictions, strict=True):
         task = tasks[name] = task_of(target, prediction)
         numbers[name] = {
             "skill": skill(task, target, prediction) if task.kind != "unknown" else float("nan"),
+            "balanced": balanced_skill(task, target, prediction),
             "majority_share": majority_share(task, target),
             "spread": relative_spread(prediction),
         }
@@ -145,6 +147,24 @@ def inputs_of(held: HeldSet) -> list[tuple[str, np.ndarray]]:
         for name, leaf in parts[0].items()
         if isinstance(leaf, tf.Tensor) and (leaf.dtype.is_floating or leaf.dtype.is_integer)
     ]
+
+
+def sameness(held: HeldSet) -> dict[str, tuple[float, float]]:
+    """How little the numeric inputs of a set that is not empty vary, by input: two shares, each in [0, 1].
+
+    First of the features (last axis) that are the same in all samples, then of the samples that are the commonest one.
+    """
+    parts = [dict(named_leaves(x)) for x, _ in held.batches]
+    found = {}
+    for name, leaf in parts[0].items():
+        if isinstance(leaf, tf.Tensor) and (leaf.dtype.is_floating or leaf.dtype.is_integer):
+            batches = [part[name].numpy() for part in parts]
+            rows = [batch.reshape(-1, batch.shape[-1] if batch.ndim > 1 else 1) for batch in batches]
+            least = np.min([row.min(axis=0) for row in rows], axis=0)
+            most = np.max([row.max(axis=0) for row in rows], axis=0)
+            samples = Counter(sample.tobytes() for batch in batches for sample in batch)
+            found[name] = float(np.mean(least == most)), max(samples.values()) / sum(samples.values())
+    return found
 
 
 def _any_size(tensor: Any) -> Any:

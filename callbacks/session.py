@@ -26,7 +26,7 @@ from diagnose.callbacks import layout
 from diagnose.callbacks.budget import Budget
 from diagnose.callbacks.configuration import facts
 from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
-from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, scores
+from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, sameness, scores
 from diagnose.callbacks.measuring import Array, Measuring, fingerprint
 from diagnose.callbacks.reversible import CannotUndo
 from diagnose.callbacks.saving import saving_error
@@ -382,6 +382,7 @@ class Session:
                 answers.append((f"classes.{side}", name, step, class_counts(tasks[name], target, prediction)))
                 answers.append((f"residuals.{side}", name, step, residual_counts(tasks[name], target, prediction)))
                 if side == "train":
+                    found.append(Measurement("skill.balanced", name, step, numbers[name]["balanced"]))
                     found.append(Measurement("prediction.spread", name, step, numbers[name]["spread"]))
                 else:
                     renamed = renamed_skill(tasks[name], target, prediction)
@@ -395,6 +396,10 @@ class Session:
             for name, values in inputs_of(self._held_validation):
                 found.append(Measurement("input.validation_mean", name, step, float(values.mean())))
                 found.append(Measurement("input.validation_std", name, step, float(values.std())))
+        if seen and not self.run.places("input.same_share"):
+            for name, (constant, same) in sameness(self._held).items():
+                found.append(Measurement("input.constant_share", name, step, constant))
+                found.append(Measurement("input.same_share", name, step, same))
         if "task" in self.run.meta:
             self.run.meta["task"]["held_samples"] = self._held.samples
             self.run.meta["task"]["held_validation_samples"] = self._held_validation.samples

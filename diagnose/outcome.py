@@ -311,7 +311,10 @@ def _memorizing(run: Run, skills: Skills) -> Outcome | None:
 
 def _not_learning(run: Run, skills: Skills) -> Outcome | None:
     """One output at the baseline is enough; where others learn, harm shows in part, and one that rises may go on."""
-    stuck, updates = [where for where in skills.stuck if not _informed_by_the_loss(run, where)], updates_of(run)
+    updates = updates_of(run)
+    stuck = [
+        where for where in skills.stuck if balanced_skill(run, where) is None and not _informed_by_the_loss(run, where)
+    ]
     some_learn = len(skills.stuck) < len(skills.known)
     if some_learn:
         stuck = [where for where in stuck if where not in skills.series or not _rising(run, skills.series[where])]
@@ -345,11 +348,26 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
         harm: Harm = "none" if skill >= DECENT and not fell else "partial"
         reason = f"{skill_in_words(run, skill, where)}{beside}{_beside(skills, where)}."
         return Outcome("learning", reason, harm, skill, validation, rising)
+    balanced = {where: balanced_skill(run, where) for where in known}
+    if balanced and None not in balanced.values():
+        where = min(balanced, key=lambda name: balanced[name] or 0.0)
+        skill = balanced[where] or 0.0
+        reason = f"{skill_in_words(run, known[where], where)}; if every class counted the same, {skill:.2f}."
+        return Outcome("learning", reason, "none" if skill >= DECENT else "partial", skill, _worst(skills.validation))
     if not all(_informed_by_the_loss(run, where) for where in known or ("",)):
         return None
     loss, constant = data_losses(run)
     reason = f"the loss on training samples is {loss:.3g}, where the best constant answer has {constant:.3g}."
     return Outcome("learning", reason, "partial" if known else "none", _worst(known), _worst(skills.validation))
+
+
+def balanced_skill(run: Run, where: str) -> float | None:
+    """Skill if every class counted the same, where one class hides it: weights on the rare ones cost accuracy.
+
+    None where it is at its baseline, was not measured, or no class is that common.
+    """
+    skill, share = last_finite(run, "skill.balanced", where), majority_share(run, where)
+    return skill if skill is not None and skill > BAND_MOST and share is not None and share >= LOPSIDED else None
 
 
 def _informed_by_the_loss(run: Run, where: str) -> bool:

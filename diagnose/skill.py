@@ -107,6 +107,26 @@ def skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
     return (score - base) / (1 - base) if base < 1 else float("nan")
 
 
+def balanced_skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Skill if every class counted the same, in [-1, 1]: by the mean recall of the classes, of which a constant
+    answer gets one right.
+
+    Unlike `skill` it can be high where a rare class is found at the price of some of the common one. NaN but for
+    "categorical" and "binary", and for one class only.
+
+    >>> balanced_skill(Task("binary", 2), np.array([0, 0, 0, 1]), np.array([0.1, 0.2, 0.7, 0.9]))  # recalls 2/3 and 1
+    0.6666666666666665
+    """
+    if task.kind not in ("categorical", "binary"):
+        return float("nan")
+    truth, right = _answers(task, targets, predictions)
+    classes = np.unique(truth[truth >= 0])
+    if len(classes) < 2:
+        return float("nan")
+    recall = float(np.mean([right[truth == index].mean() for index in classes]))
+    return (recall - 1 / len(classes)) / (1 - 1 / len(classes))
+
+
 def majority_share(task: Task, targets: np.ndarray) -> float:
     """Share of the commonest class: the accuracy that the best constant answer reaches.
 

@@ -23,6 +23,41 @@ def test_what_raw_pixels_do_is_not_known_without_activations():
     assert kinds("unscaled-input", run_of(RAW)) == {"NotMeasured"}
 
 
+def entering(**sizes: float) -> dict:
+    known = {"where": "a", "features": 8, "least": 1.0, "most": 1.0, "least_at": 2, "most_at": 5}
+    return {"entering": {**known, **sizes}}
+
+
+def test_features_over_a_thousand_times_apart_are_unscaled_even_if_none_is_large():
+    (finding,) = findings("unscaled-input", run_of(layers="a", audit=entering(least=0.9e-3)))
+    assert finding.where == "a"
+    assert "feature 2 one of 0.0009" in finding.message
+    assert kinds("unscaled-input", run_of(layers="a", audit=entering(least=1e-3))) == set()
+
+
+def test_large_features_of_different_sizes_are_each_to_be_scaled_by_their_own():
+    z = {("preactivation.std", "a"): [60.0] * 3, ("preactivation.mean", "a"): [0.0] * 3}
+    (finding,) = findings("unscaled-input", run_of(RAW | z, layers="a", audit=entering(most=1e4)))
+    assert "x.mean(axis=0)" in finding.remedy
+
+
+VARIED = {"input.min": [0.0] * 5, "input.max": [1.0] * 5}
+
+
+def test_samples_that_are_nearly_all_the_same_are_constant_input():
+    series = VARIED | {"input.same_share": [0.91], "input.constant_share": [0.0]}
+    (finding,) = findings("constant-input", run_of(series, task={"held_samples": 100}))
+    assert finding.severity == "warning"
+    assert findings("constant-input", run_of(series | {"input.same_share": [0.9]}, task={"held_samples": 100})) == []
+    assert findings("constant-input", run_of(series, task={"held_samples": 99})) == []
+
+
+def test_features_of_which_most_never_vary_are_a_note():
+    series = VARIED | {"input.same_share": [0.01], "input.constant_share": [0.51]}
+    (finding,) = findings("constant-input", run_of(series, task={"held_samples": 100}))
+    assert finding.severity == "note"
+
+
 def test_an_input_of_one_value_is_constant():
     run = run_of({"input.min": [0.0] * 5, "input.max": [0.0] * 5})
     assert findings("constant-input", run)[0].severity == "critical"
@@ -52,15 +87,20 @@ def test_predictions_before_training_say_nothing():
 
 
 def test_a_class_of_ninety_five_percent_is_imbalance_only_where_the_rest_is_never_found():
-    task = {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}
-    (finding,) = findings("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, task=task))
+    facts = {"task": {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}, "steps_seen": 200}
+    (finding,) = findings("class-imbalance", run_of({"skill.balanced": [0.0, 0.1]}, **facts))
     assert "19 times" in finding.remedy  # 0.95 / 0.05
-    assert findings("class-imbalance", run_of({"skill.train": [0.0, 0.6]}, task=task)) == []
+    assert kinds("class-imbalance", run_of({"skill.balanced": [0.0, 0.11]}, **facts)) == {"Healthy"}
+
+
+def test_the_rare_class_is_learned_last_so_nothing_is_said_of_it_early():
+    facts = {"task": {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}, "steps_seen": 199}
+    assert kinds("class-imbalance", run_of({"skill.balanced": [0.0, 0.0]}, **facts)) == {"NotMeasured"}
 
 
 def test_ninety_percent_is_still_balanced_enough():
-    task = {"kind": "binary", "majority_share": 0.9, "held_samples": 1000}
-    assert kinds("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, task=task)) == {"Healthy"}
+    facts = {"task": {"kind": "binary", "majority_share": 0.9, "held_samples": 1000}, "steps_seen": 2000}
+    assert kinds("class-imbalance", run_of({"skill.balanced": [0.0, 0.0]}, **facts)) == {"Healthy"}
 
 
 def test_labels_of_one_class_are_told_as_such():

@@ -27,12 +27,21 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.answers import ClassAnswers, class_answers
-from diagnose.outcome import EARLY_UPDATES, Skills, majority_share, skills_of, still_falling, updates_of
+from diagnose.outcome import (
+    EARLY_UPDATES,
+    Skills,
+    balanced_skill,
+    majority_share,
+    skills_of,
+    still_falling,
+    updates_of,
+)
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "data"
+SHOWS_HARM = True  # the recall is itself a figure of the outcome
 EXPLAINS = ("constant-predictions",)
 
 COMMON = 0.9  # a guess: nine in ten is the accuracy that people are content with
@@ -75,7 +84,7 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
         return Healthy(where)
     if where not in skills.train:
         return NotMeasured(where, "no skill was measured")
-    if not skills.at_baseline(where):
+    if not skills.at_baseline(where) or balanced_skill(run, where) is not None:
         return Healthy(where)
     return Finding(
         where,
