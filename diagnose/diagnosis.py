@@ -266,14 +266,15 @@ def _at_work_first(
 
     A profile says what a function would do, a measurement what it did: both are one fault, and the measured one knows
     the place, the step and the size of the remedy. The profile's finding then stands below it, as its explanation.
-    Not so where the function is at fault whatever inputs it meets, or where its effect has remedies of other kinds
-    (dead units ask for another learning rate): then the function's own remedy is the right one.
+    Not so where the function is at fault whatever inputs it meets, where only its own remedy helps (`OWN_REMEDY`), or
+    where its effect has remedies of other kinds (dead units ask for another learning rate).
     """
     met = [
         other
         for other in under
         if nodes[cause].rule.part == "function"
         and not getattr(nodes[cause].rule.module, "ANYWHERE", False)
+        and not getattr(nodes[cause].rule.module, "OWN_REMEDY", False)
         and (nodes[other].finding.rule in SLOPE_AT_WORK or _broke_in_a_loop(nodes[other].finding, layout))
         and nodes[other].finding.where in nodes[cause].places
     ]

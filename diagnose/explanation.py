@@ -5,7 +5,8 @@ top, so a rule names the findings it can explain (`EXPLAINS`), and one of those 
 above.
 
 The evidence must match. In time: a cause is not later than its effect, and of two things seen at the same step the
-one that comes earlier within a step (`PHASE`) is the cause. In place: the effect's rule says from where such an
+one that comes earlier within a step (`PHASE`) is the cause; only of two readings of one place ("here", below) neither
+comes first, whichever passes its bound earlier. In place: the effect's rule says from where such an
 effect comes (`FLOW`): "backward", from between it and the loss; "forward", from between the input and it;
 "connected", from either; "after", from further up than itself; "here", from the same layer (or from further up, if
 the cause is no activation); otherwise from anywhere.
@@ -167,6 +168,8 @@ def reachable(edges: Sequence[set[int]]) -> list[set[int]]:
 def _in_time(cause: Node, effect: Node) -> bool:
     first, then = cause.finding.since, effect.finding.since
     if first is None or then is None or first < then:
+        return True
+    if getattr(effect.rule.module, "FLOW", "") == "here" and cause.finding.where == effect.finding.where:
         return True
     if first > then:
         return False

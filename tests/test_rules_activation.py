@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hand_made import findings, kinds, run_of
+
+from diagnose.verdict import Finding
 
 BOUNDS = [
     ("saturated-activation", "activation.saturated_share", 0.5, 0.51),
@@ -141,3 +144,53 @@ def test_float16_has_thin_headroom_where_float32_has_plenty():
     assert findings("thin-headroom", run) == []
     run.meta["sites"][0]["dtype"] = "float16"
     assert findings("thin-headroom", run)[0].where == "dense"
+
+
+Z = np.linspace(-3, 3, 61)
+
+
+def bends(**by_site: float) -> dict:
+    return {("activation.bend", name): [value] * 5 for name, value in by_site.items()}
+
+
+def test_activations_that_nothing_bends_make_one_line_and_that_is_a_note():
+    (finding,) = findings("linear-use", run_of(bends(a=0.01, b=0.019), layers="ab"))
+    assert (finding.where, finding.severity) == ("", "note")
+    assert "`tanh` in `b`, which bends most, is a straight line but for 2 %" in finding.message
+
+
+def test_one_activation_that_bends_is_enough():
+    assert kinds("linear-use", run_of(bends(a=0.01, b=0.02), layers="ab")) == {"Healthy"}
+
+
+def test_a_function_that_is_straight_everywhere_is_not_used_so():
+    """It is missing, and another rule says so."""
+    run = run_of(bends(a=0.0), layers="a")
+    run.add_array("activation.curve", "a", 0, np.stack([Z, 30 * Z, np.full(61, 30.0)]))
+    assert kinds("linear-use", run) == {"NotMeasured"}
+
+
+def at_a_flat_place(size: float, slope: np.ndarray) -> Finding:
+    series = {
+        ("activation.saturated_share", "a"): [0.8] * 5,
+        ("preactivation.std", "a"): [size] * 5,
+        ("preactivation.mean", "a"): [0.0] * 5,
+    }
+    run = run_of(series, layers="a")
+    run.add_array("activation.curve", "a", 0, np.stack([Z, Z, slope]))
+    return findings("saturated-activation", run)[0]
+
+
+def test_the_remedy_for_a_flat_place_says_in_which_direction_there_is_slope():
+    assert "up by 20" in at_a_flat_place(0.1, (np.abs(Z) > 0.95).astype(float)).remedy  # the median of 1 to 3 is 2
+    assert "down by 5" in at_a_flat_place(1.0, (np.abs(Z) < 0.35).astype(float)).remedy  # that of 0 to 0.3 is 0.2
+    assert "no slope either" in at_a_flat_place(0.1, np.zeros(61)).remedy
+
+
+def test_inputs_that_hardly_grew_are_not_blamed_on_the_learning_rate():
+    series = {
+        ("activation.saturated_share", "a"): [0.4, 0.8, 0.8, 0.8, 0.8],
+        ("preactivation.std", "a"): [0.6, 1.1, 1.1, 1.1, 1.1],
+        ("preactivation.mean", "a"): [0.0] * 5,
+    }
+    assert findings("saturated-activation", run_of(series, layers="a"))[0].blames[0] == "activation"

@@ -5,7 +5,8 @@ Harm: sound weights expect inputs of size 1. At a hundredth of it the next layer
 slowly; at a hundred times it saturates and its gradients explode.
 Fires: E f(z)^2 under 1e-4 or over 1e4.
 Rests: on constant functions (constant-activation says it).
-Remedy: multiply by 1 / sqrt(E f(z)^2).
+Remedy: multiply by 1 / m, with m = sqrt(E f(z)^2); where f has slope on a sliver only (m over the largest slope is
+small as well), stretch the sliver too: f(z * m / slope) / m has size and slope of about 1.
 Refute: the activations measured have a size near 1, or a normalization layer follows.
 Source: arithmetic: 1e-4 is a size of 0.01; every textbook activation lies between 0.05 and 8.
 """
@@ -21,17 +22,25 @@ from diagnose.verdict import Finding, Healthy, Verdict
 PART = "function"
 SUBJECT = "profile"
 FLOW = "here"
+OWN_REMEDY = True  # other inputs, the remedy of a flat place, would leave the size of the outputs as it is
 EXPLAINS = (
+    "flat-activation",
+    "saturating-activation",
+    "saturated-activation",
+    "blocked-gradient",
     "unstable-signal",
     "fading-signal",
     "growing-signal",
     "vanishing-gradient",
     "exploding-gradient",
     "mismatched-initialization",
+    "collapsed-representation",
+    "constant-predictions",
     "thin-headroom",
 )
 
 LOW, HIGH = 1e-4, 1e4  # arithmetic: see Source
+SLIVER = 0.1  # a guess: of z ~ N(0, 1), one in twelve lies within 0.1
 
 
 def judge(profile: ActivationProfile) -> Iterator[Verdict]:
@@ -45,13 +54,20 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         yield Healthy()
         return
     size = shape.second_moment**0.5
-    remedy = f"Multiply its output by {1 / size:.3g}." if size > 0 else "Scale its output to a size near 1."
     yield Finding(
         "",
         f"For inputs of size 1, {profile.name} gives outputs of size {size:.2g} (root mean square).",
         blames=("activation", "initialization"),
         evidence={"second moment": shape.second_moment},
-        remedy=remedy,
+        remedy=_remedy(size, shape.largest_slope),
         refute="The activations measured have a size between 0.1 and 10, or a normalization layer follows.",
         confidence=0.8,
     )
+
+
+def _remedy(size: float, slope: float) -> str:
+    if size == 0:
+        return "Scale its output to a size near 1."
+    if slope > 0 and size / slope < SLIVER:
+        return f"Stretch it both ways: f(z * {size / slope:.2g}) * {1 / size:.2g} has size and slope of about 1."
+    return f"Multiply its output by {1 / size:.3g}."

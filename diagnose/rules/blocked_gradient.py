@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 from diagnose.layout import Layout
 from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.rules._slope import other_inputs
 from diagnose.rules._wording import percent, site_name, times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -68,10 +69,7 @@ def _finding(run: Run, layout: Layout, where: str, since: int, gain: float) -> F
                 f"{times(recent(spread))}; or replace the activation."
             )
         elif recent(spread) < 0.3:
-            remedy = (
-                f"Scale what enters the layer, or its weights, up by {times(1 / max(recent(spread), 1e-6))}; "
-                "or replace the activation."
-            )
+            remedy = other_inputs(run, where, recent(spread))
     return Finding(
         where,
         f"{site_name(layout, where)} passes {percent(gain)} of the gradient{why}.",

@@ -24,8 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from diagnose.layout import Layout
 from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.rules._slope import other_inputs
 from diagnose.rules._wording import percent, site_name, times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -47,6 +50,7 @@ EXPLAINS = (
 CROWD = 0.5  # arithmetic: half a layer still learns; measured: healthy runs of textbook activations stay at 0
 CRITICAL = 0.9  # arithmetic: at most a tenth of the units passes any gradient
 WIDE = 3.0  # arithmetic: z of this std puts a third of a layer past three, where tanh has 1 % of its slope
+GREW = 2.0  # a guess: inputs that hardly grew are not what the learning rate made of them
 SMALL = 0.3  # arithmetic: z of this std stays within [-1, 1] at 999 of 1000
 
 
@@ -79,12 +83,12 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
     if len(spread):
         evidence |= {"std of z at first": first, "std of z now": last, "mean of z now": recent(centre)}
     size = (first**2 + float(centre.values[0]) ** 2) ** 0.5 if len(spread) and len(centre) else first
-    if early <= CROWD:
+    grown = float(np.hypot(last, recent(centre) if len(centre) else 0.0)) / size if size > 0 else 1.0
+    if early <= CROWD and not grown < GREW:
         blames: tuple[str, ...] = ("learning-rate", "initialization", "activation")
         grew = f", {percent(early)} at the start" if len(share) > 1 else ""
-        lower = max(min(last / first, 100.0), 2.0) if first > 0 else 10.0
         remedy = (
-            f"Lower the learning rate by a factor of {times(lower)}, or normalize in "
+            f"Lower the learning rate by a factor of {times(min(grown, 100.0))}, or normalize in "
             "front of the activation (BatchNormalization)."
         )
     elif size > WIDE:
@@ -101,14 +105,11 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
     elif size < SMALL:
         blames = ("activation", "initialization")
         grew = f", around 0: the size of its inputs is {times(size)}"
-        remedy = (
-            f"Replace the activation, or scale what enters it up by {times(1 / max(size, 1e-6))}: "
-            "its flat stretch lies around 0."
-        )
+        remedy = other_inputs(run, where, size)
     else:
         blames = ("activation", "initialization")
         grew = f", though their size is an ordinary {times(size)}" if size == size else ""
-        remedy = "Replace the activation, or scale its inputs to where it bends (x * 2 and x / 2 tell the direction)."
+        remedy = other_inputs(run, where, size)
     return Finding(
         where,
         f"{percent(now)} of the inputs of {site_name(layout, where)} lie where it is flat{grew}.",

@@ -27,6 +27,7 @@ PART = "function"
 SUBJECT = "profile"
 FLOW = "here"
 EXPLAINS = (
+    "saturated-activation",
     "blocked-gradient",
     "vanishing-gradient",
     "zero-gradient",
