@@ -142,6 +142,8 @@ def saturated_share(slopes: np.ndarray, z: np.ndarray, curve: Curve) -> float:
 
 def _one_sided_tail(curve: Curve, relative: np.ndarray) -> tuple[float, float] | None:
     """The flat stretch at one end of the curve whose other end has full slope; None where there is none."""
+    known = np.isfinite(curve.slope)  # where it overflows there is no end to go by
+    curve, relative = Curve(curve.z[known], curve.f[known], curve.slope[known]), relative[known]
     flat = relative < FLAT
     if flat[0] and relative[-1] >= FULL:
         end = int(np.argmax(~flat))

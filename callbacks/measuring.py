@@ -217,7 +217,9 @@ def _cosine(one: np.ndarray | None, other: np.ndarray | None) -> float:
     if one is None or other is None or one.shape != other.shape:
         return float("nan")
     size = float(np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64)))
-    return float(np.clip(one.astype(np.float64) @ other / size, -1, 1)) if size > 0 else float("nan")
+    if not 0 < size < np.inf:
+        return float("nan")
+    return float(np.clip(one.astype(np.float64) @ other / size, -1, 1))
 
 
 def is_custom(f: Any) -> bool:

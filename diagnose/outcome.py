@@ -398,6 +398,8 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
         what = "only its configuration is known" if run.meta.get("audit") else "nothing was measured"
         if run.observations:
             what = "neither a loss nor a skill could be measured"
+        if run.history and "loss" not in run.history:
+            what = f"the training step reports {_listed([*run.history])}, and no loss that a constant answer has, too"
         return Outcome("unknown", f"{what}.")
     why = run.meta.get("task", {}).get("reason") or "no skill was measured"
     fell = loss_fell(losses)
@@ -583,6 +585,11 @@ def _error(first: np.ndarray, second: np.ndarray) -> float:
 
 def _worst(skills: dict[str, float]) -> float | None:
     return min(skills.values(), default=None)
+
+
+def _listed(names: list[str]) -> str:
+    """The first few of some names in a row."""
+    return ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")
 
 
 def _number(value: object) -> float | None:

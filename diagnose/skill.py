@@ -178,6 +178,8 @@ def relative_spread(predictions: np.ndarray) -> float:
     0.0
     """
     p = np.asarray(predictions, np.float64).reshape(len(predictions), -1)
+    if not np.isfinite(p).all():
+        return float("nan")
     rms = np.sqrt(np.mean(p**2))
     return float(np.sqrt(p.var(axis=0).mean()) / rms) if rms > 0 else 0.0
 

@@ -16,10 +16,14 @@ GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:update
 MOST = 100.0  # a guess: after a hundredfold, look again
 
 
-def typical_ratio(run: Run) -> Series:
-    """Median over kernels of the update ratio, by step; updates of exactly 0 (skipped, frozen) are left out."""
+def typical_ratio(run: Run, *, shrunk: bool = True) -> Series:
+    """Median over kernels of the update ratio, by step; updates of exactly 0 (skipped, frozen) are left out.
+
+    shrunk: whether kernels that shrank since the start are compared with what they are now, or with their first size.
+    """
     layout = Layout(run)
-    columns = [run.series("update.ratio", name).finite() for name in kernels(run, layout)]
+    ratios = {name: run.series("update.ratio", name).finite() for name in kernels(run, layout)}
+    columns = [ratio if shrunk else _against_start(run, name, ratio) for name, ratio in ratios.items()]
     columns = [column for column in columns if len(column)]
     if not columns:
         return EMPTY
@@ -31,6 +35,16 @@ def typical_ratio(run: Run) -> Series:
     known, starts, counts = np.unique(steps, return_index=True, return_counts=True)
     middle = (values[starts + (counts - 1) // 2] + values[starts + counts // 2]) / 2
     return Series(known, middle)
+
+
+def _against_start(run: Run, name: str, ratio: Series) -> Series:
+    """The update ratio of a kernel by the larger of its size now and at first."""
+    size = run.series("weight.rms", name).finite()
+    steps, at_ratio, at_size = np.intersect1d(ratio.steps, size.steps, return_indices=True)
+    if not len(steps):
+        return ratio
+    now = size.values[at_size]
+    return Series(steps, ratio.values[at_ratio] * now / np.maximum(np.maximum(now, size.values[0]), 1e-300))
 
 
 def at_rest(run: Run) -> str:

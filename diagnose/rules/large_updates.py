@@ -1,6 +1,7 @@
 """Large updates: each step of the optimizer throws the weights about.
 
-Sees: `update.ratio`, rms of one update over rms of the kernel before it; the median over the kernels.
+Sees: `update.ratio`, rms of one update over rms of the kernel before it (or at first, where it was larger then); the
+median over the kernels.
 
 Harm: with a tenth of the weights replaced at each step nothing learned lasts ten steps; units die, activations are
 driven onto their rails, the loss jumps.
@@ -8,7 +9,8 @@ driven onto their rails, the loss jumps.
 Fires: a median over LARGE at 4 of the last 5 observations; or the first FIRST
 observed updates together over WILD, after which the weights are so large that the ratio falls by itself.
 
-Rests: a single large step; a training that learns well (then it is a note).
+Rests: a single large step; kernels that shrink towards 0, because nothing is there to be learned or a penalty wants it,
+and so make every step look large; a training that learns well (then it is a note).
 
 Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most by a factor of 100.
 
@@ -61,7 +63,7 @@ FIRST = 5
 
 def judge(run: Run) -> Iterator[Verdict]:
     """The median update ratio of the kernels, now and in the first steps."""
-    ratio = typical_ratio(run)
+    ratio = typical_ratio(run, shrunk=False)
     if len(ratio) < 3:
         yield NotMeasured("", f"updates {too_few(ratio)}")
         return

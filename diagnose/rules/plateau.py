@@ -1,13 +1,13 @@
 """Plateau: the training does not learn, and no other rule says why.
 
-Sees: the skill on training samples and the training loss, over the run.
+Sees: the skill on training samples and the training loss, over the run (by epoch, where it was of enough epochs).
 
 Harm: the epochs are spent for nothing.
 
-Fires: the outcome is not-learning or hollow-loss, and the loss moved by less than FLAT of its size over the last
-third of the run. The diagnosis puts it under any other cause, and adds what was ruled out where there is none.
+Fires: the outcome is not-learning or hollow-loss, and the loss fell by less than FLAT of its size over the last third
+of the run. The diagnosis puts it under any other cause, and adds what was ruled out where there is none.
 
-Rests: where any other finding explains it; a run too short to tell.
+Rests: where any other finding explains it; a run too short to tell; losses that scatter by more than they fell.
 
 Remedy: train on 10 samples until they are known by heart. If that fails, the fault is in the model or the loss; if it
 succeeds, in the data or in too small a model.
@@ -25,6 +25,7 @@ import numpy as np
 
 from diagnose.counting import counted
 from diagnose.outcome import EARLY_UPDATES, outcome_of, updates_of
+from diagnose.rules._losses import epoch_losses
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -33,12 +34,14 @@ LAST_RESORT = True  # whatever else is found explains it
 TELLS_RULED_OUT = True
 
 FLAT = 0.05  # a guess: a twentieth of the loss in a third of the run is a crawl
+ERRORS = 2.0  # arithmetic: a difference of two means beyond two standard errors is chance one time in twenty
 LEAST = 9  # arithmetic: three observations a third
 
 
 def judge(run: Run) -> Iterator[Verdict]:
     """The outcome, and the last third of the loss."""
-    losses = run.series("batch.loss").finite()
+    losses, batches = epoch_losses(run), run.series("batch.loss").finite()
+    losses = losses if len(losses) >= LEAST else batches  # single batches scatter
     outcome = outcome_of(run)
     if len(losses) < LEAST:
         yield NotMeasured("", f"the loss was seen at {counted(len(losses), 'observation')}; {LEAST} are needed")
@@ -58,9 +61,13 @@ def judge(run: Run) -> Iterator[Verdict]:
         late = np.arange(len(losses)) >= 2 * len(losses) // 3
     values = losses.values[late]
     half = max(len(values) // 2, 1)
-    change = float(values[:half].mean() - values[-half:].mean()) / max(abs(float(values[:half].mean())), 1e-12)
+    size = max(abs(float(values[:half].mean())), 1e-12)
+    change = float(values[:half].mean() - values[-half:].mean()) / size
+    noise = ERRORS * float(values.std()) * (2 / half) ** 0.5 / size
     if change > FLAT:
-        yield Healthy("")
+        yield (
+            Healthy("") if change > noise else NotMeasured("", "the losses of single batches scatter too much to tell")
+        )
         return
     yield Finding(
         "",

@@ -42,11 +42,13 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield NotMeasured("", "skill was not measured on both training and validation samples")
     for where in outputs:
         train, validation, gap = gap_of(run, where)
-        if len(gap) < 3:
-            yield NotMeasured(where, f"{counted(len(gap), 'evaluation')} of both; 3 are needed")
+        trained = gap.values[gap.steps > 0]
+        if len(trained) < 2:
+            seen = f"{counted(len(trained), 'evaluation')} of both after some training; 2 are needed"
+            yield NotMeasured(where, seen)
             continue
         bound = max(OVER, gap_noise(run, float(train.values[-1]), float(validation.values[-1]), where))
-        if not np.all(gap.values[-2:] < -bound) or validation.values[-1] < bound:
+        if not np.all(trained[-2:] < -bound) or validation.values[-1] < bound:
             yield Healthy(where)
             continue
         yield Finding(

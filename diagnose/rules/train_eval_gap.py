@@ -30,7 +30,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "generalization"
 SHOWS_HARM = True  # the gap is itself a figure of the outcome
-EXPLAINS = ("constant-predictions", "suspicious-validation")
+EXPLAINS = ("constant-predictions", "suspicious-validation", "noisy-gradient", "oscillating-loss", "slow-progress")
 
 GAP = 0.25  # a guess: well over what ten batches of 32 can be off by chance
 LEAST = 5  # batches
