@@ -116,10 +116,10 @@ def vague(rng: np.random.Generator) -> Data:
     return Data(x[:1000], y[:1000], x[1000:], y[1000:], "binary", 1)
 
 
-def half_noise(rng: np.random.Generator) -> Data:
-    """A hundred features that explain half of the variance."""
+def mostly_noise(rng: np.random.Generator) -> Data:
+    """A hundred features that explain a third of the variance."""
     x = rng.normal(size=(1500, 100)).astype("float32")
-    y = (x @ rng.normal(size=100) / 10 + rng.normal(size=1500)) / 2**0.5
+    y = (x @ rng.normal(size=100) / 10 + 2**0.5 * rng.normal(size=1500)) / 3**0.5
     return Data(x[:1000], y[:1000], x[1000:], y[1000:], "regression", 1)
 
 
@@ -418,16 +418,18 @@ TWINS = {
         "hidden_",
     ),
     "steps from one side of the valley to the other": Twin(
-        Training(cancer, spoil=(beside_0,), depth=0, optimizer=sgd(1.0), batch_size=1000, epochs=40),
+        Training(cancer, spoil=(beside_0,), depth=0, optimizer=sgd(1.0), batch_size=1000, epochs=24),
         {"optimizer": sgd(0.03)},
+        ("large-updates", "oscillating-loss"),
         ("oscillating-loss",),
-        where="",
+        "",
     ),
     "one sample a batch": Twin(
-        Training(half_noise, depth=0, optimizer=sgd(0.0055), batch_size=1, epochs=2),
+        Training(mostly_noise, depth=0, optimizer=sgd(0.007), batch_size=1, epochs=2),
         {"batch_size": 8},
+        ("large-updates", "noisy-gradient"),
         ("noisy-gradient",),
-        where="",
+        "",
     ),
     "nothing that could be learned": Twin(
         replace(SIZE, depth=0, spoil=(shuffled,), optimizer=sgd(0.02), epochs=10), {"spoil": ()}, ("plateau",), where=""
