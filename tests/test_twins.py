@@ -432,7 +432,10 @@ TWINS = {
         "",
     ),
     "nothing that could be learned": Twin(
-        replace(SIZE, depth=0, spoil=(shuffled,), optimizer=sgd(0.02), epochs=10), {"spoil": ()}, ("plateau",), where=""
+        replace(SIZE, depth=0, spoil=(shuffled_labels,), optimizer=sgd(0.02), epochs=10),
+        {"spoil": ()},
+        ("plateau",),
+        where="",
     ),
     "a rare and vague class": Twin(
         Training(vague, epochs=12, width=8, depth=1),
