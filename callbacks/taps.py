@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 from diagnose.callbacks import reductions
 
@@ -161,7 +162,7 @@ class Tapping:
         sure: whether this is an activation for certain; of a layer that only may be one, no failure is told.
         presumed: f is an attribute of which nothing else is known.
         """
-        if self._resting:
+        if self._rests():
             return f(x, *args, **kwargs)
         reason = self._unreadable(x)
         if reason:
@@ -202,7 +203,7 @@ class Tapping:
 
     def output_of(self, layer: Any, call: Callable[..., Any], a: Any) -> Any:
         """Tap the output of a layer whose activation can't be reached (a recurrent one)."""
-        if self._resting or self._unreadable(a):
+        if self._rests() or self._unreadable(a):
             return a
         tap = Tap(self._numbered(path_of(layer)), layer, call, None, a, role="recurrent")
         self.taps.append(tap)
@@ -226,12 +227,16 @@ class Tapping:
         count = self._names[name] = self._names.get(name, 0) + 1
         return name if count == 1 else f"{name}@{count}"
 
+    def _rests(self) -> bool:
+        """Whether this call is no part of the step: we ask ourselves, or Keras builds the model by calling it."""
+        return self._resting or in_symbolic_scope()
+
     def _unreadable(self, x: Any) -> str:
         if not isinstance(x, tf.Tensor) or isinstance(x, tf.RaggedTensor):
             return "it is called with something that is not a dense tensor"
         if not x.dtype.is_floating:
             return f"it is called with {x.dtype.name}, which has no gradient"
-        if getattr(x, "graph", None) is not self.graph:
+        if getattr(x, "graph", None) is not self.graph or tf.compat.v1.get_default_graph() is not self.graph:
             return LOOP
         return ""
 

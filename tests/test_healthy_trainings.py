@@ -173,6 +173,40 @@ def test_two_outputs_of_different_kinds() -> None:
     told_nothing(fit(model, data.x, {"which": data.y, "size": size}, epochs=6))
 
 
+class KeepsFunctions(keras.Model):
+    """Functions as attributes: an activation, a scaling of pixels, and noise on purpose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.answer = D(32), D(32), D(5, "softmax")
+        self.act = lambda z: z * tf.sigmoid(1.7 * z)
+        self.rescale = lambda x: x / 255.0
+        self.noise = lambda x: x + 0.05 * tf.random.normal(tf.shape(x))
+
+    def call(self, x: Any) -> Any:
+        x = self.act(self.first(self.noise(self.rescale(x))))
+        return self.answer(tf.nn.relu(self.second(x)))
+
+
+def test_functions_kept_as_attributes() -> None:
+    data = clusters(made_anew())
+    model = KeepsFunctions()
+    model.compile(adam(0.01)(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    validation = (255 * data.x_validation, data.y_validation)
+    diagnosis = fit(model, 255 * data.x, data.y, epochs=10, validation_data=validation)
+    told_nothing(diagnosis)
+    assert diagnosis.run.notes == []
+    assert len(diagnosis.run.meta["profiles"]) == 1  # neither the scaling nor the noise bends anything
+
+
+def test_a_function_of_ones_own_in_a_recurrent_layer() -> None:
+    data = waves(made_anew())
+    own = layers.GRU(24, activation=lambda z: tf.tanh(z) + 0.01 * z)
+    model = keras.Sequential([keras.Input(data.x.shape[1:]), own, D(3, "softmax")])
+    model.compile(adam(0.01)(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    told_nothing(fit(model, data.x, data.y, epochs=10, validation_data=(data.x_validation, data.y_validation)))
+
+
 def test_sample_weights() -> None:
     data = clusters(made_anew())
     model = keras.Sequential([keras.Input((20,)), D(32, "relu"), D(5, "softmax")])

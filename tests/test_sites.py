@@ -271,6 +271,23 @@ def test_attributes_are_put_back_when_the_call_raises():
     assert model.act is flat_around_0 and "call" not in vars(model)
 
 
+class FunctionFirst(keras.Model):
+    """A function is called on the input itself, while Keras calls the model for the first time to build it."""
+
+    def __init__(self) -> None:
+        super().__init__(name="function_first")
+        self.act, self.answer = flat_around_0, D(1, name="answer")
+
+    def call(self, x: Any) -> Any:
+        return self.answer(self.act(x))
+
+
+def test_a_function_is_read_in_the_step_and_not_while_the_model_is_built():
+    monitor = watched(FunctionFirst(), numbers(6), numbers(1))
+    assert sites_of(monitor) == {"function_first": "flat_around_0", "function_first/answer": "linear"}
+    assert monitor.run.meta["unmeasured"] == {}
+
+
 class MakesLayersWhenBuilt(Block):
     def build(self, shape: Any) -> None:
         self.inner = D(4, self.nonlinearity)
