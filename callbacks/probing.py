@@ -277,6 +277,24 @@ def pairs_up_wrongly(loss: Evaluate, shape: Sequence[int]) -> float | None:
     return flat / aligned if _same(pairs, flat) and aligned > 0 else None
 
 
+def asks_for_the_opposite(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a loss wants small predictions for 1 and large ones for 0, as of a distance that says how alike two are.
+
+    >>> contrast = lambda t, p: float(np.mean(t * p**2 + (1 - t) * np.maximum(1 - p, 0) ** 2))
+    >>> asks_for_the_opposite(contrast, (1,), (1,)), asks_for_the_opposite(lambda t, p: -contrast(t, p), (1,), (1,))
+    (True, False)
+    """
+    shapes = ((ROWS, *target_shape), (ROWS, *shape))
+
+    def at(target: float, prediction: float) -> float:
+        targets, predictions = (
+            np.full(of, value, np.float32) for of, value in zip(shapes, (target, prediction), strict=True)
+        )
+        return loss(targets, predictions)
+
+    return at(1.0, 0.0) < at(1.0, 1.0) and at(0.0, 1.0) < at(0.0, 0.0)
+
+
 def repeats_predictions(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
     """Whether a loss meets predictions of width 1 with wider targets by repeating them, each entry like the others."""
     if len(target_shape) != len(shape) or tuple(shape[:-1]) != tuple(target_shape[:-1]):

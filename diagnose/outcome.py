@@ -370,6 +370,13 @@ def balanced_skill(run: Run, where: str) -> float | None:
     return skill if skill is not None and skill > BAND_MOST and share is not None and share >= LOPSIDED else None
 
 
+def _asked_for_the_opposite(run: Run) -> set[str]:
+    """Outputs of which the loss wants other predictions than the targets (a distance), so that no skill can be read."""
+    outputs = run.meta.get("audit", {}).get("outputs", ())
+    names = {output["name"] for output in outputs if output["loss"] and output["loss"].get("opposite")}
+    return {""} if names and len(outputs) == 1 else names
+
+
 def _informed_by_the_loss(run: Run, where: str) -> bool:
     """Whether the loss alone says that something was learned: where skill isn't measured, or one class hides it.
 
@@ -379,7 +386,8 @@ def _informed_by_the_loss(run: Run, where: str) -> bool:
     if loss is None or constant is None or constant <= 0 or loss >= 0.9 * constant:
         return False
     share = majority_share(run, where)
-    measured = bool(run.places("skill.train") or run.places("skill.validation"))
+    places = {*run.places("skill.train"), *run.places("skill.validation")} - _asked_for_the_opposite(run)
+    measured = bool(places)
     return not measured or (share is not None and share >= LOPSIDED)
 
 
@@ -402,6 +410,8 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
             what = f"the training step reports {_listed([*run.history])}, and no loss that a constant answer has, too"
         return Outcome("unknown", f"{what}.")
     why = run.meta.get("task", {}).get("reason") or "no skill was measured"
+    if _asks_for_the_opposite(run):
+        why = "the loss asks for small predictions where the targets are large, so that no skill can be read"
     fell = loss_fell(losses)
     start, end = float(np.mean(losses.values[:3])), float(np.mean(losses.values[-3:]))
     reason = f"{str(why).rstrip('.')}; the loss went from {start:.3g} to {end:.3g}."
@@ -509,9 +519,9 @@ def _last_trained(run: Run, quantity: str) -> dict[str, float]:
         output["name"]: bool(output["loss"] and output["loss"].get("weight", 1.0))
         for output in run.meta.get("audit", {}).get("outputs", ())
     }
-    found = {}
+    found, opposite = {}, _asked_for_the_opposite(run)
     for where in run.places(quantity):
-        if any(asked.values()) and not asked.get(where, True):
+        if where in opposite or (any(asked.values()) and not asked.get(where, True)):
             continue
         series = run.series(quantity, where).finite()
         if len(series) and (series.steps[-1] > 0 or len(series) > 1):
@@ -554,7 +564,8 @@ def _validation_of_history(run: Run) -> dict[str, float]:
 
 def _shares(run: Run, places: Iterable[str]) -> dict[str, float]:
     """The majority share by output, of those of which it is known and leaves something to win."""
-    shares = {where: majority_share(run, where) for where in places}
+    opposite = _asked_for_the_opposite(run)
+    shares = {where: majority_share(run, where) for where in places if where not in opposite}
     return {where: share for where, share in shares.items() if share is not None and share < 1.0}
 
 

@@ -108,7 +108,7 @@ def answering(samples: list[int], right: list[int]) -> Run:
     """A run of which each class has so many held training samples, and so many of them answered right."""
     share = max(samples) / sum(samples)
     task = {"kind": "categorical", "majority_share": share, "held_samples": sum(samples)}
-    run = run_of({"skill.train": [0.0, 0.0]}, task=task)
+    run = run_of({"skill.train": [0.0, 0.0]}, task=task, steps_seen=1000)
     lost = [-1] * len(samples)
     run.add_array("classes.train", "", 1, np.array([list(range(len(samples))), samples, right, right, lost]))
     return run
@@ -145,7 +145,7 @@ def test_a_rare_class_is_found_by_the_twin_that_weighs_it():
         model = dense_stack(Training(), data)
         model.compile(keras.optimizers.SGD(0.05), "binary_crossentropy", metrics=["accuracy"])
         monitor = TrainingMonitor(every=1)
-        model.fit(data.x, data.y, epochs=3, verbose=0, class_weight=weights, callbacks=[monitor])
+        model.fit(data.x, data.y, epochs=10, verbose=0, class_weight=weights, callbacks=[monitor])
         recall.append(class_answers(monitor.run, "train").recall[1])
         found.append(len(findings("class-imbalance", monitor.run)))
     assert recall[0] < 0.1 < 0.9 < recall[1]

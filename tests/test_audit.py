@@ -261,3 +261,24 @@ def test_no_sample_of_the_data_is_kept() -> None:
     x[0, 0] = 12345.678
     kept = str(facts(model(D(1), "mse", None), x, REAL))
     assert "12345" not in kept
+
+
+def test_the_features_that_enter_the_first_kernel_are_looked_at_each_by_its_own_size():
+    """Behind the Normalization, and without the zeros: a flag that is set once is as large as one set always."""
+    x = np.array([[1.0, 0.0, 7.0], [3.0, 0.02, 7.0], [1.0, 0.0, 7.0]], "float32")
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="first"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    entering = facts(model, x, np.zeros((3, 1)))["entering"]
+    assert entering["where"] == model.get_layer("first").path
+    assert (entering["features"], entering["most_at"], entering["least_at"]) == (3, 0, 1)  # the constant one left out
+    assert entering["most"] == pytest.approx((11 / 3) ** 0.5)
+    assert entering["least"] == pytest.approx(0.02)
+    assert "call" not in vars(model.get_layer("first"))
+
+
+def test_what_enters_an_embedding_or_a_convolution_over_pictures_is_no_table_of_features():
+    words = keras.Sequential([keras.Input((4,)), layers.Embedding(9, 3), layers.Flatten(), layers.Dense(1)])
+    pictures = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1)])
+    for model, shape in ((words, (3, 4)), (pictures, (3, 4, 4, 1))):
+        model.compile("sgd", "mse")
+        assert facts(model, np.ones(shape, "float32"), np.zeros((3, 1)))["entering"] is None

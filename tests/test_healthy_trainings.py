@@ -79,6 +79,27 @@ def in_batches(data: Data) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((data.x, data.y)).shuffle(1000).batch(32)
 
 
+def group_normalized(training: Training, data: Data) -> keras.Model:
+    x = inputs = keras.Input(data.x.shape[1:])
+    for filters in (8, 16):
+        x = layers.Activation("silu")(layers.GroupNormalization(4)(layers.Conv2D(filters, 3, padding="same")(x)))
+        x = layers.MaxPooling2D()(x)
+    return keras.Model(inputs, head(training, data)(layers.GlobalAveragePooling2D()(x)))
+
+
+def maxout(training: Training, data: Data) -> keras.Model:
+    x = inputs = keras.Input(data.x.shape[1:])
+    for _ in range(2):
+        x = layers.Lambda(lambda z: ops.max(ops.reshape(z, (-1, 16, 4)), axis=-1), output_shape=(16,))(D(64)(x))
+    return keras.Model(inputs, head(training, data)(x))
+
+
+def upper_fifth(targets: Any, predictions: Any) -> Any:
+    """The loss that is least at the value that four of five targets stay under."""
+    error = targets - predictions
+    return ops.mean(ops.maximum(0.8 * error, -0.2 * error), axis=-1)
+
+
 def siren(training: Training, data: Data) -> keras.Model:
     """Sines that learn a function, with the initial weights made for them."""
     inputs = keras.Input(data.x.shape[1:])
@@ -135,6 +156,13 @@ HEALTHY = {
         clusters, between=layers.LayerNormalization, regularizer=keras.regularizers.L2(1e-4)
     ),
     "a dataset, without validation": Training(clusters, batches=in_batches, fit={"validation_data": None}),
+    "group normalization": Training(pictures, network=group_normalized, optimizer=adam(0.01), epochs=6),
+    "maxout": Training(clusters, network=maxout),
+    "selu with alpha dropout": Training(
+        clusters, activation="selu", initializer="lecun_normal", depth=4, between=lambda: layers.AlphaDropout(0.05)
+    ),
+    "a quantile": Training(friedman, loss=upper_fifth, epochs=10),
+    "accumulated gradients": Training(clusters, optimizer=adam(5e-3, gradient_accumulation_steps=4), epochs=12),
     "flowers": Training(iris, optimizer=adam(0.01), epochs=20),
 }
 
@@ -250,3 +278,49 @@ def test_two_networks_that_work_against_each_other() -> None:
     model.compile()
     diagnosis = fit(model, data.x, None, epochs=6)
     assert diagnosis.causes == (), str(diagnosis)
+    assert "reports deceit, doubt, and no loss" in diagnosis.outcome_reason
+
+
+def test_a_distance_between_two_samples() -> None:
+    """Its loss wants 0 where the label is 1: the answers are not to be held against the labels."""
+    rng = made_anew()
+    data = digits(rng)
+    one, other = rng.integers(0, len(data.x), (2, 1500))
+    alike = data.y[one] == data.y[other]
+    kept = alike | (rng.uniform(size=1500) < 0.12)
+    code = keras.Sequential([keras.Input((64,)), D(64, "relu"), D(16)])
+    inputs = [keras.Input((64,)), keras.Input((64,))]
+    apart = code(inputs[0]) - code(inputs[1])
+    model = keras.Model(inputs, ops.sqrt(ops.sum(apart**2, axis=-1, keepdims=True) + 1e-7))
+
+    def contrast(labels: Any, distances: Any) -> Any:
+        return ops.mean(labels * distances**2 + (1 - labels) * ops.maximum(1 - distances, 0) ** 2)
+
+    model.compile(adam()(), contrast)
+    labels = alike[kept][:, None].astype("float32")
+    told_nothing(fit(model, [data.x[one[kept]], data.x[other[kept]]], labels, epochs=8))
+
+
+def test_features_of_very_different_sizes_behind_a_normalization() -> None:
+    """What enters the first layer with weights counts, not what enters the model."""
+    data = clusters(made_anew())
+    size = np.geomspace(1e-3, 1e5, 20)
+    x = (data.x * size + size).astype("float32")
+    normalization = layers.Normalization()
+    normalization.adapt(x)
+    model = keras.Sequential([keras.Input((20,)), normalization, D(32, "relu"), D(5, "softmax")])
+    model.compile(adam()(), "sparse_categorical_crossentropy")
+    told_nothing(fit(model, x, data.y, epochs=6))
+
+
+def test_a_base_frozen_again_and_compiled_with_the_optimizer_it_had() -> None:
+    """That optimizer was built for the base, and leaves it alone all the same."""
+    data = digits(made_anew())
+    base = keras.Sequential([keras.Input((64,)), D(64, "relu")], name="base")
+    model = keras.Sequential([keras.Input((64,)), base, D(10, "softmax")])
+    for trainable in (True, False):
+        base.trainable = trainable
+        model.compile(adam()() if trainable else model.optimizer, "sparse_categorical_crossentropy")
+        diagnosis = fit(model, data.x, data.y, epochs=4)
+        told_nothing(diagnosis)
+    assert diagnosis.run.meta["model"]["still_trained"] == ["base/dense/kernel", "base/dense/bias"]

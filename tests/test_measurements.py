@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras import layers
 
 from diagnose.callbacks import TrainingMonitor, watch
-from diagnose.quantities import QUANTITIES
+from diagnose.callbacks.holdout import HeldSet, sameness
+from diagnose.quantities import QUANTITIES, bend
 
 RATE = 0.05
 SIZE = 32
@@ -321,3 +322,18 @@ def test_numbers_near_the_end_of_the_dtype_are_measured():
     model.fit(np.full((8, 2), 1e30, "float32"), np.zeros(8), verbose=0, callbacks=[monitor])
     assert monitor.run.notes == []
     assert monitor.run.series("preactivation.max", model.layers[0].path).values[0] == pytest.approx(2e30, rel=1e-5)
+
+
+def test_what_is_the_same_in_a_held_set_is_counted_by_feature_and_by_sample():
+    x = np.array([[0, 1], [0, 2], [0, 1], [0, 3]], "float32")
+    held = HeldSet()
+    for rows in (x[:3], x[3:]):
+        held.keep((tf.constant(rows), tf.zeros(len(rows))))
+    assert sameness(held) == {"": (0.5, 0.5)}  # one feature of two, and [0, 1] twice among four
+
+
+def test_the_bend_of_an_activation_is_what_a_straight_line_leaves_of_it():
+    """Of ReLU at z ~ N(0, 1) a line explains 1/4 / (1/2 - 1/(2 pi)) of the variance: 0.733."""
+    z = np.random.default_rng(0).normal(size=200_000)
+    assert bend(z, np.maximum(z, 0)) == pytest.approx((1 - 0.7337) ** 0.5, abs=0.01)
+    assert bend(z, 3 * z + 1) == pytest.approx(0, abs=1e-6)

@@ -88,19 +88,21 @@ def test_predictions_before_training_say_nothing():
 
 def test_a_class_of_ninety_five_percent_is_imbalance_only_where_the_rest_is_never_found():
     facts = {"task": {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}, "steps_seen": 200}
-    (finding,) = findings("class-imbalance", run_of({"skill.balanced": [0.0, 0.1]}, **facts))
+    (finding,) = findings("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, **facts))
     assert "19 times" in finding.remedy  # 0.95 / 0.05
-    assert kinds("class-imbalance", run_of({"skill.balanced": [0.0, 0.11]}, **facts)) == {"Healthy"}
+    assert findings("class-imbalance", run_of({"skill.train": [0.0, 0.6]}, **facts)) == []
+    weighed = {"skill.train": [0.0, -0.5], "skill.balanced": [0.0, 0.6]}
+    assert findings("class-imbalance", run_of(weighed, **facts)) == []
 
 
 def test_the_rare_class_is_learned_last_so_nothing_is_said_of_it_early():
     facts = {"task": {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}, "steps_seen": 199}
-    assert kinds("class-imbalance", run_of({"skill.balanced": [0.0, 0.0]}, **facts)) == {"NotMeasured"}
+    assert kinds("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, **facts)) == {"NotMeasured"}
 
 
 def test_ninety_percent_is_still_balanced_enough():
     facts = {"task": {"kind": "binary", "majority_share": 0.9, "held_samples": 1000}, "steps_seen": 2000}
-    assert kinds("class-imbalance", run_of({"skill.balanced": [0.0, 0.0]}, **facts)) == {"Healthy"}
+    assert kinds("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, **facts)) == {"Healthy"}
 
 
 def test_labels_of_one_class_are_told_as_such():
