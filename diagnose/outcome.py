@@ -410,7 +410,7 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
             what = f"the training step reports {_listed([*run.history])}, and no loss that a constant answer has, too"
         return Outcome("unknown", f"{what}.")
     why = run.meta.get("task", {}).get("reason") or "no skill was measured"
-    if _asks_for_the_opposite(run):
+    if _asked_for_the_opposite(run):
         why = "the loss asks for small predictions where the targets are large, so that no skill can be read"
     fell = loss_fell(losses)
     start, end = float(np.mean(losses.values[:3])), float(np.mean(losses.values[-3:]))

@@ -279,6 +279,6 @@ def test_the_features_that_enter_the_first_kernel_are_looked_at_each_by_its_own_
 def test_what_enters_an_embedding_or_a_convolution_over_pictures_is_no_table_of_features():
     words = keras.Sequential([keras.Input((4,)), layers.Embedding(9, 3), layers.Flatten(), layers.Dense(1)])
     pictures = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1)])
-    for model, shape in ((words, (3, 4)), (pictures, (3, 4, 4, 1))):
-        model.compile("sgd", "mse")
-        assert facts(model, np.ones(shape, "float32"), np.zeros((3, 1)))["entering"] is None
+    for made, shape in ((words, (3, 4)), (pictures, (3, 4, 4, 1))):
+        made.compile("sgd", "mse")
+        assert facts(made, np.ones(shape, "float32"), np.zeros((3, 1)))["entering"] is None
