@@ -37,7 +37,7 @@ class Diagnosis:
     headline: the verdict in one or two sentences.
     causes: findings of severity warning or critical that nothing else explains, most likely first.
     findings: all of them with the severity finally given, causes first, then consequences, then notes.
-    not_measured: what could not be looked at, and why.
+    not_measured: what could not be looked at, and why; also what there was nothing to look at for (`applies` False).
     run: what was judged.
     consequences_of: for each cause (by its place in `causes`), the findings it explains, directly or through others.
     looked: how many of the rules could look.
