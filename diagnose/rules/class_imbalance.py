@@ -41,7 +41,6 @@ from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "data"
-SHOWS_HARM = True  # the recall is itself a figure of the outcome
 EXPLAINS = ("constant-predictions",)
 
 COMMON = 0.9  # a guess: nine in ten is the accuracy that people are content with
