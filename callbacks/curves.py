@@ -144,6 +144,8 @@ def _one_sided_tail(curve: Curve, relative: np.ndarray) -> tuple[float, float] |
     """The flat stretch at one end of the curve whose other end has full slope; None where there is none."""
     known = np.isfinite(curve.slope)  # where it overflows there is no end to go by
     curve, relative = Curve(curve.z[known], curve.f[known], curve.slope[known]), relative[known]
+    if not known.any():
+        return None
     flat = relative < FLAT
     if flat[0] and relative[-1] >= FULL:
         end = int(np.argmax(~flat))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from diagnose.callbacks import TrainingMonitor, watch
+from diagnose.callbacks.curves import Curve, saturated_share
 from diagnose.callbacks.holdout import HeldSet, sameness
 from diagnose.quantities import QUANTITIES, bend
 
@@ -337,3 +338,12 @@ def test_the_bend_of_an_activation_is_what_a_straight_line_leaves_of_it():
     z = np.random.default_rng(0).normal(size=200_000)
     assert bend(z, np.maximum(z, 0)) == pytest.approx((1 - 0.7337) ** 0.5, abs=0.01)
     assert bend(z, 3 * z + 1) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_dark_side_of_a_function_that_overflows_on_the_other_is_one_sided_too():
+    """Where the slope is no number there is no end of the curve to go by; where none is, nothing is one-sided."""
+    z = np.linspace(-4, 4, 801)
+    slope = np.where(z > 3, np.nan, (z > 0) * 1.0)
+    assert saturated_share(slope, z, Curve(z, np.maximum(z, 0), slope)) == 0.0
+    nowhere = np.full(801, np.nan)
+    assert saturated_share((z > 0) * 1.0, z, Curve(z, z, nowhere)) == pytest.approx(0.5, abs=0.01)
