@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules._configuration import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Verdict
 
@@ -48,8 +49,8 @@ def _look(output: Output) -> Verdict:
     maps = len(labels["shape"]) > 1
     return Finding(
         place(output),
-        f"{share:.0%} of the label rows of {quoted(output)} are all zero: they name no class, and `{loss['name']}` "
-        "counts them as 0.",
+        f"{percent(share)} of the label rows of {quoted(output)} are all zero: they name no class, and "
+        f"`{loss['name']}` counts them as 0.",
         severity="critical" if share >= NEARLY_ALL else "note" if maps else "warning",
         blames=("labels", "loss"),
         evidence={

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.rules._profile import boundless, is_constant, is_exponential, is_shrink, missing, slopeless
+from diagnose.rules._wording import percent
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -62,7 +63,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     yield Finding(
         "",
         f"{profile.name} is flat around 0: for z in {centre} its slope is under a tenth of its largest, and "
-        f"{centre.mass:.0%} "
+        f"{percent(centre.mass)} "
         "of inputs of unit scale lie there.",
         severity="note" if by_design else "warning",
         blames=("activation", "initialization"),

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules._configuration import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Verdict
 
@@ -42,7 +43,7 @@ def _look(output: Output) -> Verdict:
         return healthy(output)
     return Finding(
         place(output),
-        f"{labels['fractional']:.0%} of the labels of {quoted(output)} are no whole numbers (from "
+        f"{percent(labels['fractional'])} of the labels of {quoted(output)} are no whole numbers (from "
         f"{labels['min']:.3g} to "
         f"{labels['max']:.3g}), and its loss `{loss['name']}` reads them as class numbers: the fractions are cut off.",
         severity="critical",

@@ -25,6 +25,7 @@ import numpy as np
 
 from diagnose.counting import counted
 from diagnose.outcome import majority_share
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -63,7 +64,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         of = f" of {counted(before[-1], 'unit')}" if before else ""
         yield Finding(
             layer["path"],
-            f"`{layer['path']}` drops {layer['rate']:.0%}{of}, and the skill in training mode is {skill:.2f}.",
+            f"`{layer['path']}` drops {percent(layer['rate'])}{of}, and the skill in training mode is {skill:.2f}.",
             severity="warning",
             blames=("layers", "regularization"),
             evidence={"rate": float(layer["rate"]), "skill in training mode": skill},

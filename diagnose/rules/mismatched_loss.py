@@ -39,6 +39,7 @@ from diagnose.rules._configuration import (
     takes,
     untold,
 )
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Verdict
 
@@ -101,7 +102,7 @@ def _look(output: Output) -> Verdict:
     ):
         return _finding(
             output,
-            f"takes one class of {width} for right, but {labels['many_hot']:.0%} of the label rows hold none or "
+            f"takes one class of {width} for right, but {percent(labels['many_hot'])} of the label rows hold none or "
             "several",
             f'End in `Dense({width}, activation="sigmoid")` and compile with `loss="binary_crossentropy"`.',
             0.95,

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.rules._profile import missing
+from diagnose.rules._wording import percent
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -45,8 +46,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     more = f" and {shape.turn_count - len(nearest)} more" if shape.turn_count > len(nearest) else ""
     yield Finding(
         "",
-        f"{profile.name} turns at z = {places}{more}; {shape.folds} within |z| <= 3, and {shape.falling_share:.0%} of "
-        "its slope "
+        f"{profile.name} turns at z = {places}{more}; {shape.folds} within |z| <= 3, and "
+        f"{percent(shape.falling_share)} of its slope "
         "lies on the lesser branches.",
         severity="warning" if folded else "note",
         blames=("activation", "initialization"),

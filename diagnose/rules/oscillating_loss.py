@@ -24,6 +24,7 @@ import numpy as np
 
 from diagnose.counting import counted
 from diagnose.rules._losses import epoch_losses
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -55,7 +56,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"The loss swings by {amplitude:.0%} of its size from one epoch to the next instead of falling.",
+        f"The loss swings by {percent(amplitude)} of its size from one epoch to the next instead of falling.",
         severity="warning",
         blames=("learning-rate", "batch-size"),
         since=int(losses.steps[0]),

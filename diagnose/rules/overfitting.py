@@ -28,6 +28,7 @@ import numpy as np
 
 from diagnose.outcome import DECENT, gap_noise, skills_of
 from diagnose.rules._gap import gap_of, outputs_of
+from diagnose.rules._wording import percent
 from diagnose.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
 
@@ -106,7 +107,7 @@ def _severity(gap: float, validation: Series, risen: float) -> Severity:
 def _overdone(where: str, gap: float, risen: float, best: int) -> Finding:
     return Finding(
         where,
-        f"The validation loss is {risen:.0%} over its best (evaluation {best + 1}) while the skill still holds: "
+        f"The validation loss is {percent(risen)} over its best (evaluation {best + 1}) while the skill still holds: "
         "the model grows too certain.",
         severity="note",
         blames=("epochs", "regularization"),

@@ -26,6 +26,7 @@ import numpy as np
 from diagnose.counting import counted
 from diagnose.outcome import EARLY_UPDATES, outcome_of, updates_of
 from diagnose.rules._losses import epoch_losses
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -71,7 +72,8 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"Nothing is learned and the loss stands still: it changed by {change:.1%} over the last third of the run.",
+        f"Nothing is learned and the loss stands still: it changed by {percent(change)} over the last third of "
+        "the run.",
         severity="warning",
         blames=("layers", "data", "learning-rate"),
         since=int(losses.steps[late][0]),

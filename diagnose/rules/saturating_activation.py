@@ -21,6 +21,7 @@ from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.activation.facts import WORKING
 from diagnose.activation.search import DENSE, mass
 from diagnose.rules._profile import boundless, is_constant, missing, slopeless
+from diagnose.rules._wording import percent
 from diagnose.verdict import Finding, Healthy, Verdict
 
 PART = "function"
@@ -58,7 +59,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     yield Finding(
         "",
         f"{profile.name} saturates: its slope is under 1 % of its largest for z < {low:.3g} and z > {high:.3g}, where "
-        f"{lower + upper:.0%} of inputs of unit scale lie."
+        f"{percent(lower + upper)} of inputs of unit scale lie."
         if saturating
         else f"{profile.name} lives between z = {low:.3g} and {high:.3g}; beyond, its slope is under 1 % of its "
         "largest.",

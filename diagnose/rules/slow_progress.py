@@ -26,6 +26,7 @@ from diagnose.counting import counted
 from diagnose.outcome import last_finite, outcome_of
 from diagnose.rules._losses import epoch_losses
 from diagnose.rules._updates import advised_rate, typical_ratio
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -56,7 +57,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"The loss fell by {gain:.2%} an epoch at first, to {losses.values[-1]:.3g}, "
+        f"The loss fell by {percent(gain)} an epoch at first, to {losses.values[-1]:.3g}, "
         f"with updates of {size:.1e} of the weights; about 1e-03 is usual.",
         severity="warning",
         blames=("learning-rate", "optimizer"),

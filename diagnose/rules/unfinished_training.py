@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from diagnose.counting import counted
 from diagnose.outcome import DECENT, outcome_of, still_falling
 from diagnose.rules._losses import epoch_losses
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -52,7 +53,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"The loss was still falling by {pace:.1%} an epoch when the training "
+        f"The loss was still falling by {percent(pace)} an epoch when the training "
         f"ended, at a skill of {outcome.train:.2f}.",
         severity="warning",
         blames=("epochs", "learning-rate"),

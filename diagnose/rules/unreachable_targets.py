@@ -33,6 +33,7 @@ from diagnose.rules._configuration import (
     takes,
     untold,
 )
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, NotMeasured, Verdict
 
@@ -73,8 +74,8 @@ def _look(output: Output) -> Verdict:
     )
     return _finding(
         output,
-        f"{quoted(output)} can't leave [{low}, {high}] whatever the weights, and {share:.0%} of its labels lie outside "
-        f"(they run from {labels['min']:.3g} to {labels['max']:.3g}).",
+        f"{quoted(output)} can't leave [{low}, {high}] whatever the weights, and {percent(share)} of its labels lie "
+        f"outside (they run from {labels['min']:.3g} to {labels['max']:.3g}).",
         share,
     )
 

@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from diagnose.rules._configuration import Output, each_output, healthy, over, place, quoted, takes, untold
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, NotMeasured, Verdict
 
@@ -82,7 +83,8 @@ def _mistake(output: Output, flavours: set[str]) -> tuple[str, str, str] | None:
         )
     if flavours == {"half"} and labels.get("one_hot") and width >= 3:
         return (
-            f"counts each of the {width} entries of a row, so that it reads {1 - 1 / width:.0%} for no answer at all",
+            f"counts each of the {width} entries of a row, so that it reads "
+            f"{percent(1 - 1 / width)} for no answer at all",
             "argmax",
             "keras.metrics.CategoricalAccuracy()",
         )

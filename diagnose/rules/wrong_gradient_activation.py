@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
 from diagnose.rules._profile import missing
+from diagnose.rules._wording import percent
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "function"
@@ -59,8 +60,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         message = (
             f"At z = {gradient.where:.4g} autodiff gives {profile.name} the slope {gradient.autodiff:.4g}, and "
             "differences of "
-            f"f itself {gradient.differences:.4g}; {gradient.wrong_share:.0%} of the places compared are off, by a "
-            "factor of "
+            f"f itself {gradient.differences:.4g}; {percent(gradient.wrong_share)} of the places compared are "
+            "off, by a factor of "
             f"{gradient.ratio:.3g} in the median."
         )
     yield Finding(
