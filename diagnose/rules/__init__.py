@@ -13,10 +13,11 @@ Thresholds stand in the module as constants, each with its source.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Literal
+
+import numpy as np
 
 from diagnose.verdict import NotMeasured, Verdict
 
@@ -72,13 +73,16 @@ class Rule:
         """Names of the rules whose findings this one can explain."""
         return tuple(getattr(self.module, "EXPLAINS", ()))
 
-    def verdicts(self, subject: Any) -> Iterator[Verdict]:
+    def verdicts(self, subject: Any) -> list[Verdict]:
         """The rule's verdicts on a subject, each with the rule's name. A rule that fails becomes NotMeasured."""
+        found: list[Verdict] = []
         try:
-            for verdict in self.module.judge(subject):
-                yield replace(verdict, rule=self.name)
+            with np.errstate(all="ignore"):  # a sick run holds NaN and infinity, which compare as they should
+                for verdict in self.module.judge(subject):
+                    found.append(replace(verdict, rule=self.name))
         except Exception as error:  # one broken rule must not cost the user the other verdicts
-            yield NotMeasured("", f"the rule itself failed: {type(error).__name__}: {error}", rule=self.name)
+            found.append(NotMeasured("", f"the rule itself failed: {type(error).__name__}: {error}", rule=self.name))
+        return found
 
 
 def _rules(*modules: ModuleType) -> tuple[Rule, ...]:
