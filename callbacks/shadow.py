@@ -12,6 +12,7 @@ Everything measured is returned, packed into a few vectors; no variable of ours 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -197,7 +198,8 @@ class ShadowStep:
                     by_place.setdefault(place, {})[name] = value
         for numbers in reading.gradients.values():
             if "scale" in numbers:
-                numbers["rms"] /= numbers.pop("scale")
+                scale = numbers.pop("scale")
+                numbers["rms"] = numbers["rms"] / scale if scale else math.nan  # of a loss scaled to 0 nothing is left
             numbers.setdefault("missing", 0.0)
         for order, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
             arrays = {name: packed.get(f"site/{order}/{name}") for name in ("z", "a", "slope", "alive", "constant")}

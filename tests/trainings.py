@@ -278,6 +278,7 @@ def train(training: Training) -> Diagnosis:
     else:
         settings["batch_size"] = training.batch_size
         model.fit(data.x, data.y, epochs=training.epochs, verbose=0, callbacks=[monitor], **settings)
+    assert not [note for note in monitor.run.notes if " failed: " in note]  # of our own code
     return monitor.diagnosis
 
 
