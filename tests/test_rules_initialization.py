@@ -35,6 +35,8 @@ def test_units_that_stay_equal_are_symmetric_and_units_that_part_at_the_first_st
         == "critical"
     )
     assert findings("symmetric-initialization", run_of({("weight.twin_share", "a/kernel"): [1.0, 0, 0, 0, 0]})) == []
+    assert findings("symmetric-initialization", run_of({("weight.twin_share", "a/kernel"): [1.0, 1.0]}))
+    assert kinds("symmetric-initialization", run_of({("weight.twin_share", "a/kernel"): [1.0]})) == {"NotMeasured"}
 
 
 def straight(*names: str) -> dict:
@@ -62,6 +64,13 @@ def test_dropping_most_units_is_heavy_only_where_training_mode_suffers():
     run = run_of({"batch.accuracy": [0.9] * 5}, layers="ab", task=task)
     run.meta["model"]["layers"][1]["rate"] = 0.85
     assert findings("heavy-dropout", run) == []
+
+
+def test_without_an_accuracy_the_loss_in_training_mode_tells_whether_dropout_is_heavy():
+    for loss, found in ((0.9, 1), (0.4, 0)):
+        run = run_of({"batch.loss": [loss] * 5, "loss.constant": [1.0]}, layers="ab", task={"kind": "regression"})
+        run.meta["model"]["layers"][1]["rate"] = 0.85
+        assert len(findings("heavy-dropout", run)) == found
 
 
 def test_the_usual_half_is_heavy_in_front_of_few_units_only():

@@ -1,6 +1,7 @@
 """Heavy dropout: so many units are dropped that the training works on scraps.
 
-Sees: the rates of the dropout layers, and the skill in training mode against that in inference mode.
+Sees: the rates of the dropout layers, and the skill in training mode: of the batches' accuracy, or where there is none
+of their loss, both against a constant answer's.
 
 Harm: what is left of the signal changes with every batch, so the gradient is mostly noise.
 
@@ -24,7 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import majority_share
+from diagnose.outcome import data_losses, majority_share
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -50,8 +51,11 @@ def judge(run: Run) -> Iterator[Verdict]:
         share, accuracy = majority_share(run, where), run.series("batch.accuracy", where).finite().values[-5:]
         if share is not None and share < 1 and len(accuracy):
             skills.append((float(np.mean(accuracy)) - share) / (1 - share))
+    loss, constant = run.series("batch.loss").finite().values[-5:], data_losses(run)[1]
+    if not skills and len(loss) and constant is not None and constant > 0:
+        skills.append(1 - float(np.mean(loss)) / constant)
     if not skills:
-        yield NotMeasured("", "no accuracy was seen in training mode")
+        yield NotMeasured("", "neither accuracy nor loss were seen in training mode beside those of a constant answer")
         return
     skill = min(skills)
     for index, layer in dropping:

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.counting import counted
+from diagnose.rules._persistence import lasting, recent
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -34,6 +35,7 @@ EXPLAINS = (
     "vanishing-gradient",
 )
 
+ENOUGH = 2  # arithmetic: what updates have left equal once gets equal gradients for ever
 SHARE = 0.5  # a guess: half of a layer made of one unit is no accident
 
 
@@ -44,9 +46,12 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield NotMeasured("", "columns of kernels were not compared")
     for where in places:
         share = run.series("weight.twin_share", where).finite()
-        since = lasting(share, share.values > SHARE)
-        if len(share) < 3:
-            yield NotMeasured(where, too_few(share))
+        equal = share.values > SHARE
+        since = lasting(share, equal)
+        if len(share) == ENOUGH and equal.all():
+            since = int(share.steps[0])
+        if len(share) < ENOUGH:
+            yield NotMeasured(where, f"seen at {counted(len(share), 'observation')}; {ENOUGH} are needed")
         elif since is None:
             yield Healthy(where)
         else:
