@@ -32,6 +32,7 @@ from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "activation"
+FLOW = "here"
 EXPLAINS = (
     "blocked-gradient",
     "vanishing-gradient",

@@ -27,6 +27,7 @@ PART = "function"
 SUBJECT = "profile"
 FLOW = "here"
 EXPLAINS = (
+    "dead-units",
     "blocked-gradient",
     "vanishing-gradient",
     "unstable-signal",

@@ -36,6 +36,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "activation"
 FLOW = "forward"
 EXPLAINS = (
+    "dead-units",
     "blocked-gradient",
     "vanishing-gradient",
     "zero-gradient",

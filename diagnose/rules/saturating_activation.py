@@ -29,6 +29,7 @@ SUBJECT = "profile"
 FLOW = "here"
 EXPLAINS = (
     "saturated-activation",
+    "dead-units",
     "blocked-gradient",
     "vanishing-gradient",
     "zero-gradient",
