@@ -76,19 +76,36 @@ class Budget:
             self._suspended += seconds  # an `own` around this one counts its own part only
             self._account(kind, seconds, in_setup)
 
-    def step_begins(self) -> None:
-        """The user's own step comes."""
-        self._step_began, self._suspended_before = time.perf_counter(), self._suspended
+    def now(self) -> float:
+        """The time by which hooks are told when they began."""
+        return time.perf_counter()
 
-    def step_ends(self, *, observed: bool) -> None:
-        """The user's own step is done. Of an observed one, what it took longer than the others is our doing."""
-        seconds = time.perf_counter() - self._step_began - (self._suspended - self._suspended_before)
+    def step_begins(self, since: float) -> None:
+        """The user's own step comes; our hook before it began at `since`.
+
+        Hooks run at every step, so they are charged by hand: a context manager costs as much as they do.
+        """
+        self._charge(self.now() - since)
+        self._step_began, self._suspended_before = self.now(), self._suspended
+
+    def step_ends(self, *, observed: bool) -> float:
+        """The user's own step is done: the time. Of an observed one, what it took longer than others is our doing."""
+        now = self.now()
+        seconds = now - self._step_began - (self._suspended - self._suspended_before)
         if not observed:
             self._plain_step = 0.9 * self._plain_step + 0.1 * seconds if self._plain_step else seconds
-        elif not self.in_setup and self._plain_step:
-            excess = max(0.0, seconds - self._plain_step)
-            self._own += excess
-            self._others -= excess
+        elif self._plain_step:
+            self._charge(max(0.0, seconds - self._plain_step))
+        return now
+
+    def hook_ends(self, since: float) -> None:
+        """Our hook behind a step, which began at `since`, is done."""
+        self._charge(self.now() - since)
+
+    def _charge(self, seconds: float) -> None:
+        if not self.in_setup:
+            self._own += seconds
+            self._others -= seconds
 
     def _account(self, kind: str, seconds: float, in_setup: bool) -> None:
         if kind == "observation" and not self.observations:

@@ -143,30 +143,33 @@ class Session:
 
     def before_batch(self) -> None:
         """A training step comes: observe it if it is due."""
-        with self.guarded("preparing an observation", "observation"):
-            with self.budget.own("hook"):
-                self._train.restore()
-                self._train.taken = None
-                if self._due():
-                    self._train.arm(self._observe, self._measure_update)
-            self.budget.step_begins()
+        began = self.budget.now()
+        try:
+            self._train.restore()
+            self._train.taken = None
+            if self._due():
+                self._train.arm(self._observe, self._measure_update)
+        except Exception as error:
+            self._failed("preparing an observation", "observation", error)
+        self.budget.step_begins(began)
 
     def after_batch(self, batch: int, logs: dict[str, Any] | None) -> None:
         """A training step is done: count its batches, and look whether the weights are finite."""
-        first, broken = self.steps, False
-        with self.guarded("counting a step", "count"):
-            self.budget.step_ends(observed=self._train.taken is not None)
-            with self.budget.own("hook"):
-                self._train.restore()
-                self.steps += self._batches_taken(batch)
-                if self._tripped or self._weights is None or "check" in self._off:
-                    return
+        began = self.budget.step_ends(observed=self._train.taken is not None)
+        first, check, broken = self.steps, False, False
+        try:
+            self._train.restore()
+            self.steps += self._batches_taken(batch)
+            if not self._tripped and self._weights is not None and "check" not in self._off:
                 loss = (logs or {}).get("loss")
                 broken = isinstance(loss, float) and not math.isfinite(loss)
-        with self.guarded("checking the weights", "check"):
-            if broken or self.budget.may_check():
-                with self.budget.own("check"):
-                    self._check(first, broken)
+                check = broken or self.budget.may_check()
+        except Exception as error:
+            self._failed("counting a step", "count", error)
+        self.budget.hook_ends(began)
+        if check:
+            with self.guarded("checking the weights", "check"), self.budget.own("check"):
+                self._check(first, broken)
 
     def _batches_taken(self, batch: int) -> int:
         if self._train.taken is not None:
@@ -484,10 +487,11 @@ class Session:
         try:
             yield
         except Exception as error:
-            text = str(error).strip().split("\n")[0][:300].rstrip(".")
-            self._tell(
-                part, f"{doing} failed: {type(error).__name__}: {text}. The training goes on; {part} is left off."
-            )
+            self._failed(doing, part, error)
+
+    def _failed(self, doing: str, part: str, error: Exception) -> None:
+        text = str(error).strip().split("\n")[0][:300].rstrip(".")
+        self._tell(part, f"{doing} failed: {type(error).__name__}: {text}. The training goes on; {part} is left off.")
 
     def _give_up(self, reason: str) -> None:
         self._tell("observation", f"{reason}.")
