@@ -234,8 +234,6 @@ def test_slopes_are_those_of_differences_in_thirty_digits(name):
 def test_chi_under_he_is_twice_the_slopes_second_moment(name):
     """At q = 1; E f'^2 from the second definition, by quadrature."""
     truth, found = TRUTHS[name], profile_of(name).propagation
-    if name == "tanh of a power":  # its slope under mpmath at 0 ** 4 is slow to converge and adds nothing
-        pytest.skip("seen by its neighbours")
 
     def square(z: float) -> float:
         h = 1e-6
