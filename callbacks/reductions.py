@@ -50,15 +50,15 @@ def disagreement(signed: Any, slope: Any, signs: Any) -> Any:
     return _compiled(_disagreement, ANY, ANY, ANY)(*map(_float32, (signed, slope, signs)))
 
 
-def site(a: Any, z: Any, slope: Any, gradients: tuple[Any, ...], unit_axis: int) -> dict[str, Any]:
-    """All that is read of one activation site.
+def site(a: Any, z: Any, slope: Any, unit_axis: int) -> dict[str, Any]:
+    """What is read of one activation site on the way forward. Its gradients are read apart: z need not wait for them.
 
-    a, z, slope: of one shape; z and slope may be None. gradients: of any shape, None for those that are not there.
-    "numbers": `DISTRIBUTION` of a, its spread, `DISTRIBUTION` of z, `SIZE` of each gradient, one vector, without what
-    is None; "a", "z", "slope": samples of the same entries; "constant", "alive": by unit, whether a is the same for all
-    samples, and whether the slope is not 0 for any.
+    a, z, slope: of one shape; z and slope may be None.
+    "numbers": `DISTRIBUTION` of a, its spread, `DISTRIBUTION` of z, one vector, without what is None; "a", "z",
+    "slope": samples of the same entries; "constant", "alive": by unit, whether a is the same for all samples, and
+    whether the slope is not 0 for any.
     """
-    given = [None if t is None else _float32(t) for t in (a, z, slope, *gradients)]
+    given = [None if t is None else _float32(t) for t in (a, z, slope)]
     rank = a.shape.rank or 0
     features = a.shape[1:].num_elements() if rank else None
     whole_rows = features is not None and 0 < features <= SAMPLE
@@ -87,11 +87,10 @@ def _compiled_site(rank: int, axis: int, whole_rows: bool, width: int | None, gi
 
     def read(*tensors: Any) -> dict[str, Any]:
         left = iter(tensors)
-        a, z, slope, *gradients = (next(left) if there else None for there in given)
+        a, z, slope = (next(left) if there else None for there in given)
         positions = _row_positions(a) if whole_rows else _coprime_positions(tf.size(a), width)
         numbers = [_distribution(a), _spread(a)[None]]
         numbers += [] if z is None else [_distribution(z)]
-        numbers += [_size(gradient) for gradient in gradients if gradient is not None]
         found = {"numbers": tf.concat(numbers, axis=0), "a": _entries(a, positions)}
         found["constant"] = tf.reduce_max(a, axis=others) == tf.reduce_min(a, axis=others)
         if z is not None:
@@ -101,12 +100,11 @@ def _compiled_site(rank: int, axis: int, whole_rows: bool, width: int | None, gi
             found["alive"] = tf.reduce_any(slope != 0, axis=others)
         return found
 
-    shapes = [[None] * max(rank, 1) if order < 3 else None for order, there in enumerate(given) if there]
-    return _compiled(read, *(tf.TensorSpec(shape, tf.float32) for shape in shapes))
+    return _compiled(read, *[tf.TensorSpec([None] * max(rank, 1), tf.float32)] * sum(given))
 
 
 def _distribution(t: Any) -> Any:
-    nonfinite = tf.cast(tf.math.count_nonzero(~tf.math.is_finite(t)), tf.float32)
+    nonfinite = _nonfinite(t)
     t = _thinned(t)
     finite = tf.math.is_finite(t)
     count = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.float32)), 1.0)
@@ -117,14 +115,18 @@ def _distribution(t: Any) -> Any:
 
 
 def _size(t: Any) -> Any:
-    finite = tf.math.is_finite(t)
-    clean = tf.where(finite, t, 0.0)
-    count = tf.math.count_nonzero(finite)
+    nonfinite = _nonfinite(t)
+    count = tf.maximum(tf.cast(tf.size(t), tf.float32) - nonfinite, 1.0)
+    clean = tf.where(tf.math.is_finite(t), t, 0.0)
     # Scaled by the largest entry: squares of gradients under 1e-19 would vanish in float32.
-    largest = tf.reduce_max(tf.abs(clean))
+    largest = tf.maximum(tf.reduce_max(clean), -tf.reduce_min(clean))
     squares = tf.reduce_sum(tf.square(tf.math.divide_no_nan(clean, largest)))
-    rms = largest * tf.sqrt(squares / tf.cast(tf.maximum(count, 1), tf.float32))
-    return tf.stack([rms, tf.cast(tf.size(t, tf.int64) - count, tf.float32)])
+    return tf.stack([largest * tf.sqrt(squares / count), nonfinite])
+
+
+def _nonfinite(t: Any) -> Any:
+    """How many entries are NaN or infinite. As a list of places, which is empty as a rule, it needs no memory."""
+    return tf.cast(tf.size(tf.where(~tf.math.is_finite(tf.reshape(t, [-1])))), tf.float32)
 
 
 def _spread(a: Any) -> Any:

@@ -133,8 +133,12 @@ class ShadowStep:
         packed: dict[str, Any] = {}
         numbers: list[tuple[Sequence[tuple[str, ...]], Any]] = []  # keys, and a vector of as many entries
         for index, tap in enumerate(self.taps):
-            read = reductions.site(tap.a, tap.z, tap.slope, (tap.gradient_a, tap.gradient_z), tap.unit_axis)
+            read = reductions.site(tap.a, tap.z, tap.slope, tap.unit_axis)
             numbers.append((_site_keys(index, tap), read.pop("numbers")))
+            for side, gradient in (("a", tap.gradient_a), ("z", tap.gradient_z)):
+                if gradient is not None:
+                    keys = [("site", str(index), f"gradient_{side}.{name}") for name in reductions.SIZE]
+                    numbers.append((keys, reductions.size(gradient)))
             packed.update({f"site/{index}/{name}": value for name, value in read.items()})
             if tap.mixing is not None:
                 numbers.append(([("site", str(index), "mixing")], tap.mixing[None]))
@@ -323,9 +327,6 @@ def _site_keys(index: int, tap: Tap) -> list[tuple[str, ...]]:
     names = [f"activation.{name}" for name in (*reductions.DISTRIBUTION, "spread")]
     if tap.z is not None:
         names += [f"preactivation.{name}" for name in reductions.DISTRIBUTION]
-    for side, gradient in (("a", tap.gradient_a), ("z", tap.gradient_z)):
-        if gradient is not None:
-            names += [f"gradient_{side}.{name}" for name in reductions.SIZE]
     return [("site", str(index), name) for name in names]
 
 
