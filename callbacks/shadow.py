@@ -20,6 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.models.functional import Functional
 
 from diagnose.callbacks import reductions
 from diagnose.callbacks.arrays import leaves
@@ -98,6 +99,7 @@ class ShadowStep:
         self._failure: Exception | None = None
         owners = [model, *leaf_layers(model), *optimizers_of(model)] if model.built else [model]
         with pristine(owners, building=not model.built):
+            _build_metrics(model, element_spec)
             self._step = Reversible(self._traced, element_spec)
         if self._failure is not None:
             raise self._failure
@@ -238,6 +240,18 @@ def optimizers_of(model: Any) -> list[Any]:
                 found[id(value)] = value
                 value = getattr(value, "inner_optimizer", None)
     return list(found.values())
+
+
+def _build_metrics(model: Any, element_spec: Any) -> None:
+    """Make the compiled metrics' variables, as the first step would: a step that makes variables is traced twice.
+
+    Only where the step is Keras' own, and its predictions are thus the model's outputs. Else the trace makes them.
+    """
+    own = type(model) in (keras.Sequential, Functional) and not {"train_step", "compute_metrics"} & vars(model).keys()
+    metrics = getattr(model, "_compile_metrics", None)
+    if own and metrics is not None and not metrics.built and isinstance(element_spec, tuple) and len(element_spec) > 1:
+        with contextlib.suppress(Exception):  # the step will say what is wrong, in Keras' own words
+            metrics.build(element_spec[1], getattr(model, "_functional", model).output)
 
 
 @contextlib.contextmanager
