@@ -3,6 +3,9 @@
 Overhead is own seconds over all other seconds of fit, after set-up. Set-up is tracing, profiling, and the first
 observations: the first steps decide much, so they are watched densely. From then on own time is saved up: an
 observation takes place when what it is expected to cost is already covered.
+
+A training of a second would so be seen at its beginning only. What is marked as a milestone (steps and epochs that
+double, the last step) may be bought on credit; it is paid back before anything else is observed.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from contextlib import contextmanager
 
 DENSE_OBSERVATIONS = 20  # the contract's
 DENSE_SECONDS = 2.0  # the contract's: own time, tracing aside
+CREDIT = 0.1  # own seconds a milestone may be ahead of the allowance: what a fit of a few seconds can bear
 CHECK_SHARE = 0.2  # of the overhead: what the finite check may take between observations; the rest is for observing
 
 
@@ -124,13 +128,16 @@ class Budget:
         if kind == "check":
             self._checks += seconds
 
-    def may_observe(self) -> bool:
+    def may_observe(self, *, milestone: bool = False) -> bool:
         """Whether an observation is covered now."""
-        return self.in_setup or self._own + self._expected <= self.overhead * self._others
+        return self.in_setup or self._covers(self._expected, milestone)
 
-    def may_evaluate(self, seconds: float) -> bool:
+    def may_evaluate(self, seconds: float, *, milestone: bool = False) -> bool:
         """Whether something that takes about so many own seconds is covered now."""
-        return self.in_setup or self._own + seconds <= self.overhead * self._others
+        return self.in_setup or self._covers(seconds, milestone)
+
+    def _covers(self, seconds: float, milestone: bool) -> bool:
+        return self._own + seconds <= self.overhead * self._others + (CREDIT if milestone else 0.0)
 
     def may_check(self) -> bool:
         """Whether the small finite check is covered now."""

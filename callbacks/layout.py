@@ -62,6 +62,7 @@ def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
                 "trainable": bool(layer.trainable),
                 "units": _static(getattr(layer, "units", None) or getattr(layer, "filters", None)),
                 "rate": _static(getattr(layer, "rate", None)),
+                "momentum": _static(getattr(layer, "momentum", None)),
                 **({"inbound": [path_of(parent) for parent in inbound[layer]]} if layer in inbound else {}),
             }
             for order, layer in enumerate(ordered)

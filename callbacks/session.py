@@ -23,7 +23,7 @@ import tensorflow as tf
 from diagnose.activation import quick_profile
 from diagnose.activation.saving import saving_in_a_layer
 from diagnose.callbacks import layout
-from diagnose.callbacks.budget import Budget
+from diagnose.callbacks.budget import DENSE_OBSERVATIONS, Budget
 from diagnose.callbacks.configuration import facts
 from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
 from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, sameness, scores
@@ -87,6 +87,9 @@ class Session:
         self._tripped = self._forced = False
         self._kernels_due = True
         self._epoch_steps = params.get("steps")
+        self._epochs_done, self._milestone = 0, 2 * DENSE_OBSERVATIONS
+        planned = [params.get(key) for key in ("epochs", "steps")]
+        self._last_step = self.steps + math.prod(planned) if all(planned) else None
         self._execution = steps_per_execution(model)
         self._train = Handover(model, "train_function", self.budget, self.guarded)
         self._test = Handover(model, "test_function", self.budget, self.guarded)
@@ -185,7 +188,16 @@ class Session:
             return True
         if self.every is not None:
             return (-self.steps) % self.every < self._execution
-        return self.budget.may_observe()
+        return self.budget.may_observe(milestone=self._at_milestone())
+
+    def _at_milestone(self) -> bool:
+        """Whether the next call takes the last planned step, or one whose number has doubled since the last such."""
+        after = self.steps + self._execution
+        if after >= self._milestone:
+            while self._milestone <= after:
+                self._milestone *= 2
+            return True
+        return self._last_step is not None and self.steps < self._last_step <= after
 
     def _check(self, step: int, broken: bool) -> None:
         """Whether all weights are finite after this step; if not for the first time, observe the next step at once.
@@ -313,7 +325,9 @@ class Session:
             if self._store is not None and "file" not in self._off:
                 self._store.set_history(self.run.history)
                 self._store.set_meta({**self.run.meta, "steps_seen": self.steps})
-        if self.budget.may_evaluate(self._evaluation_seconds):
+        self._epochs_done += 1
+        doubled = self._epochs_done & (self._epochs_done - 1) == 0
+        if self.budget.may_evaluate(self._evaluation_seconds, milestone=doubled):
             self._evaluate()
 
     def before_validation_batch(self, batch: int) -> None:

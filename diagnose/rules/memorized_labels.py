@@ -5,8 +5,8 @@ Sees: `skill.train` and `skill.validation`, both in inference mode with the weig
 Harm: there is nothing in these labels that follows from these inputs, or validation is prepared otherwise: either way
 the model is worth nothing outside its training samples.
 
-Fires: a skill over KNOWN on training samples while that on validation samples is at the baseline, and never was above
-it by more than EVER.
+Fires: a skill over half of all there is (the outcome's `MEMORIZED_LEAST`) on training samples, while that on
+validation samples is at the baseline, and never was above it by more than EVER.
 
 Rests: validation that was good once and was lost (that is overfitting); small data, which is said in the message.
 
@@ -26,7 +26,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import majority_share, noise_band, skills_of
+from diagnose.outcome import MEMORIZED_LEAST, majority_share, noise_band, skills_of
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -35,7 +35,6 @@ PART = "generalization"
 SHOWS_HARM = True  # the gap is itself a figure of the outcome
 EXPLAINS = ("overfitting", "overtraining")
 
-KNOWN = 0.7  # a guess: most of all skill; it shows before the end
 EVER = 0.1  # a guess: a tenth of all skill would be a trace of sense in the labels
 SMALL = 500  # a guess: below it, small data explain a lot
 
@@ -57,7 +56,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         band = skills.band(where)
         if count:
             band = max(band, noise_band(majority_share(run, where), int(count)))
-        if train.values[-1] <= KNOWN or validation.values[-1] > band or ever > band + EVER:
+        if train.values[-1] <= MEMORIZED_LEAST or validation.values[-1] > band or ever > band + EVER:
             yield Healthy(where)
             continue
         samples = samples_of(run)

@@ -4,7 +4,8 @@ Sees: `batch.fingerprint`, a hash of each observed batch's inputs, and the numbe
 
 Harm: the model learns these samples by heart and sees no others.
 
-Fires: LEAST or more batches were observed within an epoch and fewer than SHARE of them differ.
+Fires: LEAST or more batches were observed within an epoch and fewer than SHARE of them differ. A note where validation
+is at DECENT or better all the same.
 
 Rests: a new epoch, which repeats by right; data of a few batches.
 
@@ -23,10 +24,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
+from diagnose.outcome import DECENT, outcome_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "data"
+SHOWS_HARM = True  # what was learned of other samples is not seen on these
 EXPLAINS = ("memorized-labels", "overfitting", "class-imbalance", "constant-predictions")
 
 LEAST = 8  # a guess: eight equal hands of cards are no chance
@@ -50,10 +53,12 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield Healthy("")
         return
     verb = "is" if distinct == 1 else "are"
+    validation = outcome_of(run).validation
+    harmless = validation is not None and validation >= DECENT
     yield Finding(
         "",
         f"Of {counted(len(seen), 'batch')} observed within one epoch only {distinct} {verb} distinct.",
-        severity="critical" if distinct == 1 else "warning",
+        severity="note" if harmless else "critical" if distinct == 1 else "warning",
         blames=("data",),
         since=int(prints.steps[epoch == most][0]),
         evidence={"batches": float(len(seen)), "distinct": float(distinct)},

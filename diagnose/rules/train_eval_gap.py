@@ -1,11 +1,15 @@
 """Train-eval gap: the model is good in training mode and bad in inference mode, on samples it was trained on.
 
-Sees: `batch.accuracy` (training mode) and `skill.train` (inference mode, held training samples) at the same time.
+Sees: `batch.accuracy` (training mode) and `skill.train` (inference mode, held training samples) at the same time, and
+the `momentum` of the layers that keep moving statistics.
 
 Harm: what `predict` and `evaluate` give is not what was trained: BatchNormalization uses moving statistics that do
 not fit.
 
 Fires: the skill in training mode is over the one in inference mode by GAP at the last evaluation, beyond its noise.
+Critical where less than half of it is left. A note where moving statistics of an ordinary momentum have not had the
+updates yet to forget what they began with; a layer with one that LATE updates don't wash out is named. Where no layer
+keeps such statistics, a note before LATE updates.
 
 Rests: dropout, which makes training mode the worse of the two; a task without classes.
 
@@ -25,6 +29,7 @@ import numpy as np
 
 from diagnose.counting import counted
 from diagnose.outcome import gap_noise, majority_share
+from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -34,7 +39,8 @@ EXPLAINS = ("constant-predictions", "suspicious-validation", "noisy-gradient", "
 
 GAP = 0.25  # a guess: well over what ten batches of 32 can be off by chance
 LEAST = 5  # batches
-LATE = 1000  # arithmetic: at momentum 0.99 the moving statistics forget the start after some hundred steps
+LATE = 1000  # arithmetic: Keras' momentum of 0.99 has forgotten what it began with after some hundred updates
+KEPT = 0.05  # a guess: a share of what moving statistics began with (mean 0, variance 1) that may be left
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -58,16 +64,36 @@ def judge(run: Run) -> Iterator[Verdict]:
         if training - inference <= max(GAP, gap_noise(run, training, inference, where), noise):
             yield Healthy(where)
             continue
-        early = held.steps[-1] < LATE
+        updates = int(held.steps[-1]) + 1
+        layers = run.meta.get("model", {}).get("layers", ())
+        momenta = {layer["path"]: layer["momentum"] for layer in layers if layer.get("momentum")}
+        kept = {path: momentum**updates for path, momentum in momenta.items() if momentum**updates > KEPT}
+        slow = {path: share for path, share in kept.items() if momenta[path] ** LATE > KEPT}
+        early = not slow and (bool(kept) if momenta else updates < LATE)
+        place = max(slow, key=slow.__getitem__, default=where)
         yield Finding(
-            where,
-            f"On training samples the skill is {training:.2f} in training mode and {inference:.2f} in inference mode.",
-            severity="note" if early else "warning",
+            place,
+            f"On training samples the skill is {training:.2f} in training mode and {inference:.2f} in inference mode."
+            + (_behind(place, momenta[place], slow[place], updates) if slow else ""),
+            severity="note" if early else "critical" if inference < training / 2 else "warning",
             blames=("layers", "batch-size"),
             since=int(held.steps[-1]),
             evidence={"skill in training mode": training, "skill in inference mode": inference},
-            remedy="Give BatchNormalization momentum=0.9 or larger batches, and train "
-            "on; hand `training` on in your own layers.",
+            remedy=_remedy(updates, f"`{place}`" if slow else "BatchNormalization"),
             refute="model(x, training=True) and model(x, training=False) agree on a training batch.",
-            confidence=0.7,
+            confidence=0.9 if slow else 0.7,
         )
+
+
+def _behind(place: str, momentum: float, share: float, updates: int) -> str:
+    return (
+        f" The moving statistics of `{place}` (momentum {momentum:g}) are still {percent(share)} what they began with, "
+        f"after {counted(updates, 'update')}."
+    )
+
+
+def _remedy(updates: int, layer: str) -> str:
+    momentum = 0.99 if 0.99 ** (updates / 2) < KEPT else 0.9  # washed out by the middle of the training
+    return (
+        f"Give {layer} momentum={momentum:g}, or train on with larger batches; hand `training` on in your own layers."
+    )

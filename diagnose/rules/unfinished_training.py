@@ -4,7 +4,8 @@ Sees: the training loss of the last epochs, and the skill on training samples.
 
 Harm: none but impatience: what looks like a bad model may be a good one half-way.
 
-Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LOW.
+Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE; a note from
+there to LOW.
 
 Rests: a good skill; a loss that has settled.
 
@@ -27,9 +28,11 @@ from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "generalization"
+SHOWS_HARM = True  # little skill after all epochs is itself the harm
 LAST_RESORT = True  # "and nothing else is wrong": whatever else is found explains it
 
 FALL = 0.01  # a guess: see Source
+LITTLE = 0.25  # a guess: a quarter of what there is to win; above it a short training is on its way
 LOW = DECENT
 LEAST = 3
 
@@ -53,12 +56,17 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"The loss was still falling by {percent(pace)} an epoch when the training "
-        f"ended, at a skill of {outcome.train:.2f}.",
-        severity="warning",
+        f"The loss was still falling by {percent(pace)} an epoch when the training ended after "
+        f"{_epochs(run, len(losses))}, at a skill of {outcome.train:.2f}.",
+        severity="warning" if outcome.train < LITTLE else "note",
         blames=("epochs", "learning-rate"),
         evidence={"fall an epoch": pace, "skill": outcome.train},
         remedy="Train for twice as many epochs, or raise the learning rate if the updates are small.",
         refute="The skill does not rise over as many epochs again.",
-        confidence=0.4,
+        confidence=0.6,
     )
+
+
+def _epochs(run: Run, done: int) -> str:
+    planned = run.meta.get("fit", {}).get("epochs")
+    return f"{done} of {planned} epochs" if planned and planned > done else counted(done, "epoch")
