@@ -1,10 +1,10 @@
 """Where activations are, and how they are read without the user's step knowing.
 
 A *site* is one call of one activation function: `layer.activation` of any layer that has one, the call of an activation
-layer, a Lambda, a user's own layer without a kernel, a plain function that a user's own layer or model keeps as an
-attribute (`self.act`), or a function marked by `watch`. While the shadow step is traced, a layer's `activation` (or
-`call`, or that attribute) is replaced by a tapped one, and put back at once, so that saving, cloning and serializing
-never meet a tap.
+layer, a Lambda, a user's own layer without a kernel, a function or callable object that a user's own layer or model
+keeps as an attribute (`self.act`), or a function marked by `watch`. While the shadow step is traced, a layer's
+`activation` (or `call`, or that attribute) is replaced by a tapped one, and put back at once, so that saving, cloning
+and serializing never meet a tap.
 
 Whether an attribute is an activation shows when it is called: one float tensor in, one of the same shape out, and no
 other site inside. Anything else is handed through.
@@ -41,6 +41,9 @@ PROBE_ROWS = 4  # rows asked for mixing: two are the least that can show mixing 
 
 #: Functions that `compile` and `fit` keep on a model.
 COMPILED = frozenset({"loss", "train_function", "test_function", "predict_function"})
+
+#: What an object offers that is more than a function.
+PROTOCOLS = ("__iter__", "__getitem__", "__len__", "__enter__", "__array__", "__add__")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -358,19 +361,33 @@ def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
-    """Stand-ins for the plain functions that a layer or model of the user's own keeps, whatever they are for."""
+    """Stand-ins for the plain callables that a layer or model of the user's own keeps, whatever they are for."""
     if type(layer).__module__.startswith(("keras.", "keras_")):
         return
     for name, f in list(layer.__dict__.items()):
         keras_own = name.startswith("_") or name in COMPILED or hasattr(type(layer), name)
-        if not keras_own and name not in ("activation", "recurrent_activation") and _is_plain_function(f):
+        if not keras_own and name not in ("activation", "recurrent_activation") and _is_plain(f):
             yield name, _TappedAttribute(tapping, layer, f"/{name}", f, -1, "hidden")
 
 
-def _is_plain_function(f: Any) -> bool:
+def _is_plain(f: Any) -> bool:
+    """Whether a callable is a function or an object of the user's own that can do nothing but be called.
+
+    An object of Keras or TensorFlow is known by what it is, and one that is also asked for items or its length has uses
+    that a stand-in can't serve.
+    """
     while isinstance(f, functools.partial):
         f = f.func
-    return isinstance(getattr(f, "python_function", f), types.FunctionType)  # of a tf.function, what it wraps
+    f = getattr(f, "python_function", getattr(f, "__wrapped__", f))  # of a tf.function or a custom gradient: the inside
+    if isinstance(f, (types.FunctionType, types.MethodType)):
+        return True
+    families = {cls.__module__.partition(".")[0] for cls in type(f).__mro__}
+    return (
+        callable(f)
+        and not isinstance(f, type)
+        and not families & {"keras", "keras_hub", "tensorflow"}
+        and not any(hasattr(type(f), name) for name in PROTOCOLS)
+    )
 
 
 def _may_be_activation(layer: Any) -> bool:

@@ -18,10 +18,20 @@ def test_a_gap_of_fourteen_points_is_no_overfitting():
     assert findings("overfitting", run_of(skills([0.0, 0.9, 0.9], [0.0, 0.76, 0.76]), **FIT)) == []
 
 
-def test_a_gap_that_grew_over_fifteen_points_is_overfitting():
+def test_a_gap_that_grew_over_fifteen_points_is_noted_and_a_warning_once_the_validation_loss_rises():
     (finding,) = findings("overfitting", run_of(skills([0.0, 0.5, 0.9], [0.0, 0.5, 0.65]), **FIT))
-    assert (finding.severity, finding.since) == ("warning", 2)
+    assert (finding.severity, finding.since) == ("note", 2)
     assert finding.evidence["best evaluation"] == 3  # the validation skill was highest at the third
+    assert "EarlyStopping" not in finding.remedy  # the best was the last
+    losses = [2.3, 0.8, 1.4]
+    (finding,) = findings("overfitting", run_of(skills([0, 0.5, 0.9], [0, 0.5, 0.65], loss_validation=losses), **FIT))
+    assert finding.severity == "warning"
+    assert "EarlyStopping" in finding.remedy
+
+
+def test_a_gap_of_half_of_all_skill_is_critical_even_while_the_validation_loss_falls():
+    (finding,) = findings("overfitting", run_of(skills([0.0, 0.5, 1.0], [0.0, 0.4, 0.5]), **FIT))
+    assert finding.severity == "critical"
 
 
 def test_the_best_evaluation_is_that_of_the_least_validation_loss():
@@ -90,9 +100,29 @@ def test_dropout_makes_training_mode_the_worse_and_batch_normalization_the_bette
     assert findings("train-eval-gap", run_of(worse, **FIT)) == []
 
 
+def normalized(momentum: float) -> dict:
+    return {"model": {"layers": [{"path": "norm", "class": "Normal", "order": 0, "momentum": momentum}]}}
+
+
+def test_moving_statistics_that_never_catch_up_are_named_and_ordinary_ones_get_their_time():
+    series = {"skill.train": [0.0] * 100 + [0.1], "batch.accuracy": [0.91] * 101}
+    (slow,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.9999)))
+    assert (slow.where, slow.severity) == ("norm", "critical")
+    assert "99 % what they began with" in slow.message
+    (usual,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.99)))  # 0.99 ** 101 is 0.36
+    assert (usual.where, usual.severity) == ("", "note")
+    (settled,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.9)))
+    assert settled.severity == "critical"
+
+
 def test_a_falling_loss_at_low_skill_is_unfinished_and_a_settled_one_is_not():
     falling = {"loss.train": [2.0, 1.8, 1.6, 1.4], "skill.train": [0, 0.1, 0.2, 0.3]}
-    assert len(findings("unfinished-training", run_of(falling, **FIT))) == 1
+    (note,) = findings("unfinished-training", run_of(falling, **FIT))
+    assert note.severity == "note"  # it is on its way
+    barely = {**falling, "skill.train": [0, 0.02, 0.05, 0.1]}
+    (finding,) = findings("unfinished-training", run_of(barely, fit={"epochs": 100, "steps": 10}, **FIT))
+    assert finding.severity == "warning"
+    assert "4 of 100 epochs" in finding.message
     settled = {"loss.train": [2.0, 1.4, 1.4, 1.4], "skill.train": [0, 0.3, 0.3, 0.3]}
     assert findings("unfinished-training", run_of(settled, **FIT)) == []
 

@@ -172,7 +172,7 @@ def flat_around_0(z: Any) -> Any:
 
 
 class Attributes(keras.Model):
-    """A user's model that keeps functions of all kinds as attributes, of which two are activations."""
+    """A user's model that keeps functions of all kinds as attributes, of which three are activations."""
 
     def __init__(self, act: Any = flat_around_0) -> None:
         super().__init__()
@@ -204,9 +204,10 @@ def test_functions_kept_as_attributes_are_sites_where_they_behave_like_activatio
         "attributes/second": "linear",
         "attributes/act@2": "flat_around_0",
         "attributes/wave": "partial",
+        "attributes/raw": "helper",
         "attributes/answer": "linear",
     }
-    assert list(monitor.run.meta["profiles"]) == ["flat_around_0"]  # a product with 0.5 is no activation
+    assert list(monitor.run.meta["profiles"]) == ["flat_around_0", "helper"]  # a product with 0.5 is no activation
     assert {name: vars(model)[name] for name in kept if callable(kept[name])} == {
         name: value for name, value in kept.items() if callable(value)
     }
@@ -269,6 +270,55 @@ def test_attributes_are_put_back_when_the_call_raises():
         assert model.act is not flat_around_0 and model.act == flat_around_0
         raise Breaks
     assert model.act is flat_around_0 and "call" not in vars(model)
+
+
+@tf.custom_gradient
+def turned_round(z: Any) -> Any:
+    a = tf.tanh(z)
+    return a, lambda upstream: upstream * (a * a - 1)
+
+
+class Pulse:
+    """An activation as an object."""
+
+    def __init__(self, frequency: float) -> None:
+        self.frequency = frequency
+
+    def __call__(self, z: Any) -> Any:
+        return tf.sin(self.frequency * z)
+
+
+class Table(Pulse):
+    """It is asked for items too."""
+
+    def __getitem__(self, key: str) -> float:
+        return self.frequency
+
+
+@pytest.mark.parametrize(
+    ("kept", "stood_in"),
+    [
+        (turned_round, True),
+        (Pulse(40.0), True),
+        (Pulse(40.0).__call__, True),
+        (Table(1.0), False),
+        (keras.losses.MeanSquaredError(), False),
+        (keras.initializers.Ones(), False),
+    ],
+)
+def test_only_what_can_do_nothing_but_be_called_is_stood_in_for(kept: Any, stood_in: bool):
+    model = Blocks(kept)
+    with tf.Graph().as_default() as graph, tapped(model, graph):
+        assert (model.block.nonlinearity is not kept) == stood_in
+        assert model.block.nonlinearity == kept
+    assert model.block.nonlinearity is kept
+
+
+def test_an_activation_object_and_a_custom_gradient_are_examined_where_a_model_keeps_them():
+    for kept, name in ((turned_round, "turned_round"), (Pulse(40.0), "Pulse")):
+        monitor = watched(Blocks(kept), numbers(6), numbers(1))
+        assert sites_of(monitor) == {"blocks/block": name, "blocks/answer": "linear"}
+        assert list(monitor.run.meta["profiles"]) == [name]
 
 
 class FunctionFirst(keras.Model):
