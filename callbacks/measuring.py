@@ -10,10 +10,13 @@ import zlib
 from collections import deque
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from diagnose.callbacks.curves import MIXES, SiteCurve, falling_share, folds, saturated_share, working_range
-from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading
+from diagnose.callbacks.pairing import by_output
+from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading, named_leaves
 from diagnose.callbacks.taps import Placed
 from diagnose.quantities import bend
 from diagnose.run import Measurement
@@ -197,10 +200,26 @@ class Measuring:
                 if np.isfinite(score):
                     add("batch.accuracy", name, score)
                     add("batch.majority_share", name, majority_share(self.tasks[name], target))
-            if "numerics" in self.instruments and prediction.dtype.kind == "f":
-                add("prediction.nonfinite", name, np.count_nonzero(~np.isfinite(prediction)))
+            if "numerics" in self.instruments:
+                add("target.nonfinite", name, _nonfinite(target))
+                add("prediction.nonfinite", name, _nonfinite(prediction))
         if "outputs" in self.instruments and reading.predictions and reading.predictions[0].ndim:
             add("batch.size", "", len(reading.predictions[0]))
+
+
+def nonfinite_data(batch: Any, outputs: list[str]) -> list[tuple[str, str, int]]:
+    """Quantity, place and number of the non-finite entries of a batch's inputs and targets.
+
+    outputs: places of the outputs, [] where it is not known which targets belong to them.
+    """
+    x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    found = [("input.nonfinite", name, leaf) for name, leaf in named_leaves(x)]
+    found += [("target.nonfinite", *pair) for pair in zip(outputs, by_output(y, outputs), strict=False)]
+    return [(quantity, name, _nonfinite(leaf.numpy())) for quantity, name, leaf in found if isinstance(leaf, tf.Tensor)]
+
+
+def _nonfinite(values: np.ndarray) -> int:
+    return int(np.count_nonzero(~np.isfinite(values))) if values.dtype.kind == "f" else 0
 
 
 def fingerprint(inputs: list[Any]) -> float:

@@ -27,7 +27,7 @@ from diagnose.callbacks.budget import DENSE_OBSERVATIONS, Budget
 from diagnose.callbacks.configuration import facts
 from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
 from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, sameness, scores
-from diagnose.callbacks.measuring import Array, Measuring, fingerprint
+from diagnose.callbacks.measuring import Array, Measuring, fingerprint, nonfinite_data
 from diagnose.callbacks.reversible import CannotUndo
 from diagnose.callbacks.saving import saving_error
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
@@ -38,6 +38,7 @@ from diagnose.store import Store
 
 MOST_OBSERVATIONS = 2000  # kept in a run: 13 MB at 300 series; beyond that older ones are thinned
 KEEP_FIRST = 50  # observations that thinning leaves alone: the first steps decide much
+SEARCHED = 1000  # batches that are searched for NaN once the training broke, where an epoch's length is not known
 VALIDATION_FIRST = 8  # validation batches kept one after the other; then each eighth, for data ordered by class
 PROFILE_SECONDS = 2.0  # for the profiles of all activations of the user's own; one takes well under a second
 CANNOT = "what happens inside a step is not measured"
@@ -85,11 +86,12 @@ class Session:
         self._evaluated_at, self._evaluation_seconds = -1, 0.0
         self._last_good: int | None = None
         self._tripped = self._forced = False
+        self._search_ends = 0
         self._kernels_due = True
         self._epoch_steps = params.get("steps")
         self._epochs_done, self._milestone = 0, 2 * DENSE_OBSERVATIONS
-        planned = [params.get(key) for key in ("epochs", "steps")]
-        self._last_step = self.steps + math.prod(planned) if all(planned) else None
+        planned = (params.get("epochs") or 0) * (self._epoch_steps or 0)
+        self._last_step = self.steps + planned if planned else None
         self._execution = steps_per_execution(model)
         self._train = Handover(model, "train_function", self.budget, self.guarded)
         self._test = Handover(model, "test_function", self.budget, self.guarded)
@@ -152,6 +154,8 @@ class Session:
             self._train.taken = None
             if self._due():
                 self._train.arm(self._observe, self._measure_update)
+            elif self.steps < self._search_ends:
+                self._train.arm(self._search, lambda: None)
         except Exception as error:
             self._failed("preparing an observation", "observation", error)
         self.budget.step_begins(began)
@@ -211,8 +215,19 @@ class Session:
             self._last_good = step
             return
         self._tripped = self._forced = True
+        self._search_ends = self.steps + (self._epoch_steps or SEARCHED)
         known = [] if self._last_good is None else [Measurement("weight.finite", "", self._last_good, 1.0)]
         self._keep(None, [*known, Measurement("weight.finite", "", step, float(finite))])
+
+    def _search(self, batches: list[Any], spec: Any) -> None:
+        """Look in batches that are not observed for what broke the training: an epoch brings all of them again."""
+        outputs = next((shadow.outputs for shadow in self._shadows.values()), [])
+        for offset, batch in enumerate(batches):
+            counts = nonfinite_data(batch, outputs)
+            if any(count for _, _, count in counts):
+                self._search_ends = 0
+                step = self.steps + offset
+                self._keep(None, [Measurement(quantity, where, step, count) for quantity, where, count in counts])
 
     # One observation.
 

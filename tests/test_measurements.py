@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from diagnose.callbacks import TrainingMonitor, watch
+from diagnose.callbacks import TrainingMonitor, budget, watch
 from diagnose.callbacks.curves import Curve, saturated_share
 from diagnose.callbacks.holdout import HeldSet, sameness
 from diagnose.quantities import QUANTITIES, bend
@@ -347,3 +347,32 @@ def test_the_dark_side_of_a_function_that_overflows_on_the_other_is_one_sided_to
     assert saturated_share(slope, z, Curve(z, np.maximum(z, 0), slope)) == 0.0
     nowhere = np.full(801, np.nan)
     assert saturated_share((z > 0) * 1.0, z, Curve(z, z, nowhere)) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("side", ["input", "target"])
+def test_one_bad_sample_between_two_observations_is_found_once_the_weights_are_broken(side):
+    """Sample 1,500 comes in step 46; steps 0 to 19 are observed, then 39 and 79."""
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(0).standard_normal((2048, 6)).astype("float32")
+    y = x @ np.ones((6, 2), "float32")
+    (x if side == "input" else y)[1500, 1] = np.nan
+    model = keras.Sequential([layers.Input((6,)), layers.Dense(8, "relu"), layers.Dense(2, name="answer")])
+    model.compile("adam", "mse")
+    monitor = TrainingMonitor()
+    model.fit(x, y, batch_size=32, epochs=3, shuffle=False, verbose=0, callbacks=[monitor])
+    (found,) = [cause for cause in monitor.diagnosis.causes if cause.rule == "non-finite-input"]
+    assert found.since < found.evidence["first bad step"] == 64 + 46
+    assert found.blames[0] == ("preprocessing" if side == "input" else "labels")
+
+
+def test_a_short_training_is_seen_to_its_end(monkeypatch):
+    """Steps and epochs that double, and the last step, are seen although so little time leaves nothing to spend."""
+    monkeypatch.setattr(budget, "CREDIT", 60.0)  # seconds: on a machine of any speed
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(0).standard_normal((1600, 6)).astype("float32")
+    model = keras.Sequential([layers.Input((6,)), layers.Dense(8, "relu"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    monitor = TrainingMonitor(overhead=1e-6)
+    model.fit(x, x[:, :1], batch_size=32, epochs=5, verbose=0, callbacks=[monitor])
+    assert monitor.run.series("batch.loss").steps[20:].tolist() == [39, 79, 159, 249]
+    assert monitor.run.series("loss.train").steps.tolist() == [49, 99, 199, 249]

@@ -89,6 +89,12 @@ class OwnStep(keras.Model):
         return {"loss": loss}
 
 
+def sometimes_infinite(y, p):
+    """Infinite in the short last batch, without an effect on the gradient: the weights stay finite."""
+    crossed = keras.losses.sparse_categorical_crossentropy(y, p)
+    return crossed + tf.where(tf.shape(y)[0] < 16, tf.math.log(0.0) * tf.stop_gradient(-1.0), 0.0)
+
+
 class TwoNetworks(keras.Model):
     """A small GAN: two networks, two optimizers, noise drawn inside the step."""
 
@@ -290,6 +296,14 @@ class BreaksOff(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         if batch == 4:
             raise self.error
+
+
+def case_search_for_what_broke_the_loss(callbacks):
+    model = fit(mlp(loss=sometimes_infinite), callbacks)
+    for monitor in callbacks:
+        assert monitor.run.series("weight.finite").values[-1] == 1  # it was the loss that broke
+        assert monitor.diagnosis.outcome == "diverged"
+    return model
 
 
 def case_interrupted_and_started_again(callbacks):

@@ -16,6 +16,23 @@ def test_bad_input_names_the_input_the_step_and_the_last_good_step():
     assert finding.severity == "critical"
 
 
+def test_bad_targets_are_bad_data_too_and_blame_the_labels():
+    run = run_of(
+        {"input.nonfinite": [0] * 4, "target.nonfinite": [0, 0, 1, 0], ("weight.nonfinite", "k"): [0, 0, 0, 9]}
+    )
+    (finding,) = findings("non-finite-input", run)
+    assert (finding.since, finding.blames[0]) == (2, "labels")
+    assert finding.message.startswith("The targets hold NaN or infinity: 1 entry at step 2")
+
+
+def test_bad_data_found_after_the_break_were_there_when_it_broke():
+    run = run_of({"input.nonfinite": [0, 0, 0, 2], ("weight.nonfinite", "a/kernel"): [0, 0, 4, 4]}, layers="a")
+    (finding,) = findings("non-finite-input", run)
+    assert finding.since == 2
+    assert "seen at step 3, when the data were searched" in finding.message
+    assert [cause.rule for cause in examine(run).causes] == ["non-finite-input"]
+
+
 def test_nan_that_the_model_masks_itself_is_a_note():
     run = run_of(
         {"input.nonfinite": [5] * 5, ("activation.nonfinite", "a"): [0] * 5, ("weight.nonfinite", "a/kernel"): [0] * 5}

@@ -1,6 +1,7 @@
 """Non-finite input: the data hold NaN or infinity.
 
-Sees: `input.nonfinite`, the number of such entries in each observed batch, by input.
+Sees: `input.nonfinite` and `target.nonfinite`, the number of such entries in each observed batch. Once the weights or
+the loss broke, all batches of one epoch are searched for them.
 
 Harm: one NaN in one sample makes a whole layer's weights NaN at the next update.
 
@@ -8,9 +9,10 @@ Fires: on the first such batch. A note where everything behind it stays finite, 
 
 Rests: where no input holds numbers (strings, integers).
 
-Remedy: drop or fill these entries: `x = np.nan_to_num(x)`, or `x = x[np.isfinite(x).all(axis=1)]`.
+Remedy: drop or fill these entries: `x = np.nan_to_num(x)`, or `x = x[np.isfinite(x).all(axis=1)]`; of targets, drop the
+samples.
 
-Refute: `np.isfinite(x).all()` is True for all that `fit` was given.
+Refute: `np.isfinite(x).all()` and `np.isfinite(y).all()` are True for all that `fit` was given.
 
 Source: reproduced on TF 2.21, CPU: one NaN sample in 2,048 made the first kernel NaN while the loss stayed finite.
 """
@@ -21,7 +23,7 @@ from collections.abc import Iterator
 
 from diagnose.counting import counted
 from diagnose.layout import Layout
-from diagnose.rules._numbers import evidence_of, first_break, when
+from diagnose.rules._numbers import Break, evidence_of, first_break, when
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -39,31 +41,46 @@ EXPLAINS = (
 )
 
 
+BEHIND = ("activation.nonfinite", "gradient.nonfinite", "weight.nonfinite", "prediction.nonfinite")
+
+
 def judge(run: Run) -> Iterator[Verdict]:
-    """All inputs."""
+    """Inputs, then targets."""
+    layout = Layout(run)
     if not run.places("input.nonfinite"):
         yield NotMeasured("", "no input was observed")
         return
-    found = first_break(run, Layout(run), "input.nonfinite")
-    if found is None:
+    found = {side: first_break(run, layout, f"{side}.nonfinite") for side in ("input", "target")}
+    if not any(found.values()):
         yield Healthy("")
-        return
-    behind = ("activation.nonfinite", "gradient.nonfinite", "weight.nonfinite", "prediction.nonfinite")
-    looked = [name for name in behind if run.places(name)]
-    harmless = bool(looked) and all(first_break(run, Layout(run), name) is None for name in looked)
-    batches = sum(
-        int((run.series("input.nonfinite", where).values > 0).sum()) for where in run.places("input.nonfinite")
-    )
-    name = f" `{found.where}`" if found.where else ""
-    yield Finding(
+    breaks = [first_break(run, layout, name) for name in BEHIND if run.places(name)]
+    broken = min((each.step for each in breaks if each is not None), default=None)
+    for side, first in found.items():
+        if first is not None:
+            yield _finding(run, side, first, broken, harmless=bool(breaks) and broken is None)
+
+
+def _finding(run: Run, side: str, found: Break, broken: int | None, *, harmless: bool) -> Finding:
+    """broken: the first step at which something behind the data broke; data found later are not new, only seen late."""
+    late = broken is not None and found.step > broken
+    seen = f"seen at step {found.step}, when the data were searched" if late else when(found)
+    series = [run.series(f"{side}.nonfinite", where) for where in run.places(f"{side}.nonfinite")]
+    name = f"`{found.where}` " if found.where else ""
+    if side == "input":
+        holder, blames = f"The input {name}holds", ("preprocessing", "data")
+        remedy = "Drop or fill them before fit: x = np.nan_to_num(x), or x = x[np.isfinite(x).all(axis=1)]."
+    else:
+        holder, blames = f"The targets {name and 'of ' + name}hold", ("labels", "data")
+        remedy = "Drop these samples before fit: keep = np.isfinite(y).reshape(len(y), -1).all(axis=1)."
+    return Finding(
         found.where,
-        f"The input{name} holds NaN or infinity: {counted(found.count, 'entry')} {when(found)}"
+        f"{holder} NaN or infinity: {counted(found.count, 'entry')} {seen}"
         + ("; all that was measured behind it stays finite." if harmless else "."),
         severity="note" if harmless else "critical",
-        blames=("preprocessing", "data"),
-        since=found.step,
-        evidence=evidence_of(found) | {"batches": float(batches)},
-        remedy="Drop or fill them before fit: x = np.nan_to_num(x), or x = x[np.isfinite(x).all(axis=1)].",
-        refute="np.isfinite(x).all() is True for all that fit was given.",
+        blames=blames,
+        since=broken if late else found.step,
+        evidence=evidence_of(found) | {"batches": float(sum(int((each.values > 0).sum()) for each in series))},
+        remedy=remedy,
+        refute=f"np.isfinite({'x' if side == 'input' else 'y'}).all() is True for all that fit was given.",
         confidence=0.95,
     )
