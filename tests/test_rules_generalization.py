@@ -122,7 +122,12 @@ def test_a_falling_loss_at_low_skill_is_unfinished_and_a_settled_one_is_not():
     barely = {**falling, "skill.train": [0, 0.02, 0.05, 0.1]}
     (finding,) = findings("unfinished-training", run_of(barely, fit={"epochs": 100, "steps": 10}, **FIT))
     assert finding.severity == "warning"
-    assert "4 of 100 epochs" in finding.message
+    assert "4 epochs of 100" in finding.message
+    stopped = run_of(falling, fit={"epochs": 100, "steps": 10}, finished="completed", **FIT)
+    stopped.history = {"val_loss": [2.0, 1.9, 1.7, 1.5]}
+    assert "patience" in findings("unfinished-training", stopped)[0].remedy
+    stopped.history = {"val_loss": [2.0, 1.7, 1.5, 1.6]}
+    assert [finding.severity for finding in findings("unfinished-training", stopped)] == ["note"]
     settled = {"loss.train": [2.0, 1.4, 1.4, 1.4], "skill.train": [0, 0.3, 0.3, 0.3]}
     assert findings("unfinished-training", run_of(settled, **FIT)) == []
 

@@ -135,9 +135,36 @@ def test_no_move_at_all_in_spite_of_gradients_is_frozen():
 
 
 def test_small_updates_advise_a_rate_that_makes_them_a_thousandth():
-    """1e-6 of the weights at a rate of 1e-5: a thousandth needs 1e-2, but advice stops at a factor of 100."""
+    """1e-6 of the weights at a rate of 1e-5: a thousandth needs 1e-2, but advice stops at the usual 1e-3."""
     run = run_of(updates([1e-6] * 5) | {"optimizer.learning_rate": [1e-5] * 5}, layers="a")
     assert findings("small-updates", run)[0].remedy == "Set learning_rate=0.001 (now 1e-05)."
+
+
+def test_up_to_a_usual_rate_the_advice_goes_at_once():
+    run = run_of(updates([1e-7] * 5) | {"optimizer.learning_rate": [1e-7] * 5}, layers="a")
+    assert findings("small-updates", run)[0].remedy == "Set learning_rate=0.001 (now 1e-07)."
+
+
+def test_a_schedule_that_is_through_at_once_is_the_fault_and_not_a_rest():
+    rates = {"optimizer.learning_rate": [1e-2, 1e-5, 1e-5, 1e-6, 1e-7]}
+    run = run_of(updates([1e-6] * 5) | rates, layers="a", steps_seen=1000)
+    (finding,) = findings("small-updates", run)
+    assert (finding.since, finding.blames[0]) == (1, "learning-rate")
+    assert "decay_steps count batches" in finding.remedy
+    (stopped,) = findings("frozen-weights", run_of(updates([0.0] * 5) | rates, layers="a", steps_seen=1000))
+    assert "taken down from 0.01 by step 1" in stopped.message
+
+
+def test_targets_far_from_unit_size_are_to_be_scaled_before_the_rate_is_changed():
+    def regression(most: float) -> dict:
+        labels = {"given": True, "min": -5.0, "max": most}
+        return {"audit": {"outputs": [{"name": "y", "where": "y", "labels": labels, "loss": {"takes": "values"}}]}}
+
+    wild = updates([2.0] * 5) | {"optimizer.learning_rate": [0.01] * 5}
+    (finding,) = findings("large-updates", run_of(wild, layers="a", **regression(3e5)))
+    assert finding.remedy.startswith("Scale the targets, which reach 3e+05, first")
+    (finding,) = findings("large-updates", run_of(wild, layers="a", **regression(50.0)))
+    assert finding.remedy.startswith("Set learning_rate")
 
 
 def test_small_updates_rest_at_a_hundred_thousandth():

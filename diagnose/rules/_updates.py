@@ -9,11 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from diagnose.layout import Layout
+from diagnose.rules._configuration import outputs, takes
 from diagnose.rules._gradients import kernels
 from diagnose.run import EMPTY, Run, Series
 
 GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:updates"
 MOST = 100.0  # a guess: after a hundredfold, look again
+USUAL = 1e-3  # Keras' default of Adam: up to it a rate may be raised at once, however low it was
+FAR = 100.0  # a guess: targets a hundred times the unit size that weights and losses are made for
 
 
 def typical_ratio(run: Run, *, shrunk: bool = True) -> Series:
@@ -59,11 +62,37 @@ def at_rest(run: Run) -> str:
     return ""
 
 
+def lowered_early(run: Run) -> tuple[float, float, int] | None:
+    """First rate, last rate, and the step by which a schedule had taken it to under a hundredth; None where none did.
+
+    A schedule is for the whole training: only one that is through by its middle counts.
+    """
+    rate = run.series("optimizer.learning_rate").finite()
+    high = np.flatnonzero(rate.values > 0.01 * rate.values[:1])
+    if not len(high) or high[-1] + 1 >= len(rate):
+        return None
+    step = int(rate.steps[high[-1] + 1])
+    end = int(run.meta.get("steps_seen") or rate.steps[-1])
+    return (float(rate.values[0]), float(rate.values[-1]), step) if step < end / 2 else None
+
+
 def advised_rate(run: Run, ratio: float) -> str:
-    """The learning rate that would bring this update ratio to `GOOD`, as one pastes it."""
-    factor = min(max(GOOD / ratio, 1 / MOST), MOST)
-    rate = run.series("optimizer.learning_rate").finite().values
-    if len(rate) and rate[-1] > 0:
-        return f"Set learning_rate={rate[-1] * factor:.1g} (now {rate[-1]:.3g})."
+    """The learning rate that would bring this update ratio to `GOOD`, as one pastes it; far targets come first."""
+    rates = run.series("optimizer.learning_rate").finite().values
+    rate = float(rates[-1]) if len(rates) else 0.0
+    factor = min(max(GOOD / ratio, 1 / MOST), max(MOST, USUAL / rate if rate else 0.0))
+    if rate > 0:
+        return f"{far_targets(run)}Set learning_rate={rate * factor:.1g} (now {rate:.3g})."
     verb, by = ("Raise", factor) if factor > 1 else ("Lower", 1 / factor)
-    return f"{verb} the learning rate by a factor of {by:.2g}."
+    return f"{far_targets(run)}{verb} the learning rate by a factor of {by:.2g}."
+
+
+def far_targets(run: Run) -> str:
+    """What to do first where the targets of a regression are far beyond what steps of a usual size reach; "" if not."""
+    for output in outputs(run):
+        labels = output["labels"]
+        if labels["given"] and takes(output) == "values":
+            most = max(abs(labels["min"] or 0.0), abs(labels["max"] or 0.0))
+            if most > FAR:
+                return f"Scale the targets, which reach {most:.3g}, first: y = (y - y.mean()) / y.std(). "
+    return ""

@@ -32,6 +32,7 @@ import numpy as np
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import FEWEST, lasting, recent
+from diagnose.rules._updates import lowered_early
 from diagnose.rules._wording import some
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -79,15 +80,19 @@ def judge(run: Run) -> Iterator[Verdict]:
             return
         since.append(step)
     stopped = rate == 0.0
+    lowered = lowered_early(run)
     yield Finding(
         "",
         f"No kernel moves ({len(moving)} looked at), though they have gradients"
-        + ("; the learning rate is 0." if stopped else "."),
+        + (f"; the learning rate is {rate:.2g}" if stopped or lowered else "")
+        + (f", taken down from {lowered[0]:.3g} by step {lowered[2]}." if lowered else "."),
         severity="critical",
-        blames=("learning-rate", "optimizer") if stopped else ("optimizer", "layers"),
+        blames=("learning-rate", "optimizer") if stopped or lowered else ("optimizer", "layers"),
         since=min(since),
         evidence={"kernels": float(len(moving)), "update ratio": 0.0},
-        remedy="Set a learning rate over 0."
+        remedy="Stretch the schedule over the whole training: its decay_steps count batches, not epochs."
+        if lowered
+        else "Set a learning rate over 0."
         if stopped
         else "Look at the loss scale, at a custom train_step, and at which variables the optimizer was given.",
         refute="A weight differs before and after a step.",

@@ -6,10 +6,11 @@ Harm: at a hundred-thousandth a step the weights need a hundred thousand steps t
 
 Fires: a median under SMALL at 4 of the last 5 observations.
 
-Rests: warm-ups and ends of schedules; biases and other variables near 0; a training that learns well, such as careful
-fine-tuning (then it is a note).
+Rests: warm-ups and ends of schedules (one that is through before the middle of the training is the fault itself);
+biases and other variables near 0; a training that learns well, such as careful fine-tuning (then it is a note).
 
-Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most a factor of 100; or Adam in place of plain SGD.
+Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most a factor of 100, or up to a rate
+of 1e-3; or Adam in place of plain SGD.
 
 Refute: the loss does not fall faster at ten times the learning rate.
 
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules._persistence import lasting, recent, too_few
-from diagnose.rules._updates import advised_rate, at_rest, typical_ratio
+from diagnose.rules._updates import advised_rate, at_rest, lowered_early, typical_ratio
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -39,6 +40,8 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield NotMeasured("", f"updates {too_few(ratio)}")
     elif since is None:
         yield Healthy("")
+    elif lowered := lowered_early(run):
+        yield _lowered(*lowered, recent(ratio))
     elif reason := at_rest(run):
         yield NotMeasured("", reason)
     else:
@@ -54,3 +57,18 @@ def judge(run: Run) -> Iterator[Verdict]:
             refute="The loss falls no faster at ten times the learning rate.",
             confidence=0.75,
         )
+
+
+def _lowered(first: float, last: float, step: int, ratio: float) -> Finding:
+    return Finding(
+        "",
+        f"The schedule has taken the learning rate from {first:.3g} to under a hundredth of it by step {step}, and to "
+        f"{last:.3g}: one update moves the kernels by {ratio:.1e} of their size.",
+        severity="warning",
+        blames=("learning-rate", "optimizer"),
+        since=step,
+        evidence={"update ratio": ratio, "first rate": first, "last rate": last},
+        remedy="Stretch the schedule over the whole training: its decay_steps count batches, not epochs.",
+        refute="The loss falls no faster with a constant learning rate.",
+        confidence=0.8,
+    )

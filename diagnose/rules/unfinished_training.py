@@ -5,11 +5,12 @@ Sees: the training loss of the last epochs, and the skill on training samples.
 Harm: none but impatience: what looks like a bad model may be a good one half-way.
 
 Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE; a note from
-there to LOW.
+there to LOW, unless a callback stopped it before half of its epochs while the validation loss was at its best.
 
 Rests: a good skill; a loss that has settled.
 
-Remedy: more epochs, as many as the present pace needs; then see.
+Remedy: more epochs, as many as the present pace needs; then see. Of one that was stopped, `monitor`, `mode` and
+`patience` of the callback that did it.
 
 Refute: the skill does not rise over as many epochs again.
 
@@ -23,6 +24,7 @@ from collections.abc import Iterator
 from diagnose.counting import counted
 from diagnose.outcome import DECENT, outcome_of, still_falling
 from diagnose.rules._losses import epoch_losses
+from diagnose.rules._updates import far_targets
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -54,19 +56,26 @@ def judge(run: Run) -> Iterator[Verdict]:
     if outcome.train >= LOW or pace <= FALL or not (still_falling(run) or len(run.series("batch.loss")) < 9):
         yield Healthy("")
         return
+    planned = run.meta.get("fit", {}).get("epochs")
+    seen = counted(len(losses), "epoch") + (f" of {planned}" if planned and planned > len(losses) else "")
+    stopped = bool(planned) and len(losses) < planned / 2 and _stopped_at_its_best(run)
     yield Finding(
         "",
-        f"The loss was still falling by {percent(pace)} an epoch when the training ended after "
-        f"{_epochs(run, len(losses))}, at a skill of {outcome.train:.2f}.",
-        severity="warning" if outcome.train < LITTLE else "note",
+        f"The loss was still falling by {percent(pace)} an epoch when the training ended after {seen}"
+        + (" with the validation loss at its best" if stopped else "")
+        + f", at a skill of {outcome.train:.2f}.",
+        severity="warning" if stopped or outcome.train < LITTLE else "note",
         blames=("epochs", "learning-rate"),
         evidence={"fall an epoch": pace, "skill": outcome.train},
-        remedy="Train for twice as many epochs, or raise the learning rate if the updates are small.",
+        remedy="Look at `monitor`, `mode` and `patience` of the callback that stopped it, and train on."
+        if stopped
+        else f"{far_targets(run)}Train for twice as many epochs, or raise the learning rate if the updates are small.",
         refute="The skill does not rise over as many epochs again.",
         confidence=0.6,
     )
 
 
-def _epochs(run: Run, done: int) -> str:
-    planned = run.meta.get("fit", {}).get("epochs")
-    return f"{done} of {planned} epochs" if planned and planned > done else counted(done, "epoch")
+def _stopped_at_its_best(run: Run) -> bool:
+    """Whether a callback ended the fit in an epoch whose validation loss is the least of all."""
+    losses = run.history.get("val_loss") or [0.0]
+    return run.meta.get("finished") == "completed" and len(losses) >= LEAST and losses[-1] == min(losses)
