@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -38,12 +38,15 @@ def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
     """The model's layers, in the order of the calls: where the model does not tell it (subclassed), that of `called`.
 
     called: paths of layers as they were seen being called. A layer not among them comes behind the one that Keras
-    lists before it.
+    lists before it. What another layer is made of (a recurrent layer's cell) comes with that layer.
     """
     layers = [layer for layer in leaf_layers(model) if not _is_container(layer)]
     inbound = _inbound(model)
+    within = _within([*inbound, *layers], inbound)
+    places = {layer: place for place, layer in enumerate(inbound)}
     ordered = [layer for layer in inbound if layer in layers]
     ordered += _by_call([layer for layer in layers if layer not in inbound], called)
+    ordered.sort(key=lambda layer: places.get(within.get(layer, layer), len(places)))
     left_out, still_trained = otherwise_trained(model) if model.built else ([], [])
     return {
         "name": model.name,
@@ -64,10 +67,21 @@ def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
                 "rate": _static(getattr(layer, "rate", None)),
                 "momentum": _static(getattr(layer, "momentum", None)),
                 **({"inbound": [path_of(parent) for parent in inbound[layer]]} if layer in inbound else {}),
+                **({"within": path_of(within[layer])} if layer in within else {}),
             }
             for order, layer in enumerate(ordered)
         ],
     }
+
+
+def _within(layers: Sequence[Any], inbound: Mapping[Any, Any]) -> dict[Any, Any]:
+    """For each layer that the graph does not know and that another one holds, the outermost of those."""
+    within: dict[Any, Any] = {}
+    for layer in layers:
+        for inner in leaf_layers(layer) if layer not in within else ():
+            if inner not in inbound:
+                within[inner] = layer
+    return within
 
 
 def _by_call(layers: list[Any], called: Sequence[str]) -> list[Any]:

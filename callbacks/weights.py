@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from diagnose.callbacks.shadow import optimizers_of
+from diagnose.callbacks.taps import leaf_layers
 from diagnose.run import Measurement
 
 SAMPLE = 4096  # entries a variable: an rms of so many is right within 1.1 % (1 / sqrt(2 n)) for normal entries
@@ -27,6 +28,8 @@ class Weights:
         self._model = model
         self.variables = [*model.trainable_variables, *otherwise_trained(model)[1]]
         self._paths = [variable.path for variable in self.variables]
+        # Some biases have two axes: a GRU's, one by heads. Keras' own layers, and most others, call it `bias`.
+        self._biases = {id(vars(layer).get("bias")) for layer in leaf_layers(model)}
         floats = [variable for variable in model.variables if "float" in str(variable.dtype)]
         positions = [_positions(tuple(variable.shape)) for variable in self.variables]
         self._ends = np.cumsum([len(each) for each in positions])[:-1]
@@ -72,12 +75,13 @@ class Weights:
     def kernels(self, step: int) -> list[Measurement]:
         """`weight.spectral_norm` and `weight.twin_share` of each kernel.
 
-        A convolution's kernel is folded to (all axes but the last, last axis).
+        A kernel has two axes or more and is no layer's bias. A convolution's is folded to (all axes but the last, last
+        axis).
         """
         found = []
         for variable in self.variables:
             shape = tuple(variable.shape)
-            if len(shape) >= 2 and math.prod(shape) <= MOST_ENTRIES:
+            if len(shape) >= 2 and math.prod(shape) <= MOST_ENTRIES and id(variable) not in self._biases:
                 kernel = np.asarray(tf.convert_to_tensor(variable), np.float64).reshape(-1, shape[-1])
                 norm, self._directions[variable.path] = spectral_norm(kernel, self._directions.get(variable.path))
                 found.append(Measurement("weight.spectral_norm", variable.path, step, norm))

@@ -58,16 +58,23 @@ class Layout:
         return (1 << 30 if order is None else order, int(site.get("order", 0)))
 
     def feeds(self, first: str, second: str) -> bool | None:
-        """Whether what leaves `first` reaches `second` (or both are in one layer); None where that is not known."""
+        """Whether what leaves `first` reaches `second` (or both are in one layer); None where that is not known.
+
+        What a layer is made of is in that layer; of two of its parts the one called first feeds the other.
+        """
         one, other = self.layer(first), self.layer(second)
         if one is None or other is None:
             return None
-        if one == other:
+        # What feeds a layer feeds all that it is made of.
+        outer, outer_other = (str(self._layers[path].get("within") or path) for path in (one, other))
+        if outer == outer_other and outer in (one, other):
             return True
-        before, complete = self._before(other)
-        if one in before:
+        before, complete = self._before(outer_other)
+        if outer in before:
             return True
-        return False if complete else int(self._layers[one]["order"]) < int(self._layers[other]["order"])
+        if complete and outer != outer_other:
+            return False
+        return int(self._layers[one]["order"]) < int(self._layers[other]["order"])
 
     def variables(self, where: str) -> tuple[str, ...]:
         """Paths of the variables of the layer at `where`."""

@@ -10,9 +10,9 @@ What `Run.meta` may hold (every key can be absent, so that a run made by hand fo
 - `model`: {"name", "class", "parameters", "trainable_parameters", "precision" (dtype policy), "left_out" (paths of
   trainable variables that the optimizer was built without), "still_trained" (paths of those it was built for, and that
   are not trainable any more), "layers": [layer, ...]}, in the order of the calls. A layer is {"path", "class", "order"
-  (int), "inbound" (paths that feed it; absent where not known, as in subclassed models), "variables" (paths),
-  "trainable" (bool), "units" (int or None), "rate" (dropout),
-  "momentum" (of moving statistics)}.
+  (int), "inbound" (paths that feed it; absent where not known, as in subclassed models), "within" (path of the
+  outermost layer that holds it, as a recurrent layer does its cell; absent where none does), "variables" (paths),
+  "trainable" (bool), "units" (int or None), "rate" (dropout), "momentum" (of moving statistics)}.
 - `sites`: [site, ...] in the order of the calls. A site is one activation function at one place: {"where", "layer"
   (path), "function" (its name), "role" ("hidden", "output", "gate", "attention"), "elementwise" (bool or None),
   "units", "order", "dtype", "custom" (bool: not one of Keras' own), "into_kernels" (bool: what leaves it gets to

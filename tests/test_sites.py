@@ -13,6 +13,8 @@ from keras import layers, ops
 
 from diagnose.callbacks import TrainingMonitor
 from diagnose.callbacks.taps import tapped
+from diagnose.layout import Layout
+from diagnose.rules._gradients import kernels
 
 D = layers.Dense
 SIZE = 96
@@ -162,6 +164,37 @@ def test_a_bounded_activation_heals_the_recurrent_layer():
     x, y = 3 * numbers(20, 3), np.arange(SIZE) % 2
     findings = watched(cured, x, y, "sparse_categorical_crossentropy", epochs=1).diagnosis.findings
     assert not [finding for finding in findings if finding.rule.startswith("non-finite")]
+
+
+def test_a_cell_lies_where_its_layer_does_and_its_bias_is_no_kernel():
+    """The raw series, and not the output kernel, is what the gradients tell of."""
+    stack = [layers.Input((20, 3)), layers.GRU(8, name="memory"), D(8, "relu", name="behind"), D(2, "softmax")]
+    model = keras.Sequential(stack)
+    x = 5000 + 2000 * numbers(20, 3)
+    monitor = watched(model, x, np.arange(SIZE) % 2, "sparse_categorical_crossentropy", epochs=30)
+    run, layout = monitor.run, Layout(monitor.run)
+    memory, behind = model.get_layer("memory"), model.get_layer("behind")
+    cell, kernel = f"{memory.cell.path}/kernel", f"{behind.path}/kernel"
+    assert kernels(run, layout)[:3] == [cell, f"{memory.cell.path}/recurrent_kernel", kernel]
+    assert (layout.feeds(cell, kernel), layout.feeds(kernel, cell)) == (True, False)
+    assert layout.feeds(cell, memory.path) and layout.feeds(memory.path, cell)
+    assert "exploding-gradient" not in {finding.rule for finding in monitor.diagnosis.findings}
+    assert monitor.diagnosis.causes[0].rule == "unscaled-input"
+    size = np.sqrt(np.mean(np.square(x)) * np.mean(np.square(memory.cell.kernel)) * 3)
+    assert run.meta["audit"]["entering"]["becomes"] == pytest.approx(size, rel=0.3)  # the weights have moved since
+
+
+def test_the_parts_of_a_layer_lie_where_it_does():
+    """Of attention in a functional model, the graph tells where it is and the calls tell what comes first in it."""
+    inputs = keras.Input((4, 6))
+    mixed = layers.MultiHeadAttention(2, 4, name="look")(*[D(6, "relu", name="before")(inputs)] * 2)
+    model = keras.Model(inputs, D(1, name="after")(layers.Flatten()(mixed)))
+    monitor = watched(model, numbers(4, 6), numbers(1), epochs=1)
+    layout = Layout(monitor.run)
+    look = model.get_layer("look")
+    asks, answers = look._query_dense.path, look._output_dense.path
+    assert layout.feeds("before", asks) and layout.feeds(asks, answers) and layout.feeds(answers, "after")
+    assert not layout.feeds(answers, asks) and not layout.feeds(asks, "before") and not layout.feeds("after", asks)
 
 
 # Attributes.
