@@ -10,7 +10,8 @@ from `run.meta["audit"]`:
   is the user's, "extra": number of losses by add_loss}.
 - `entering`: what the first layer with a kernel is given, so behind any Normalization; None where that is no table or
   sequence of numbers: {"where", "features" (of the last axis), "least", "typical" (median), "most": sizes of the
-  features, "least_at", "most_at": which}; the size of a feature is the rms of its entries that are not 0.
+  features, "least_at", "most_at": which, "becomes": size of what the kernel should make of it, see `_becomes`; None
+  where that is not known}; the size of a feature is the rms of its entries that are not 0.
 - `outputs`: one entry each, in Keras' order:
   - `name`, `where` (Keras path of what ends it), `shape` (of one sample), `width` (of its last axis);
   - `prediction`: {"min", "max", "finite" (share), "unit_interval", "distribution" (rows are probabilities that sum to
@@ -167,8 +168,8 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
 
 
 def _with_kernels(model: Any) -> list[Any]:
-    """Layers that multiply what they are given by a weight."""
-    layers = (layer for layer in leaf_layers(model) if not list(layer._flatten_layers(include_self=False)))
+    """Layers that multiply what they are given by a weight; a recurrent one stands for its cell, which may not run."""
+    layers = [layer for layer in leaf_layers(model) if isinstance(layer, keras.layers.RNN) or not leaf_layers(layer)]
     return [layer for layer in layers if any(len(variable.shape) > 1 for variable in layer.trainable_variables)]
 
 
@@ -194,7 +195,22 @@ def _entering(layer: Any, given: Any) -> dict[str, Any] | None:
         "most": sizes[most],
         "least_at": int(least),
         "most_at": int(most),
+        "becomes": _becomes(layer, values),
     }
+
+
+def _becomes(layer: Any, values: np.ndarray) -> float | None:
+    """What the layer's kernel should make of these entries (samples, features): their rms times that of a weight and
+    the root of the inputs of a unit; right on average over random weights.
+
+    The first variable as high as there are features is the kernel: a recurrent one comes behind it.
+    """
+    for variable in layer.trainable_variables:
+        if len(variable.shape) > 1 and variable.shape[-2] == values.shape[1]:
+            weights = np.asarray(tf.convert_to_tensor(variable), np.float64)
+            inputs = math.prod(weights.shape[:-1])
+            return float(np.sqrt(np.mean(values**2) * np.mean(weights**2) * inputs))
+    return None
 
 
 def _whole_facts(whole: Whole, extra: int) -> dict[str, Any]:

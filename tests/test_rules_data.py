@@ -23,7 +23,7 @@ def test_what_raw_pixels_do_is_not_known_without_activations():
     assert kinds("unscaled-input", run_of(RAW)) == {"NotMeasured"}
 
 
-def entering(**sizes: float) -> dict:
+def entering(**sizes: float | None) -> dict:
     known = {"where": "a", "features": 8, "least": 1.0, "most": 1.0, "least_at": 2, "most_at": 5}
     return {"entering": {**known, **sizes}}
 
@@ -39,6 +39,19 @@ def test_large_features_of_different_sizes_are_each_to_be_scaled_by_their_own():
     z = {("preactivation.std", "a"): [60.0] * 3, ("preactivation.mean", "a"): [0.0] * 3}
     (finding,) = findings("unscaled-input", run_of(RAW | z, layers="a", audit=entering(most=1e4)))
     assert "x.mean(axis=0)" in finding.remedy
+
+
+def test_what_the_first_kernel_should_make_of_its_inputs_stands_for_an_activation_in_a_loop():
+    """What is read behind the loop says nothing: its outputs are bounded."""
+    z = {("preactivation.std", "b"): [0.5] * 3, ("preactivation.mean", "b"): [0.0] * 3}
+
+    def run_with(becomes: float | None):
+        return run_of(RAW | z, layers="ab", roles={"a": "recurrent"}, audit=entering(becomes=becomes))
+
+    (finding,) = findings("unscaled-input", run_with(60.0))
+    assert "first kernel should make of them 60 where" in finding.message
+    assert kinds("unscaled-input", run_with(5.0)) == {"Healthy"}
+    assert kinds("unscaled-input", run_with(None)) == {"NotMeasured"}
 
 
 VARIED = {"input.min": [0.0] * 5, "input.max": [1.0] * 5}

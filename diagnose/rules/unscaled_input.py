@@ -1,14 +1,16 @@
 """Unscaled input: the data enter the network far from the size that its weights are made for.
 
 Sees: `input.mean` and `input.std` of the batches, and `preactivation.mean` and `.std` at the first hidden activation;
-the sizes of the features that enter the first layer with a kernel, in the audited batch.
+the sizes of the features that enter the first layer with a kernel, in the audited batch, and what that kernel should
+make of them.
 
 Harm: initial weights expect inputs around 0 of size 1; larger ones drive the first activations onto their rails and
 make the gradients of the first layer as many times too large as they are. A feature a thousand times smaller than
 another counts for nothing beside it, and its weights get a thousandth of the gradient.
 
 Fires: mean or std of an input over LARGE, and the first hidden activation's inputs suffer: their mean or std is over
-SUFFERS at the first observation. Or two features whose sizes are over APART times apart.
+SUFFERS at the first observation. In front of a recurrent layer, or without any hidden activation, what the first
+kernel should make of its inputs stands for them. Or two features whose sizes are over APART times apart.
 
 Rests: inputs that a layer of the model scales or looks up (Rescaling, Normalization, Embedding): there nothing suffers.
 The zeros of a feature do not count for its size, so that rare ones (words, flags) are as large as others.
@@ -67,25 +69,38 @@ def judge(run: Run) -> Iterator[Verdict]:
     if not run.places("input.std") and not entering:
         yield NotMeasured("", "no numeric input was observed")
         return
-    sites = sorted((where for where in run.places("preactivation.std") if layout.hidden(where)), key=layout.position)
-    if not sites and not entering:
-        yield NotMeasured("", "no hidden activation was observed, so what the inputs do there isn't known")
-        return
-    reached = max((_size(run, "preactivation", where) for where in sites[:1]), default=0.0)
-    large = [where for where in run.places("input.std") if _size(run, "input", where) > LARGE and reached > SUFFERS]
+    site = _first_readable(run, layout)
+    reached = _size(run, "preactivation", site) if site else (entering or {}).get("becomes")
+    unscaled = False
     for where in run.places("input.std"):
-        yield _large(run, where, sites[0], reached, entering if apart else None) if where in large else Healthy(where)
-    if apart and not large:
+        if _size(run, "input", where) <= LARGE:
+            yield Healthy(where)
+        elif reached is None:
+            yield NotMeasured(where, "no hidden activation was observed, so what the inputs do there isn't known")
+        elif reached <= SUFFERS:
+            yield Healthy(where)
+        else:
+            unscaled = True
+            yield _large(run, where, site, reached, entering if apart else None)
+    if apart and not unscaled:
         yield _apart(entering)
+
+
+def _first_readable(run: Run, layout: Layout) -> str:
+    """The first hidden activation; "" where there is none, or where a loop, that none is read in, lies before it."""
+    loops = {where for where, site in layout.sites.items() if site["role"] == "recurrent"}
+    hidden = {where for where in run.places("preactivation.std") if layout.hidden(where)}
+    first = min(loops | hidden, key=layout.position, default="")
+    return first if first in hidden else ""
 
 
 def _large(run: Run, where: str, site: str, reached: float, entering: Mapping[str, Any] | None) -> Finding:
     mean, std = float(run.series("input.mean", where).values[0]), float(run.series("input.std", where).values[0])
+    gets = f"the first activation, `{site}`, gets" if site else "the first kernel should make of them"
     return Finding(
         where,
         f"The inputs{f' `{where}`' if where else ''} have a mean of {mean:.3g} "
-        f"and a standard deviation of {std:.3g}; "
-        f"the first activation, `{site}`, gets {reached:.3g} where about 1 is sound."
+        f"and a standard deviation of {std:.3g}; {gets} {reached:.3g} where about 1 is sound."
         + (f" {_sizes(entering)}." if entering else ""),
         severity="warning",
         blames=("preprocessing",),
