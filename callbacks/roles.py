@@ -7,6 +7,7 @@ trained scale makes no gate: neither depends on the data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -28,8 +29,11 @@ _NOT_VALUES = frozenset({"Shape", "Size", "Rank", "ShapeN", "ZerosLike", "OnesLi
 _MOST_OPERATIONS = 20_000  # a bound on the walk, for graphs of any size
 
 
-def assign_roles(taps: list[Tap], predictions: Any, data: Any) -> None:
-    """Set the role of each tap that is still "hidden" to "output" or "gate" where the graph says so."""
+def assign_roles(taps: list[Tap], predictions: Any, data: Any, affine: Mapping[str, Any]) -> None:
+    """Set the role of each tap that is still "hidden" to "output" or "gate" where the graph says so.
+
+    affine: see `Tapping.affine`.
+    """
     outputs = {id(tap.out.op): tap for tap in taps if tap.out is not None}
     for prediction in tf.nest.flatten(predictions) if predictions is not None else []:
         if isinstance(prediction, tf.Tensor):
@@ -42,7 +46,7 @@ def assign_roles(taps: list[Tap], predictions: Any, data: Any) -> None:
         if tap.role == "hidden" and tap.out is not None and _is_gate(tap.out, fed):
             tap.role = "gate"
         if tap.role == "hidden" and tap.out is not None:
-            tap.into_kernels = _leads_into_kernels(tap.out, fed)
+            tap.into_kernels = _leads_into_kernels(tap.out, fed, affine)
 
 
 def _sources(prediction: Any, outputs: dict[int, Tap]) -> list[Tap]:
@@ -73,12 +77,18 @@ def _is_gate(value: Any, fed: Any) -> bool:
     return uses > 0
 
 
-def _leads_into_kernels(value: Any, fed: Any) -> bool:
-    """Whether every forward use of the value is a product with a kernel; on its way it may be scaled and shifted."""
+def _leads_into_kernels(value: Any, fed: Any, affine: Mapping[str, Any]) -> bool:
+    """Whether every forward use of the value is a product with a kernel; on its way it may be scaled and shifted.
+
+    A batch normalization does just that in inference, whatever its batch's statistics depend on in training.
+    """
     uses, seen = 0, set()
     waiting = [value]
     while waiting:
         tensor = waiting.pop()
+        if tensor.op.name in affine:
+            waiting.append(affine[tensor.op.name])
+            continue
         for op in _uses(tensor):
             if id(op) in seen:
                 continue

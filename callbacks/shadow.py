@@ -128,7 +128,7 @@ class ShadowStep:
             return {}
 
     def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
-        assign_roles(tapping.taps, seen.y_pred, data)
+        assign_roles(tapping.taps, seen.y_pred, data, tapping.affine)
         self.taps, self.missed, self.looped = tapping.taps, tapping.missed, tapping.looped
         self._without_gradient = seen.missing
         self.standard = seen.loss_calls == 1

@@ -137,6 +137,7 @@ class Tapping:
 
     missed: reasons by site. looped: functions inside a loop, to be examined on their own, at the layer that loops.
     loops: for each layer inside a recurrent one (by id), that recurrent layer.
+    affine: what leaves a batch normalization, by the name of the operation that hands it its input.
     """
 
     graph: Any
@@ -144,6 +145,7 @@ class Tapping:
     missed: dict[str, str] = field(default_factory=dict)
     looped: list[Placed] = field(default_factory=list)
     loops: dict[int, Any] = field(default_factory=dict)
+    affine: dict[str, Any] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
     _resting: bool = False
 
@@ -356,6 +358,8 @@ def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
             yield attribute, _TappedActivation(tapping, layer, suffix, f, axis, role)
     if isinstance(layer, keras.layers.RNN):
         yield "call", _tapped_output(tapping, layer, layer.call)
+    elif isinstance(layer, keras.layers.BatchNormalization):
+        yield "call", _noted_call(tapping, layer.call)
     elif not owned and not inner and not isinstance(layer, keras.Model) and _may_be_activation(layer):
         yield "call", _tapped_call(tapping, layer, layer.call, axis)
 
@@ -450,6 +454,20 @@ def _tapped_call(tapping: Tapping, layer: Any, call: Any, axis: int) -> Any:
         return tapping.through(path_of(layer), layer, call, *args, unit_axis=axis, sure=sure, **kwargs)
 
     return tapped_call
+
+
+def _noted_call(tapping: Tapping, call: Any) -> Any:
+    """Note what goes in and what comes out, so that a walk of the graph can go past what a batch's statistics do."""
+
+    @functools.wraps(call)
+    def noted_call(x: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(x, tf.Tensor) or getattr(x, "graph", None) is not tapping.graph:
+            return call(x, *args, **kwargs)
+        entering = _hand_on(x, tf.identity(x))
+        tapping.affine[entering.op.name] = outputs = call(entering, *args, **kwargs)
+        return outputs
+
+    return noted_call
 
 
 def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:

@@ -474,3 +474,17 @@ def test_an_activation_layer_behind_a_dense_layer_bends_it():
 def test_dropout_between_two_dense_layers_bends_nothing():
     found = unbent(keras.Sequential([layers.Input((6,)), D(8), layers.Dropout(0.2), D(8), D(1)], name="straight"))
     assert len(found) == 2
+
+
+def test_batch_normalization_between_two_layers_bends_nothing():
+    """Its statistics depend on the data while it trains; in inference it is a scale and a shift."""
+    parts = [D(8), layers.BatchNormalization(), D(8), layers.BatchNormalization(scale=False), layers.Dropout(0.2), D(1)]
+    assert len(unbent(keras.Sequential([layers.Input((6,)), *parts], name="straight"))) == 2
+
+
+@pytest.mark.parametrize("normalize", [layers.LayerNormalization, lambda: lambda x: layers.BatchNormalization()(x) + x])
+def test_other_normalizations_and_ways_around_one_are_not_taken_for_it(normalize: Any):
+    """A layer normalization bends each sample; a sum around is a residual one."""
+    inputs = keras.Input((6,))
+    hidden = normalize()(D(8)(inputs))
+    assert unbent(keras.Model(inputs, D(1)(D(8, "relu")(hidden)))) == []
