@@ -9,7 +9,8 @@ one that comes earlier within a step (`PHASE`) is the cause; only of two reading
 comes first, whichever passes its bound earlier. In place: the effect's rule says from where such an
 effect comes (`FLOW`): "backward", from between it and the loss; "forward", from between the input and it;
 "connected", from either; "after", from further up than itself; "here", from the same layer (or from further up, if
-the cause is no activation); otherwise from anywhere.
+the cause is no activation); otherwise from anywhere. In kind: the effect's rule may say of a cause that it can't have
+done this much (`can_follow`).
 
 The same rule at several places that share a function is one fault with one remedy: its likeliest finding leads, the
 others are shown under it.
@@ -135,6 +136,7 @@ def links(nodes: Sequence[Node], layout: Layout) -> list[set[int]]:
                 if nodes[other].finding.rule != name
                 and _in_time(node, nodes[other])
                 and _in_place(node, nodes[other], layout)
+                and _in_kind(node, nodes[other])
             )
     return edges
 
@@ -175,6 +177,11 @@ def _in_time(cause: Node, effect: Node) -> bool:
         return False
     phases = getattr(cause.rule.module, "PHASE", None), getattr(effect.rule.module, "PHASE", None)
     return phases[0] is None or phases[1] is None or phases[0] <= phases[1]
+
+
+def _in_kind(cause: Node, effect: Node) -> bool:
+    can_follow = getattr(effect.rule.module, "can_follow", None)
+    return can_follow is None or bool(can_follow(effect.finding, cause.finding))
 
 
 def _in_place(cause: Node, effect: Node, layout: Layout) -> bool:

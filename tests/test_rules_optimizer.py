@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hand_made import findings, kinds, run_of
 
+from diagnose import examine
 from diagnose.run import Run
 
 NO_SKILL = {"task": {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}, "steps_seen": 2000}
@@ -100,7 +101,30 @@ def test_a_gradient_that_is_none_says_that_nothing_connects_it():
     series = gradients(b=[0.1] * 5) | {("gradient.missing", "a/kernel"): [1] * 5, ("weight.rms", "a/kernel"): [0.1]}
     series[("weight.spectral_norm", "a/kernel")] = [1.0]
     (finding,) = findings("zero-gradient", run_of(series, layers="ab"))
-    assert "nothing connects to the loss" in finding.message
+    assert finding.message == "`a/kernel` has no gradient (None): nothing connects it to the loss."
+
+
+def test_what_lies_below_a_layer_without_gradient_is_counted():
+    run = run_of(gradients(a=[0.0] * 5, b=[0.0] * 5, c=[0.0] * 5), layers="abc")
+    run.meta["model"]["layers"][2]["inbound"] = ["a", "b"]
+    (finding,) = findings("zero-gradient", run)
+    assert finding.message == "`c/kernel` has a gradient of exactly 0. There is none in 2 layers below either."
+
+
+def cut_off(below: dict, dead: float) -> tuple[str, ...]:
+    """Causes of a training where `b` has this share of dead units, and nothing comes out below it."""
+    series = {("activation.dead_share", "b"): [dead] * 5, "batch.size": [100.0] * 5, "skill.train": [0.0] * 5}
+    diagnosis = examine(run_of(series | gradients(b=[0.1] * 5, c=[0.1] * 5) | below, layers="abc", **NO_SKILL))
+    return tuple(cause.rule for cause in diagnosis.causes)
+
+
+def test_a_partly_dead_layer_does_not_take_a_gradient_away():
+    """The units that live let some of it through; and None is told before any unit was asked."""
+    exact, none = gradients(a=[0.0] * 5), {("gradient.missing", "a/kernel"): [1.0] * 5, ("weight.rms", "a/kernel"): [1]}
+    none[("weight.spectral_norm", "a/kernel")] = [1.0]
+    assert "zero-gradient" in cut_off(exact, 0.66)
+    assert "zero-gradient" not in cut_off(exact, 1.0)
+    assert "zero-gradient" in cut_off(none, 1.0)
 
 
 def test_a_bias_without_gradient_is_a_note():

@@ -5,7 +5,8 @@ of `STORY_PARTS`. It defines
 
 - `judge(subject) -> Iterator[Verdict]`, where the subject is a `Run`, or an `ActivationProfile` if `SUBJECT` says so;
 - `PART`: the part of the catalogue it belongs to, a key of `PARTS`;
-- `EXPLAINS` (optional): names of the rules whose findings this one can explain.
+- `EXPLAINS` (optional): names of the rules whose findings this one can explain;
+- `can_follow(finding, cause) -> bool` (optional): whether a cause that names this rule can have led to this finding.
 
 Thresholds stand in the module as constants, each with its source.
 """

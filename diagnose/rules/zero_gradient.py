@@ -70,28 +70,37 @@ def _findings(layout: Layout, since: dict[str, int], missing: set[str], main: fr
         below = [other for other in by_layer if other != layer and layout.feeds(other, layer)]
         grave = any(name in main for name in names)
         absent = all(name in missing for name in names)
-        has = "has" if len(names) == 1 else "have"
-        how = f"{has} no gradient (None): nothing connects to the loss" if absent else f"{has} a gradient of exactly 0"
-        cut = (
-            f", and so have {len(below)} layers below it"
-            if len(below) > 1
-            else ", and so has the layer below it"
-            if below
-            else ""
-        )
+        has, it = ("has", "it") if len(names) == 1 else ("have", "them")
+        how = f"no gradient (None): nothing connects {it} to the loss" if absent else "a gradient of exactly 0"
+        others = "the layer" if len(below) == 1 else f"{len(below)} layers"
+        cut = f" There is none in {others} below either." if below else ""
         where = next((name for name in names if name in main), names[0])
         yield Finding(
             where,
-            f"{some(names)} {how}{cut}.",
+            f"{some(names)} {has} {how}.{cut}",
             severity="note" if not grave else "critical" if absent or below else "warning",
             blames=("activation", "layers", "loss"),
             since=min(since[name] for name in names),
-            evidence={"variables": float(sum(len(by_layer[other]) for other in [layer, *below]))},
+            evidence={
+                "gradient": "None" if absent else "0",
+                "variables": float(sum(len(by_layer[other]) for other in [layer, *below])),
+            },
             remedy="Look between this layer and the loss for rounding, casting, argmax or "
             "stop_gradient, or an output the loss ignores.",
             refute="Two values of the variable give two losses.",
-            confidence=0.8 if grave else 0.4,
+            confidence=0.4 if not grave else 0.95 if absent else 0.8,  # None is no measurement: it can't be chance
         )
+
+
+def can_follow(finding: Finding, cause: Finding) -> bool:
+    """Whether this cause can take all of a gradient away.
+
+    None is a matter of the graph: only a function that has no gradient to give cuts it, whatever its inputs are. And
+    one unit that is not dead lets some of a gradient through, so an exact 0 needs a layer without any.
+    """
+    if finding.evidence.get("gradient") == "None":
+        return cause.rule in ("gradientless-activation", "constant-activation")
+    return cause.evidence.get("dead share", 1.0) == 1.0
 
 
 def _large(run: Run) -> frozenset[str]:
