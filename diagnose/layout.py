@@ -76,6 +76,14 @@ class Layout:
             return False
         return int(self._layers[one]["order"]) < int(self._layers[other]["order"])
 
+    def between(self, first: str, second: str) -> list[str]:
+        """Layers on the way from `first` to `second`, in the order of the calls; none where the graph is not known."""
+        one, other = self.layer(first), self.layer(second)
+        if one is None or other is None:
+            return []
+        found = [path for path in self._before(other)[0] if path in self._layers and one in self._before(path)[0]]
+        return sorted(found, key=lambda path: int(self._layers[path]["order"]))
+
     def variables(self, where: str) -> tuple[str, ...]:
         """Paths of the variables of the layer at `where`."""
         return tuple(self._layers.get(self.layer(where) or "", {}).get("variables") or ())

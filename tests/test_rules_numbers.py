@@ -7,6 +7,7 @@ import math
 from hand_made import findings, kinds, run_of
 
 from diagnose.diagnosis import examine
+from diagnose.run import Run
 
 
 def test_bad_input_names_the_input_the_step_and_the_last_good_step():
@@ -69,10 +70,41 @@ def test_the_activation_that_turns_a_finite_gradient_into_nan_is_the_place():
     assert (finding.where, finding.since, finding.blames) == ("b", 1, ("activation",))
 
 
+def broken_below(size: list[float], **more: list[float]) -> Run:
+    """Of the layers a, b and c the gradient of c stays finite and that of a (of this size before) breaks at step 3."""
+    series = {
+        ("gradient.rms", "a/kernel"): [*size, 0.0],
+        ("gradient.nonfinite", "a/kernel"): [0, 0, 0, 6],
+        ("gradient.nonfinite", "c/kernel"): [0, 0, 0, 0],
+        "optimizer.updates": [0, 1, 2, 3],
+    }
+    named = {("activation.nonfinite", where): values for where, values in more.items()}
+    return run_of(series | named, layers="abc")
+
+
+def test_a_gradient_breaks_between_the_last_finite_place_and_the_first_broken_one():
+    """Clipping can't help there: the norm of NaN is NaN."""
+    (finding,) = findings("non-finite-gradient", broken_below([1.0, 1.0, 1.0], a=[0, 0, 0, 0]))
+    assert (finding.where, finding.since) == ("b", 3)
+    assert "At `c` it was still finite; it broke in `b`" in finding.message
+    assert "epsilon" in finding.remedy and "clip" not in finding.remedy
+
+
+def test_clipping_helps_where_a_gradient_grew_until_it_overflowed():
+    (finding,) = findings("non-finite-gradient", broken_below([1.0, 1.0, 1e6], a=[0, 0, 0, 0]))
+    assert "clipnorm" in finding.remedy and "epsilon" not in finding.remedy
+
+
+def test_a_gradient_of_what_broke_on_its_way_forward_is_sought_there():
+    (finding,) = findings("non-finite-gradient", broken_below([1.0, 1.0, 1.0], b=[0, 0, 0, 5]))
+    assert finding.remedy.endswith("on the way forward, at `b`.")
+
+
 def test_a_step_that_loss_scaling_skips_is_a_note():
     series = {("gradient.nonfinite", "a/kernel"): [5, 0, 0], ("weight.nonfinite", "a/kernel"): [0, 0, 0]}
     run = run_of(series | {"optimizer.loss_scale": [65536, 32768, 32768]}, layers="a")
-    assert [finding.severity for finding in findings("non-finite-gradient", run)] == ["note"]
+    (finding,) = findings("non-finite-gradient", run)
+    assert finding.severity == "note" and "skips such steps" in finding.remedy
 
 
 def test_weights_are_narrowed_down_by_the_check_after_each_step():

@@ -197,6 +197,25 @@ def test_the_parts_of_a_layer_lie_where_it_does():
     assert not layout.feeds(answers, asks) and not layout.feeds(asks, "before") and not layout.feeds("after", asks)
 
 
+# Between two layers.
+
+
+class Length(layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.sqrt(tf.reduce_sum(tf.square(x), axis=1, keepdims=True))
+
+
+def test_the_layer_whose_root_of_0_breaks_the_gradient_is_the_place():
+    inputs = keras.Input((6,))
+    hidden = D(8, "relu", name="below")(inputs)
+    model = keras.Model(inputs, D(1, name="above")(Length(name="length")(hidden)))
+    x = numbers(6)
+    x[::8] = 0.0
+    (cause,) = watched(model, x, numbers(1), epochs=1).diagnosis.causes
+    assert (cause.rule, cause.where, cause.since) == ("non-finite-gradient", "length", 0)
+    assert "epsilon" in cause.remedy and "clip" not in cause.remedy
+
+
 # Attributes.
 
 

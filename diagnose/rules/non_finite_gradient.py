@@ -7,10 +7,13 @@ Harm: the next update makes weights NaN, while the loss of this very step still 
 
 Fires: at the first such step. Where a finite gradient enters an activation and a non-finite one leaves it, that
 activation is the place; so is a recurrent layer that a finite gradient entered and whose own variables got another.
+Elsewhere it broke between the layer nearest to the loss that it is not finite at and the next one towards the loss; if
+the graph knows one layer between the two, that one is the place.
 
 Rests: steps that loss scaling skips: with a loss scale and finite weights it is a note.
 
 Remedy: the double `where`: make the argument safe first, then select. For roots and norms, an epsilon inside the root.
+Clipping helps only against a gradient that overflowed because it had grown: the norm of NaN is NaN.
 
 Refute: the slope of the function is finite on every input that it met (`diagnose.profile` looks for that).
 
@@ -26,6 +29,7 @@ import numpy as np
 
 from diagnose.counting import counted
 from diagnose.layout import Layout
+from diagnose.rules._gradients import whole_gradient
 from diagnose.rules._numbers import Break, evidence_of, first_break, looped, possible, suspects, untrained, when
 from diagnose.rules._wording import site_name, some
 from diagnose.run import Run, Series
@@ -42,6 +46,8 @@ EXPLAINS = (
     "constant-predictions",
     "collapsed-loss-scale",
 )
+
+GROWN = 1e4  # a guess, as for an exploding gradient: no batch is ten thousand times harder than the median one
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -109,25 +115,63 @@ def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Find
 
 def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
     forward = first_break(run, layout, "activation.nonfinite")
-    fine = forward is None or forward.step > found.step
+    overflow = forward.where if forward is not None and forward.step <= found.step else None
     looked = bool(run.places("activation.nonfinite"))
-    how = ", while every activation of that step is finite" if fine and looked else ""
-    rate = "." if untrained(run, found.step) else " and lower the learning rate."
+    how = ", while every activation of that step is finite" if overflow is None and looked else ""
     more = f" and {counted(found.places - 1, 'more variable')}" if found.places > 1 else ""
+    last, first = _edges(run, layout, found)
+    between = layout.between(first, last) if last else []
+    way = (
+        f"in {some(between)}" if between else f"between `{first}` and `{last}`" if last else "in the loss or the output"
+    )
+    edge = f" At `{last}` it was still finite; it broke {way}." if last else ""
+    severity = _severity(run)
+    if severity == "note":
+        remedy = "Nothing to do: loss scaling skips such steps, and lowers the scale."
+    elif _grown(run, found):
+        rate = "" if untrained(run, found.step) else " and lower the learning rate"
+        remedy = f"Clip the gradient (`clipnorm=1.0`){rate}."
+    elif overflow is None:
+        remedy = f"Put an epsilon inside the root, logarithm, norm or division {way}, such as sqrt(x + 1e-7)."
+    else:
+        remedy = f"Look first at what is not finite on the way forward, at `{overflow}`."
+    guilty = ("activation", "layers") if last else ("loss", "activation")
     return Finding(
-        found.where,
+        between[0] if len(between) == 1 else found.where,
         f"The gradient of `{found.where}`{more} is NaN or infinite {when(found)}"
-        f"{how}.{suspects(run, layout, found.step)}",
-        severity=_severity(run),
-        blames=possible(
-            run, found.step, *(("loss", "activation") if fine else ("activation", "loss")), "learning-rate"
-        ),
+        f"{how}.{edge}{suspects(run, layout, found.step)}",
+        severity=severity,
+        blames=possible(run, found.step, *(guilty if overflow is None else ("activation", "loss")), "learning-rate"),
         since=found.step,
         evidence=evidence_of(found) | {"variables": float(found.places)},
-        remedy=f"Look at the loss and the output first (log or root of 0); clip the gradient (`clipnorm=1.0`){rate}",
+        remedy=remedy,
         refute="A GradientTape over the same batch gives finite gradients.",
-        confidence=0.6,
+        confidence=0.8 if overflow is None and len(between) == 1 else 0.6,
     )
+
+
+def _edges(run: Run, layout: Layout, found: Break) -> tuple[str, str]:
+    """The layers between which it broke: the last finite one on the way back from the loss, and the first that is not.
+
+    The last finite one is "" where there is none, or where it is not known which layer feeds which.
+    """
+    broken: dict[str, bool] = {}
+    for quantity in ("gradient.nonfinite", "activation.gradient_nonfinite", "preactivation.gradient_nonfinite"):
+        for where in run.places(quantity):
+            series, layer = run.series(quantity, where), layout.layer(where)
+            there = series.values[series.steps == found.step]
+            if len(there) and layer is not None:
+                broken[layer] = broken.get(layer, False) or bool(there[0] > 0)
+    first = max((layer for layer in broken if broken[layer]), key=layout.position, default="")
+    beyond = [layer for layer in broken if not broken[layer] and layout.feeds(first, layer)]
+    return min(beyond, key=layout.position, default=""), first
+
+
+def _grown(run: Run, found: Break) -> bool:
+    """Whether it was so large before that it can have overflowed."""
+    sizes = whole_gradient(run, found.where)
+    before = sizes.values[sizes.steps < found.step]
+    return len(before) > 1 and bool(before[-1] > GROWN * np.median(before))
 
 
 def _severity(run: Run) -> Severity:
