@@ -139,6 +139,16 @@ def test_two_hidden_layers_make_no_trend():
     assert kinds("growing-signal", run_of(series, layers="ab")) == {"NotMeasured"}
 
 
+@pytest.mark.parametrize("rule", ["growing-signal", "fading-signal"])
+def test_a_signal_that_is_not_finite_neither_fades_nor_grows(rule: str):
+    """Of the entries that are left nothing can be said: here there are none, and their size is 0."""
+    last = 300.0 if rule == "growing-signal" else 0.0
+    series = {("activation.std", name): [value] * 5 for name, value in zip("abc", (1.0, 1.0, last), strict=True)}
+    assert findings(rule, run_of(series, layers="abc"))
+    broken = series | {("activation.nonfinite", "c"): [64.0] * 5}
+    assert kinds(rule, run_of(broken, layers="abc")) == {"NotMeasured"}
+
+
 def test_float16_has_thin_headroom_where_float32_has_plenty():
     run = run_of({("preactivation.max", "dense"): [7000.0] * 5}, layers=["dense"])
     assert findings("thin-headroom", run) == []

@@ -24,11 +24,16 @@ def hidden_sites(run: Run, layout: Layout) -> list[str]:
 
 
 def size_of(run: Run, where: str) -> Series:
-    """Root mean square of what comes out of the activation, by step."""
+    """Root mean square of what comes out of the activation, at the steps where all of it was finite.
+
+    Of what is not, mean and spread are those of the rest, often of nothing.
+    """
     spread, centre = run.series("activation.std", where), run.series("activation.mean", where)
-    if len(spread) != len(centre):
-        return spread.finite()
-    return Series(spread.steps, np.hypot(spread.values, centre.values)).finite()
+    if len(spread) == len(centre):
+        spread = Series(spread.steps, np.hypot(spread.values, centre.values))
+    broken = run.series("activation.nonfinite", where)
+    whole = ~np.isin(spread.steps, broken.steps[~(broken.values <= 0)])
+    return Series(spread.steps[whole], spread.values[whole]).finite()
 
 
 def last_over_first(run: Run, names: list[str]) -> Series:
@@ -57,6 +62,7 @@ def last_against_first(run: Run, *, grows: bool) -> Iterator[Verdict]:
     if since is None:
         yield Healthy("")
         return
+    names = [name for name in names if len(size_of(run, name))]
     sizes = [max(recent(size_of(run, name)), 1e-30) for name in names]
     changes = [above / below for below, above in pairwise(sizes)]
     now, change = recent(ratio), (max if grows else min)(changes)

@@ -8,7 +8,7 @@ Fires: the size of the last hidden activation's output is under a FACTOR-th of t
 observations.
 
 Rests: under LEAST hidden activations; networks with normalization layers, whose sizes are set again on the way, don't
-reach it; a training that learns well (then it is a note).
+reach it; steps at which not all of an activation's output is finite; a training that learns well (then it is a note).
 
 Remedy: the initialization that suits the activation (he_normal for relu-like, glorot_uniform or lecun_normal for
 others), or normalization layers.
