@@ -20,7 +20,8 @@ from `run.meta["audit"]`:
   - `labels`: over all labels given, not only those of the batch: {"given", "shape", "dtype", "count", "min", "max",
     "finite", "fractional" (share of entries that are no whole numbers), "distinct" (number, at most 1000),
     "alignment" ("vectors", "ids", "flat": (n,) under (n, 1), or "other"), "zero_one", "plus_minus_one", "varied",
-    "is_input"; for rows: "one_hot" (every row), "many_hot" (share of rows of 0 and 1 with another sum than 1),
+    "is_input", "class_numbers" (the loss or a metric reads them as places on the predictions' last axis);
+    for rows: "one_hot" (every row), "many_hot" (share of rows of 0 and 1 with another sum than 1),
     "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max"; for class numbers: "outside" (share that no
     unit stands for), "outside_refused" (the loss fails on them); "unreachable": share beyond the bounds of `reach`};
   - `loss` (None without one): {"name", "value", "weight", "error"; "takes", "over", "targets", "reason", see
@@ -54,6 +55,7 @@ from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of
 from diagnose.callbacks.taps import leaf_layers, path_of
 from diagnose.diagnosis import Diagnosis, examine
 from diagnose.run import Run
+from diagnose.skill import COARSE, is_distribution
 
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
 ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
@@ -69,7 +71,6 @@ REACH_GAINS = (
 )
 ENOUGH_DRAWS = 7  # three of each large gain, which show a bound
 FEW_DRAWS = 4  # taken whatever the time where an output gives nothing but 1: the rule on it asks for as many
-HALF = 5e-3  # float16 and bfloat16 outputs: 10 and 7 bits each, and a sum of several
 
 
 def audit(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Diagnosis:
@@ -265,7 +266,7 @@ class _Output:
         self.width = self.predictions.shape[-1] if self.predictions.ndim > 1 else 1
         self.few = max(2, ASKED * len(self.predictions) // max(1, self.predictions.size))
         self.reach = probing.reach(
-            [(gain, values[part.index]) for gain, values in draws], HALF if self.coarse else 1e-3
+            [(gain, values[part.index]) for gain, values in draws], COARSE if self.coarse else 1e-3
         )
 
     def facts(self, x: Any, y: Any, few_x: Any, sample_weight: Any) -> dict[str, Any]:
@@ -294,7 +295,15 @@ class _Output:
         found["accuracies"] = probing.accuracies(plain_targets, self.predictions)
         end = time.perf_counter() + METRIC_SECONDS
         found["metrics"] = [self._metric(metric, targets, end) for metric, targets in self.part.metrics]
+        counted = any("argmax" in metric["flavours"] for metric in found["metrics"])
+        found["labels"]["class_numbers"] = found["labels"]["alignment"] == "ids" and (counted or self._reads_numbers())
         return found
+
+    def _reads_numbers(self) -> bool:
+        if self.part.loss is None or self.targets is None:
+            return False
+        at = _asking(self.part.loss, self.targets.dtype)
+        return probing.reads_class_numbers(at, self.targets.shape[1:], self.predictions.shape[1:])
 
     def _all_labels(self, y: Any) -> np.ndarray | None:
         """All labels given for this output, not only those of the samples looked at."""
@@ -314,7 +323,7 @@ class _Output:
             "max": kept.max() if kept.size else None,
             "finite": finite.mean(),
             "unit_interval": bool(kept.size and kept.min() >= -1e-6 and kept.max() <= 1.0 + 1e-6),
-            "distribution": probing.is_distribution(self.predictions, HALF if self.coarse else 1e-3),
+            "distribution": is_distribution(self.predictions, COARSE if self.coarse else 1e-3),
             "row_sum": self.predictions.sum(-1).mean() if self.width > 1 else None,
             "always_one": bool(self.width == 1 and kept.size and (np.abs(self.predictions - 1.0) <= 1e-6).all()),
         }

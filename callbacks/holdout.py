@@ -124,12 +124,12 @@ class Evaluator:
 
 
 def scores(
-    targets: list[np.ndarray], predictions: list[np.ndarray], names: list[str]
+    targets: list[np.ndarray], predictions: list[np.ndarray], names: list[str], class_numbers: list[bool]
 ) -> tuple[dict[str, Task], dict[str, dict[str, float]]]:
-    """Task and numbers ("skill", "balanced", "majority_share", "spread") of each output."""
+    """Task and numbers ("skill", "balanced", "majority_share", "spread") of each output; see `skill.task_of`."""
     tasks, numbers = {}, {}
-    for name, target, prediction in zip(names, targets, predictions, strict=True):
-        task = tasks[name] = task_of(target, prediction)
+    for name, target, prediction, numbered in zip(names, targets, predictions, class_numbers, strict=True):
+        task = tasks[name] = task_of(target, prediction, numbered)
         numbers[name] = {
             "skill": skill(task, target, prediction) if task.kind != "unknown" else float("nan"),
             "balanced": balanced_skill(task, target, prediction),

@@ -41,6 +41,8 @@ class Measuring:
         self.unmeasured: dict[str, str] = {}
         self.sites: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, Task] = {}
+        #: Whether whole numbers as targets are class numbers, by output in their order; see `skill.task_of`.
+        self.class_numbers: list[bool] = []
         #: By function: the layers in whose loops it runs.
         self.inside: dict[str, list[str]] = {}
         #: By name: the functions of the user's own.
@@ -180,6 +182,10 @@ class Measuring:
             recent.append(site.alive)
             add("activation.dead_share", site.where, float(1 - np.mean(np.any(recent, axis=0))))
 
+    def numbered(self, outputs: int) -> list[bool]:
+        """`class_numbers` of so many outputs; none of them where nobody looked."""
+        return self.class_numbers if len(self.class_numbers) == outputs else [False] * outputs
+
     def _measure_outputs(self, reading: Reading, add: Any) -> None:
         if "outputs" in self.instruments:
             if reading.loss is not None:
@@ -192,10 +198,11 @@ class Measuring:
                     add("batch.loss", "", reading.reported["loss"])
         if len(reading.targets) != len(reading.predictions):
             return
-        for name, target, prediction in zip(reading.outputs, reading.targets, reading.predictions, strict=True):
+        answers = zip(reading.outputs, reading.targets, reading.predictions, strict=True)
+        for (name, target, prediction), numbered in zip(answers, self.numbered(len(reading.outputs)), strict=True):
             if "outputs" in self.instruments:
                 if name not in self.tasks or self.tasks[name].kind == "unknown":
-                    self.tasks[name] = task_of(target, prediction)
+                    self.tasks[name] = task_of(target, prediction, numbered)
                 score = accuracy(self.tasks[name], target, prediction)
                 if np.isfinite(score):
                     add("batch.accuracy", name, score)

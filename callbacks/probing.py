@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from diagnose.skill import is_distribution
+
 #: (targets, predictions) -> one number; NaN where it could not be computed.
 Evaluate = Callable[[np.ndarray, np.ndarray], float]
 
@@ -295,6 +297,37 @@ def asks_for_the_opposite(loss: Evaluate, target_shape: Sequence[int], shape: Se
     return at(1.0, 0.0) < at(1.0, 1.0) and at(0.0, 1.0) < at(0.0, 0.0)
 
 
+def reads_class_numbers(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a loss takes the target for the place of the entry to be raised: of all, raising that one costs least.
+
+    Asked for up to three classes, with each of their entries raised by less than 1 (probabilities) and by more
+    (numbers, which a mean or a scale would be too); a loss that refuses the latter is believed without. A class that
+    the loss ignores is left out.
+
+    >>> reads_class_numbers(lambda t, p: float(-np.mean(p[[0, 1], t.astype(int)])), (), (4,))
+    True
+    >>> reads_class_numbers(lambda t, p: float(np.mean((t[:, None] - p) ** 2)), (), (4,))
+    False
+    """
+    width, probe = shape[-1], _Probe(loss, tuple(target_shape), tuple(shape))
+    if not probe.answers():
+        return False
+    asked, told = sorted({0, width // 2, width - 1}), set()
+    for raised in (0.8, 5.0):
+        rows = [np.full(width, 0.2 / width) + raised * np.eye(width)[index] for index in asked]
+        costs = np.array([[probe.ids(target, row) for row in rows] for target in asked])
+        if not np.isfinite(costs).all():
+            continue
+        heeded = np.ptp(costs, axis=1) > 0
+        told.add(bool(heeded.sum() >= 2 and all(_least_alone(costs[heeded], np.flatnonzero(heeded)))))
+    return told == {True}
+
+
+def _least_alone(costs: np.ndarray, places: np.ndarray) -> list[bool]:
+    """For each row of costs, whether its least is at its own place, and nowhere else."""
+    return [bool(np.all(row[place] < np.delete(row, place))) for row, place in zip(costs, places, strict=True)]
+
+
 def repeats_predictions(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
     """Whether a loss meets predictions of width 1 with wider targets by repeating them, each entry like the others."""
     if len(target_shape) != len(shape) or tuple(shape[:-1]) != tuple(target_shape[:-1]):
@@ -394,18 +427,6 @@ def _cut(metric: Evaluate, target_shape: tuple[int, ...], shape: tuple[int, ...]
 
 PILE = 0.05  # share of entries that must lie at an end for it to be a bound: a sigmoid at gain 16 has some 90 %
 WIDE, WILD = 4.0, 16.0  # gains of the weights drawn: a bound is what does not move from the one to the other
-
-
-def is_distribution(predictions: np.ndarray, tolerance: float = 1e-3) -> bool:
-    """Whether every row holds probabilities of one choice: not negative, sum 1; rows of one entry never count.
-
-    tolerance: float16 rounds each entry by up to 5e-4.
-    """
-    if predictions.ndim < 2 or predictions.shape[-1] < 2 or not np.isfinite(predictions).all():
-        return False
-    return bool(
-        (predictions >= -1e-6).all() and (np.abs(predictions.sum(-1, dtype=np.float64) - 1.0) <= tolerance).all()
-    )
 
 
 def reach(draws: Sequence[tuple[float, np.ndarray]], tolerance: float = 1e-3) -> dict[str, Any]:

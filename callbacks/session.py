@@ -288,7 +288,10 @@ class Session:
             if "outputs" in self.instruments and "audit" not in self.run.meta and shadow.standard:
                 x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
                 if all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch)):  # none ragged or sparse
-                    self.run.meta["audit"] = facts(model, x, y, sample_weight)
+                    self.run.meta["audit"] = seen = facts(model, x, y, sample_weight)
+                    self._measuring.class_numbers = [
+                        output["labels"].get("class_numbers", False) for output in seen["outputs"]
+                    ]
         self._save_meta()
 
     def _profile(self) -> None:
@@ -407,7 +410,7 @@ class Session:
             if len(targets) != len(predictions):
                 return
             seen[side] = targets
-            tasks, numbers = scores(targets, predictions, names)
+            tasks, numbers = scores(targets, predictions, names, self._measuring.numbered(len(names)))
             found.append(Measurement(f"loss.{side}", "", step, loss))
             for name, target, prediction in zip(names, targets, predictions, strict=True):
                 found.append(Measurement(f"skill.{side}", name, step, numbers[name]["skill"]))

@@ -2,7 +2,9 @@
 
 Skill makes accuracies and errors of different tasks comparable: 0 is what a constant answer reaches, 1 is perfect.
 For classes it is (accuracy - majority share) / (1 - majority share); for numbers it is R squared. What kind of task it
-is follows from the targets and the shape of the predictions, never from the name of a loss.
+is follows from the targets and the shape of the predictions, never from the name of a loss. Only whole numbers beside
+wider predictions are told neither way: eight quantiles of a count, or an embedding whose loss compares labels, look
+like eight classes. So they are classes only where something reads them so.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ MOST_CLASSES = 1000  # kept in a run, 40 kB; of 1,024 held samples, none of more
 RESIDUAL_SPAN = 4.0  # standard deviations of the targets; arithmetic: four times as far off as a constant answer
 RESIDUAL_BINS = 41
 HALF_BIN = RESIDUAL_SPAN / (RESIDUAL_BINS - 1)  # the first and the last bin are centred on the ends of the span
+COARSE = 5e-3  # sum of a row of float16 or bfloat16 probabilities: 10 and 7 bits each, and several of them
 ONE_HOT_TOLERANCE = 1e-3  # float32 rows of label smoothing sum to one within 1e-6; a float16 pipeline within 1e-3
 
 
@@ -37,11 +40,16 @@ class Task:
     reason: str = ""
 
 
-def task_of(targets: np.ndarray, predictions: np.ndarray) -> Task:
-    """What is asked for, from targets and the shape of the predictions, both (samples, ...).
+def task_of(targets: np.ndarray, predictions: np.ndarray, class_numbers: bool = False) -> Task:
+    """What is asked for, from targets and predictions, both (samples, ...).
 
-    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3)))
+    class_numbers: the loss or a metric is known to read whole numbers as places on the predictions' last axis. Rows of
+        probabilities, which sum to 1, say so themselves.
+
+    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3)), class_numbers=True)
     Task(kind='categorical', classes=3, reason='')
+    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3))).kind
+    'unknown'
     >>> task_of(np.array([0.5, 1.7]), np.zeros((2, 1))).kind
     'regression'
     """
@@ -53,11 +61,13 @@ def task_of(targets: np.ndarray, predictions: np.ndarray) -> Task:
     whole = bool(np.all(finite == np.round(finite)))
     sparse_shape = y.shape == p.shape[:-1] or (y.ndim == p.ndim and y.shape[-1] == 1)
     if width > 1 and sparse_shape:
-        if whole and finite.size and finite.max() < width:
+        if not whole or not finite.size or finite.max() >= width:
+            return Task(
+                "unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape"
+            )
+        if class_numbers or is_distribution(p, COARSE):
             return Task("categorical", width)
-        return Task(
-            "unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape"
-        )
+        return Task("unknown", reason="no loss and no accuracy is known to read the targets as class numbers")
     if y.size != p.size:
         return Task("unknown", reason=f"targets of shape {y.shape} and predictions of shape {p.shape} don't pair up")
     values = set(np.unique(finite[:10_000]).tolist())
@@ -72,6 +82,18 @@ def task_of(targets: np.ndarray, predictions: np.ndarray) -> Task:
     if whole and len(values) <= 2 and values <= {-1.0, 0.0, 1.0}:
         return Task("binary", 2)
     return Task("regression")
+
+
+def is_distribution(predictions: np.ndarray, tolerance: float = 1e-3) -> bool:
+    """Whether every row holds probabilities of one choice: not negative, sum 1; rows of one entry never count.
+
+    tolerance: float16 rounds each entry by up to 5e-4.
+    """
+    if predictions.ndim < 2 or predictions.shape[-1] < 2 or not np.isfinite(predictions).all():
+        return False
+    return bool(
+        (predictions >= -1e-6).all() and (np.abs(predictions.sum(-1, dtype=np.float64) - 1.0) <= tolerance).all()
+    )
 
 
 def accuracy(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:

@@ -89,6 +89,27 @@ def test_of_all_evaluations_the_last_answers_are_kept_in_memory_and_in_the_file(
     np.testing.assert_array_equal(*(seen.arrays("classes.train", "which").popitem()[1] for seen in (run, loaded)))
 
 
+@pytest.mark.parametrize(
+    ("loss", "metrics", "kind"),
+    [
+        (keras.losses.SparseCategoricalCrossentropy(from_logits=True), None, "categorical"),
+        (lambda y, answered: keras.ops.mean(answered**2, axis=-1), ["accuracy"], "categorical"),
+        (lambda y, answered: keras.ops.mean(answered**2, axis=-1), None, "unknown"),
+    ],
+    ids=["the loss reads class numbers", "the accuracy does", "neither does"],
+)
+def test_whole_numbers_are_classes_where_the_loss_or_an_accuracy_reads_them_so(loss, metrics, kind):
+    """The predictions are no probabilities, so that they say nothing themselves."""
+    keras.utils.set_random_seed(2)
+    x = np.random.default_rng(2).normal(size=(100, 2)).astype("float32")
+    y = (x[:, 0] > 0).astype("float32") + (x[:, 1] > 0)
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(3)])
+    model.compile("adam", loss, metrics=metrics)
+    run = fitted(model, x, y, (x, y), epochs=1)
+    assert run.meta["task"]["kind"] == kind
+    assert (class_answers(run, "train") is not None) == (len(run.series("batch.accuracy")) > 0) == (kind != "unknown")
+
+
 def test_of_many_labels_at_once_each_is_counted_for_itself():
     training = Training(data=several, epochs=1)
     keras.utils.set_random_seed(1)

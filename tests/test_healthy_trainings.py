@@ -301,6 +301,36 @@ def test_a_distance_between_two_samples() -> None:
     told_nothing(fit(model, [data.x[one[kept]], data.x[other[kept]]], labels, epochs=8))
 
 
+def test_an_embedding_whose_loss_compares_labels() -> None:
+    """The largest of its 16 numbers is no class, though the labels are whole and under 16."""
+
+    def apart(labels: Any, codes: Any) -> Any:
+        alike = ops.equal(ops.reshape(labels, (-1, 1)), ops.reshape(labels, (1, -1)))
+        distance = ops.sum((codes[:, None] - codes[None]) ** 2, axis=-1)
+        return ops.mean(ops.where(alike, distance, ops.maximum(1 - distance, 0)), axis=1)
+
+    data = digits(made_anew())
+    model = keras.Sequential([keras.Input((64,)), D(64, "relu"), D(16), layers.UnitNormalization()])
+    model.compile(adam()(), apart)
+    diagnosis = fit(model, data.x, data.y, epochs=12, validation_data=(data.x_validation, data.y_validation))
+    told_nothing(diagnosis)
+    assert "no loss and no accuracy is known to read the targets as class numbers" in diagnosis.outcome_reason
+
+
+def test_quantiles_of_a_count() -> None:
+    rng, shares = made_anew(), np.array([0.1, 0.3, 0.5, 0.7, 0.9], "float32")
+    x = rng.normal(size=(1000, 4)).astype("float32")
+    count = rng.poisson(np.exp(0.4 * x[:, 0] - 0.3 * x[:, 1])).clip(0, 4).astype("float32")
+
+    def pinball(y: Any, answered: Any) -> Any:
+        over = ops.reshape(y, (-1, 1)) - answered
+        return ops.mean(ops.maximum(shares * over, (shares - 1) * over), axis=1)
+
+    model = keras.Sequential([keras.Input((4,)), D(16, "relu"), D(5)])
+    model.compile(adam()(), pinball)
+    told_nothing(fit(model, x, count, epochs=12))
+
+
 def test_features_of_very_different_sizes_behind_a_normalization() -> None:
     """What enters the first layer with weights counts, not what enters the model."""
     data = clusters(made_anew())

@@ -11,13 +11,14 @@ from diagnose.callbacks.probing import (
     WIDE,
     WILD,
     accuracies,
-    is_distribution,
     loss_nature,
     metric_nature,
     pairs_up_wrongly,
     reach,
+    reads_class_numbers,
     repeats_predictions,
 )
+from diagnose.skill import is_distribution
 
 EPSILON = 1e-7
 
@@ -146,6 +147,53 @@ def test_what_passes_no_test_is_unknown_and_says_why(loss, target, shape):
     nature = loss_nature(loss, target, shape)
     assert nature.takes == "unknown"
     assert nature.reason
+
+
+def margin(t, p):
+    """Of several classes: the right one's number is to be larger by 1 than each other's."""
+    return float(np.mean(np.maximum(p - (t * p).sum(-1, keepdims=True) + 1, 0) * (1 - t)))
+
+
+def quantiles(t, p):
+    q = np.linspace(0.1, 0.9, p.shape[-1])
+    return float(np.mean(np.maximum(q * (t[:, None] - p), (q - 1) * (t[:, None] - p))))
+
+
+def far_apart(t, p):
+    """Embeddings of one label are drawn together, those of two labels pushed apart."""
+    distance, alike = ((p[:, None] - p[None]) ** 2).sum(-1), t[:, None] == t[None]
+    return float(np.mean(np.where(alike, distance, np.maximum(1 - distance, 0))))
+
+
+def likelihood(mean, scale):
+    def loss(t, p):
+        spread = np.log1p(np.exp(p[:, scale])) + 1e-3
+        return float(np.mean(np.log(spread) + ((t - p[:, mean]) / spread) ** 2 / 2))
+
+    return loss
+
+
+def without_the_first(t, p):
+    return float(np.mean(-np.log(p[np.arange(len(t)), t.astype(int)]) * (t > 0)))
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, cross_entropy_of_logits, focal, margin, squared])
+@pytest.mark.parametrize(("target", "shape"), [((), (2,)), ((1,), (7,)), ((3,), (3, 5))])
+def test_a_loss_over_classes_reads_their_numbers_whatever_its_form(loss, target, shape):
+    assert reads_class_numbers(by_number(loss), target, shape)
+
+
+def test_a_class_that_the_loss_leaves_out_does_not_hide_the_others():
+    assert reads_class_numbers(without_the_first, (), (4,))
+
+
+@pytest.mark.parametrize(
+    ("loss", "width"),
+    [(quantiles, 8), (quantiles, 2), (far_apart, 16), (likelihood(0, 1), 2), (likelihood(1, 0), 2)],
+    ids=["eight quantiles", "two quantiles", "distances", "mean and scale", "scale and mean"],
+)
+def test_whole_numbers_are_no_class_numbers_to_a_loss_that_reads_them_otherwise(loss, width):
+    assert not reads_class_numbers(loss, (), (width,))
 
 
 def test_three_quantiles_of_one_target_are_no_repetition():
