@@ -167,6 +167,9 @@ def skills_of(run: Run) -> Skills:
             where: noise_band(majority_share(run, where), int(samples) if samples else None)
             for where in {**train, **validation}
         }
+        loss, constant = data_losses(run)
+        if loss is not None and constant is not None and loss >= constant:  # what R squared shows was not asked for
+            bands = {where: max(band, BAND_LEAST) for where, band in bands.items()}
         return Skills(train, validation, series, "on samples held for it, in inference mode", bands)
     return _skills_of_batches(run) or _skills_of_history(run) or Skills()
 

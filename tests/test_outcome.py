@@ -170,6 +170,18 @@ def test_without_a_skill_a_loss_under_the_constant_answers_is_learning():
     assert outcome_of(run).name == "learning"
 
 
+def test_a_trace_of_r_squared_is_no_learning_where_the_loss_is_no_better_than_a_constant_answers():
+    """A squared error under that of the mean leaves that much R squared; one of all pairs leaves a trace by chance."""
+    facts = {"task": {"kind": "regression"}, "steps_seen": 600}
+    trace = {"skill.train": [0.0, 0.04], "loss.constant": [1.04]}
+    assert outcome_of(run_of(trace | {"loss.train": [1.05, 1.04]}, **facts)).name == "not-learning"
+    assert outcome_of(run_of(trace | {"loss.train": [1.05, 1.00]}, **facts)).name == "learning"
+    assert (
+        outcome_of(run_of({**trace, "skill.train": [0.0, 0.06], "loss.train": [1.05, 1.04]}, **facts)).name
+        == "learning"
+    )
+
+
 def test_without_labels_the_outcome_is_unknown_with_its_reason_and_the_loss():
     run = run_of({"batch.loss": np.linspace(2, 1, 20)}, task={"kind": "unknown", "reason": "the loss has no labels"})
     outcome = outcome_of(run)
