@@ -320,7 +320,7 @@ def _not_learning(run: Run, skills: Skills) -> Outcome | None:
     ]
     some_learn = len(skills.stuck) < len(skills.known)
     if some_learn:
-        stuck = [where for where in stuck if where not in skills.series or not _rising(run, skills.series[where])]
+        stuck = [where for where in stuck if where not in skills.series or not rising(run, skills.series[where])]
     if not stuck:
         return None
     if updates is not None and updates < TOO_FEW_UPDATES:
@@ -346,11 +346,11 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
             f", and on validation samples it is {validation:.2f}" if skills.train and validation is not None else ""
         )
         series = skills.series.get(where, run.series("skill.validation", where).finite())
-        rising = _rising(run, series)
+        still = rising(run, series)
         fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
         harm: Harm = "none" if skill >= DECENT and not fell else "partial"
         reason = f"{skill_in_words(run, skill, where)}{beside}{_beside(skills, where)}."
-        return Outcome("learning", reason, harm, skill, validation, rising)
+        return Outcome("learning", reason, harm, skill, validation, still)
     balanced = {where: balanced_skill(run, where) for where in known}
     if balanced and None not in balanced.values():
         where = min(balanced, key=lambda name: balanced[name] or 0.0)
@@ -584,7 +584,7 @@ def _logged_accuracy(run: Run, where: str, prefix: str) -> np.ndarray | None:
     return epochs if len(epochs) and np.isfinite(epochs[-1]) else None
 
 
-def _rising(run: Run, skill: Series) -> bool:
+def rising(run: Run, skill: Series) -> bool:
     """Whether the skill still grew at the end; by the loss, where too few evaluations were made to tell."""
     if len(skill) < 4:
         return still_falling(run)

@@ -9,13 +9,13 @@ from hand_made import findings, run_of, verdicts
 from keras import layers
 from trainings import Training, dense_stack, several
 
-from diagnose import load
+from diagnose import examine, load
 from diagnose.answers import class_answers, classes_tell, residuals, residuals_tell
 from diagnose.callbacks import TrainingMonitor
 from diagnose.report.figures import class_figures, residual_charts
 from diagnose.report.figures.answers import ROWS
 from diagnose.run import Run
-from diagnose.verdict import Healthy
+from diagnose.verdict import Healthy, NotMeasured
 
 EPOCHS = 3
 SIZE = 300
@@ -139,7 +139,33 @@ def test_a_rare_class_that_is_never_found_is_told_with_its_recall():
     (finding,) = findings("class-imbalance", answering([950, 50], [950, 0]))
     assert "of the 50 training samples of class 1 looked at none is answered right" in finding.message
     assert finding.evidence["recall of class 1"] == 0.0
-    assert "19 times" in finding.remedy
+    assert "19 times (`class_weight={1: 19}` in fit)" in finding.remedy
+
+
+def test_a_class_that_is_never_found_is_the_harm_itself_whatever_else_was_achieved():
+    """0.95 of the answers are right, and the loss is under that of the best constant answer: a note would hide it."""
+    run = answering([950, 50], [950, 3])
+    run.add_column("loss.train", "", np.array([0, 1]), np.array([0.3, 0.15]))
+    run.add_column("loss.constant", "", np.array([1]), np.array([0.2]))
+    diagnosis = examine(run)
+    assert diagnosis.outcome == "learning"
+    assert [(cause.rule, cause.severity) for cause in diagnosis.causes] == [("class-imbalance", "warning")]
+
+
+def test_a_rare_class_that_is_being_found_better_and_better_is_given_time():
+    run = answering([950, 50], [950, 4])
+    at = np.arange(6)
+    run.add_column("skill.balanced", "", at, np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.08]))
+    assert findings("class-imbalance", run) == []  # grown by 0.08 in the last third
+    still = answering([950, 50], [950, 4])
+    still.add_column("skill.balanced", "", at, np.array([0.0, 0.0, 0.05, 0.06, 0.07, 0.08]))
+    assert len(findings("class-imbalance", still)) == 1
+
+
+def test_zeros_of_many_labels_at_once_are_no_class():
+    run = answering([910, 90], [910, 0])
+    run.meta["task"]["kind"] = "multilabel"
+    assert [type(verdict) for verdict in verdicts("class-imbalance", run)] == [NotMeasured]
 
 
 def test_a_rare_class_that_is_found_is_no_imbalance_whatever_the_accuracy():

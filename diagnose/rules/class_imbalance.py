@@ -10,10 +10,10 @@ five samples or more were held, under FOUND are answered right. Where classes we
 labels, and a skill on training samples of answering the commonest always.
 
 Rests: where the rare classes are found, whatever the accuracy; where the commonest is not found either; under
-EARLY_UPDATES updates, or while the loss still falls: the common answer is what every training learns first.
+EARLY_UPDATES updates, or while the loss still falls or the mean recall of the classes still grows: the common answer is
+what every training learns first. Of many labels at once none is the commonest, and each has shares of its own.
 
-Remedy: `class_weight={0: 1.0, 1: n0 / n1}` in fit, a focal loss, or more rare samples; report recall or F1, not
-accuracy.
+Remedy: `class_weight={1: n0 / n1}` in fit, a focal loss, or more rare samples; report recall or F1, not accuracy.
 
 Refute: the recall of the rare classes on training samples is well over 0.
 
@@ -32,6 +32,7 @@ from diagnose.outcome import (
     Skills,
     balanced_skill,
     majority_share,
+    rising,
     skills_of,
     still_falling,
     updates_of,
@@ -41,6 +42,7 @@ from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "data"
+SHOWS_HARM = True  # that a class is never found is the harm, however low the loss and high the accuracy
 EXPLAINS = ("constant-predictions",)
 
 COMMON = 0.9  # a guess: nine in ten is the accuracy that people are content with
@@ -52,9 +54,10 @@ HALF = 0.5  # arithmetic: the commonest class must be what the model answers, el
 def judge(run: Run) -> Iterator[Verdict]:
     """The labels' shares, the answers class by class, and the skill where those tell nothing; output by output."""
     skills, updates = skills_of(run), updates_of(run)
-    early = updates is not None and (updates < EARLY_UPDATES or still_falling(run))
+    started = (updates is None or updates >= EARLY_UPDATES) and not still_falling(run)
     for where in run.meta.get("task", {}).get("outputs") or ("",):
         verdict = _judged(run, where, skills)
+        early = not started or rising(run, run.series("skill.balanced", where).finite())
         if early and isinstance(verdict, Finding) and verdict.severity != "critical":
             verdict = NotMeasured(where, "too early: the common answer is learned first, and the rest after it")
         yield verdict
@@ -75,8 +78,10 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
             refute="np.unique(y) of what fit gets holds more than one value.",
             confidence=0.9,
         )
-    answers, kind = class_answers(run, "train", where), _kind(run, where)
-    if answers is not None and answers.known.sum() > 1 and kind != "multilabel":
+    if _kind(run, where) == "multilabel":
+        return NotMeasured(where, "several labels may hold at once, each with shares of its own")
+    answers = class_answers(run, "train", where)
+    if answers is not None and answers.known.sum() > 1:
         rare = _forgotten(answers)
         return Healthy(where) if rare is None else _finding(where, answers, rare)
     if share <= COMMON:
@@ -92,15 +97,16 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
         severity="warning",
         blames=("data", "loss", "metric"),
         evidence={"majority share": share, "skill": skills.train[where]},
-        remedy=_remedy(where, share / (1 - share)),
+        remedy=_remedy(where, share / (1 - share), None),
         refute="The recall of the rare classes on training samples is well over 0.",
         confidence=0.6,
     )
 
 
 def _kind(run: Run, where: str) -> str:
-    """What the labels of an output are; many labels at once have no commonest class."""
-    return str(run.meta.get("task", {}).get("outputs", {}).get(where, {}).get("kind", ""))
+    """What the labels of an output are."""
+    task = run.meta.get("task", {})
+    return str(task.get("outputs", {}).get(where, task).get("kind", ""))
 
 
 def _forgotten(answers: ClassAnswers) -> int | None:
@@ -130,12 +136,14 @@ def _finding(where: str, answers: ClassAnswers, rare: int) -> Finding:
             f"recall of class {answers.classes[rare]}": float(answers.recall[rare]),
             f"recall of class {answers.classes[common]}": float(answers.recall[common]),
         },
-        remedy=_remedy(where, float(answers.samples[common] / samples)),
+        remedy=_remedy(where, float(answers.samples[common] / samples), int(answers.classes[rare])),
         refute="The recall of the rare classes on training samples is well over 0.",
         confidence=0.65,
     )
 
 
-def _remedy(where: str, weight: float) -> str:
-    how = "sample_weight" if where else "class_weight"  # Keras takes class weights for a single output only
-    return f"Weigh the rare class {weight:.0f} times ({how} in fit), and judge by recall or F1, not by accuracy."
+def _remedy(where: str, weight: float, rare: int | None) -> str:
+    how = f"`class_weight={{{rare}: {weight:.0f}}}`" if rare is not None else "`class_weight`"
+    how = "`sample_weight`" if where else how  # Keras takes class weights for a single output only
+    named = "the rare class" if rare is None else f"class {rare}"
+    return f"Weigh {named} {weight:.0f} times ({how} in fit), and judge by recall or F1, not by accuracy."
