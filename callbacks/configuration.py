@@ -22,7 +22,8 @@ from `run.meta["audit"]`:
     "alignment" ("vectors", "ids", "flat": (n,) under (n, 1), or "other"), "zero_one", "plus_minus_one", "varied",
     "is_input", "class_numbers" (the loss or a metric reads them as places on the predictions' last axis);
     for rows: "one_hot" (every row), "many_hot" (share of rows of 0 and 1 with another sum than 1),
-    "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max"; for class numbers: "outside" (share that no
+    "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max", "row_sum_mean" and its standard error
+    "row_sum_error"; for class numbers: "outside" (share that no
     unit stands for), "outside_refused" (the loss fails on them); "unreachable": share beyond the bounds of `reach`};
   - `loss` (None without one): {"name", "value", "weight", "error"; "takes", "over", "targets", "reason", see
     `probing.LossNature`; "free": its value without sample weights and mask; "rescued": Keras takes the logits behind
@@ -427,6 +428,8 @@ def _label_facts(
             "empty_rows": np.mean((values == 0).all(-1)),
             "row_sum_min": sums.min(),
             "row_sum_max": sums.max(),
+            "row_sum_mean": sums.mean(),
+            "row_sum_error": sums.std() / math.sqrt(sums.size),
         }
     return found
 

@@ -18,8 +18,8 @@ MOST = 200  # letters: three lines of a terminal
 BY_ITSELF = " By itself: "  # between what a function did in this training and what it would do anywhere
 MODEST = 0.3  # a guess: of the skill, under which nobody would call a training healthy, whatever is not found
 
-#: Where a text may end, the best place first: a sentence, a clause, a part of one.
-ENDS = (r"[.!?](?=\s|$)", r"(?=; )", r"(?=: )", r"(?=, )")
+#: Where a text may end, the best place first: a sentence, a clause, a part of one, but not before what takes it back.
+ENDS = (r"[.!?](?=\s|$)", r"(?=; )", r"(?=: )", r"(?=, (?!(?:but|though|yet|unless|except)\b))")
 
 
 def headline(
@@ -63,6 +63,8 @@ def brief(text: str, most: int) -> str:
     'It is NaN from z = 88.7 on; f itself is finite.'
     >>> brief("Scale its inputs by 2 (`f(2 * x)`), or use `tanh` instead of it.", 40)
     'Scale its inputs by 2 (`f(2 * x)`).'
+    >>> brief("It takes one class for right, but half of the rows hold none, which matters.", 40)
+    'It takes one class for right, but half of the rows hold none.'
     >>> brief("`tanh_of_the_fifth_power` passes nothing, it seems", 20)
     '`tanh_of_the_fifth_power` passes nothing.'
     """

@@ -204,6 +204,11 @@ FAULTS: dict[str, tuple[str, Case, Case]] = {
         lambda: (model(softmax(), CCE), X, ONE_HOT * (np.arange(N) % 3 > 0)[:, None]),
         lambda: (model(softmax(), CCE), X, ONE_HOT),
     ),
+    "one-hot labels reshaped where they should be turned": (
+        "empty-targets",
+        lambda: (model(softmax(), CCE), X, np.eye(4)[X[:, :4].argmax(axis=1)].T.reshape(-1, 4)),
+        lambda: (model(softmax(), CCE), X, np.eye(4)[X[:, :4].argmax(axis=1)]),
+    ),
     "2.9 counted from 1": (
         "labels-out-of-range",
         lambda: (model(softmax(), SCCE), X, IDS + 1),

@@ -217,6 +217,24 @@ def test_empty_rows_weigh_by_their_share(share: float, severity: str | None) -> 
     assert [finding.severity for finding in found] == ([severity] if severity else [])
 
 
+@pytest.mark.parametrize(
+    ("mean", "empty", "first"),
+    [
+        (1.0, 0.3, "empty-targets"),
+        (0.8, 0.3, "empty-targets"),  # within two standard errors of 1
+        (0.79, 0.3, "mismatched-loss"),
+        (1.0, 0.09, "mismatched-loss"),
+        (2.5, 0.3, "mismatched-loss"),
+    ],
+)
+def test_as_many_ones_as_rows_with_many_rows_empty_are_labels_wrongly_built(mean, empty, first) -> None:
+    labels = {**ROWS, "many_hot": 0.5, "empty_rows": empty, "row_sum_max": 3.0, "one_hot": False}
+    run = audited(labels={**labels, "row_sum_mean": mean, "row_sum_error": 0.1}, loss=OF_ROWS)
+    causes = examine(run).causes
+    assert [cause.rule for cause in causes] == list(dict.fromkeys([first, "mismatched-loss"]))  # it fits either way
+    assert (causes[0].blames[0] == "labels") == (first == "empty-targets")
+
+
 def test_empty_rows_of_a_map_may_be_meant() -> None:
     labels = {**ROWS, "shape": [8, 8, 4], "empty_rows": 0.5}
     assert [f.severity for f in findings("empty-targets", audited(labels=labels, loss=OF_ROWS))] == ["note"]

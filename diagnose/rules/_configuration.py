@@ -16,6 +16,10 @@ Output = Mapping[str, Any]
 
 FEW_DRAWS = 4  # of random weights; a linear output of width 1 stays on one side of 0 in four of them once in eight
 AGAIN = 0.5  # share of the draws that must leave [0, 1] where the batch itself does not: a bound is never left
+MEAN_ERRORS = 2.0  # arithmetic: a mean of 1 is seen within two standard errors of it 95 times in 100
+MANY_EMPTY = (
+    0.1  # a guess: with as many 1s as rows, a tenth of them empty is no slip; a reshape leaves a quarter or more
+)
 
 #: What a wrong pair of output and loss can lead to, whichever it is.
 CONSEQUENCES = (
@@ -121,6 +125,15 @@ def is_bounded_to_unit(output: Output) -> bool | None:
     if reach.get("lower") is None or reach.get("upper") is None:
         return None
     return bool(reach["lower"] >= -1e-3 and reach["upper"] <= 1.001)
+
+
+def is_scrambled(output: Output) -> bool:
+    """Whether rows of 0 and 1 hold none, one or several 1s, and yet one a row on average, as exclusive classes do."""
+    labels = output["labels"]
+    if labels.get("row_sum_mean") is None or not labels["zero_one"] or labels["row_sum_max"] < 2:
+        return False
+    near_one = abs(labels["row_sum_mean"] - 1.0) <= MEAN_ERRORS * labels["row_sum_error"]
+    return bool(near_one and labels["empty_rows"] >= MANY_EMPTY)
 
 
 def span(output: Output) -> str:

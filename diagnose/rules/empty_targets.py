@@ -6,7 +6,9 @@ Harm: such a row adds exactly 0 to the loss and nothing to the gradient. If all 
 first batch and the model learns nothing.
 
 Fires: over SOME of the rows are all zero under a loss over classes. A note for maps and sequences, where empty rows
-may be meant as "no label here", unless nearly all are.
+may be meant as "no label here", unless nearly all are. Also where rows hold several classes besides, and yet one a row
+on average: the 1s are all there, in the wrong rows, as after `reshape` in the place of a transposition. Labels of
+several classes at once may come to one a row by chance: mismatched-loss is told as well.
 
 Rests: several labels at once, where none is an answer.
 
@@ -21,7 +23,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.rules._configuration import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
+from diagnose.rules._configuration import (
+    CONSEQUENCES,
+    Output,
+    each_output,
+    healthy,
+    is_scrambled,
+    place,
+    quoted,
+    untold,
+)
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Verdict
@@ -44,8 +55,11 @@ def _look(output: Output) -> Verdict:
     labels, loss = output["labels"], output["loss"]
     share = labels.get("empty_rows", 0.0)
     several = (labels.get("row_sum_max") or 0.0) >= 2  # many labels at once: then the loss is wrong, not the rows
-    if loss["over"] != "classes" or loss["targets"] != "vectors" or share < SOME or several:
+    scrambled = is_scrambled(output)
+    if loss["over"] != "classes" or loss["targets"] != "vectors" or share < SOME or (several and not scrambled):
         return healthy(output)
+    if scrambled:
+        return _scrambled(output, share)
     maps = len(labels["shape"]) > 1
     return Finding(
         place(output),
@@ -61,4 +75,21 @@ def _look(output: Output) -> Verdict:
         f"{output['width'] - 1}.",
         refute="Every row of the labels sums to 1.",
         confidence=0.95,
+    )
+
+
+def _scrambled(output: Output, empty: float) -> Finding:
+    labels = output["labels"]
+    several = labels["many_hot"] - empty
+    return Finding(
+        place(output),
+        f"{percent(empty)} of the label rows of {quoted(output)} are all zero and {percent(several)} hold several "
+        "classes, with about as many 1s as rows: the one-hot labels are wrongly built.",
+        severity="warning",
+        blames=("labels", "preprocessing", "loss"),
+        evidence={"empty rows": empty, "rows of several classes": several, "mean row sum": labels["row_sum_mean"]},
+        remedy=f"Make them by `keras.utils.to_categorical(y, {output['width']})`, and turn arrays by `.T`, not by "
+        "`reshape`.",
+        refute="Several classes do hold at once, and come to one a row by chance.",
+        confidence=0.7,
     )

@@ -10,6 +10,9 @@ Fires: a distance loss on one-hot labels; a binary cross-entropy on a softmax of
 several at once; a cross-entropy over classes with rows of several ones; a hinge on an output kept in [0, 1]. A note:
 a squared error on a sigmoid with labels 0 and 1.
 
+It is unsure of several 1s where there is one a row on average, and many rows are empty: the labels may be wrongly
+built (empty-targets).
+
 Rests: the pairs of the table (binary: sigmoid and binary cross-entropy; one of many: softmax and categorical; many at
 once: sigmoids and binary; measurements: linear and MSE, MAE or Huber; in [0, 1]: sigmoid and MSE or binary
 cross-entropy; margins: linear or tanh and hinge), inputs as labels (autoencoders), two classes under a softmax (the
@@ -33,6 +36,7 @@ from diagnose.rules._configuration import (
     healthy,
     is_bounded_to_unit,
     is_distribution,
+    is_scrambled,
     over,
     place,
     quoted,
@@ -105,7 +109,7 @@ def _look(output: Output) -> Verdict:
             f"takes one class of {width} for right, but {percent(labels['many_hot'])} of the label rows hold none or "
             "several",
             f'End in `Dense({width}, activation="sigmoid")` and compile with `loss="binary_crossentropy"`.',
-            0.95,
+            0.5 if is_scrambled(output) else 0.95,
         )
     if takes(output) == "margins" and is_bounded_to_unit(output):
         return _finding(
