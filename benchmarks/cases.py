@@ -354,7 +354,7 @@ FAULTS = (
     Fault(
         "rare and vague class",
         ("class-imbalance",),
-        lambda b, n: replace(b, data=rare_and_vague, width=8, depth=1, epochs=6, network=None),
+        lambda b, n: replace(b, data=rare_and_vague, width=8, depth=1, epochs=20, network=None),
         ("binary",),
     ),
     Fault(
