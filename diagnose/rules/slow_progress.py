@@ -5,7 +5,7 @@ Sees: the training loss of the first epochs, and the median `update.ratio` of th
 Harm: at this pace the training takes many times the epochs it needs.
 
 Fires: the loss falls by under GAIN of its size in the median of the first EPOCHS epochs, or is no better than that of a
-constant answer at the end; and the updates are under SMALL.
+constant answer at the end; and the updates are under SMALL. A note where no skill tells whether that matters.
 
 Rests: a loss that is low already (fine-tuning); updates of ordinary size, where the rate is not what is missing.
 
@@ -31,6 +31,7 @@ from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "optimizer"
+SHOWS_HARM = True  # a loss that hardly falls, without skill, is itself the harm
 EXPLAINS = ("unfinished-training", "constant-predictions")
 
 GAIN = 0.01  # a guess: see Source
@@ -59,7 +60,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         "",
         f"The loss fell by {percent(gain)} an epoch at first, to {losses.values[-1]:.3g}, "
         f"with updates of {size:.1e} of the weights; about 1e-03 is usual.",
-        severity="warning",
+        severity="note" if skill is None else "warning",
         blames=("learning-rate", "optimizer"),
         since=int(ratio.steps[0]),
         evidence={"fall an epoch": gain, "update ratio": size},
