@@ -413,6 +413,8 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
             what = f"the training step reports {_listed([*run.history])}, and no loss that a constant answer has, too"
         return Outcome("unknown", f"{what}.")
     why = run.meta.get("task", {}).get("reason") or "no skill was measured"
+    if _alike(run):
+        why = "all targets seen are alike, so that no skill can be read"
     if _asked_for_the_opposite(run):
         why = "the loss asks for small predictions where the targets are large, so that no skill can be read"
     fell = loss_fell(losses)
@@ -420,6 +422,16 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
     reason = f"{str(why).rstrip('.')}; the loss went from {start:.3g} to {end:.3g}."
     early = updates is not None and updates < TOO_FEW_UPDATES
     return Outcome("unknown", reason, "none" if fell or early else "untold")
+
+
+def _alike(run: Run) -> bool:
+    """Whether the targets of each output are all one class or one number: also rows of zeros, which name no class."""
+    task = run.meta.get("task", {})
+    outputs = list(task.get("outputs", {"": task}).values())
+    return bool(outputs) and all(
+        output.get("target_variance") == 0 if output.get("kind") == "regression" else output.get("majority_share") == 1
+        for output in outputs
+    )
 
 
 def loss_fell(losses: Series) -> bool:

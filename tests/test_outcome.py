@@ -182,6 +182,16 @@ def test_a_trace_of_r_squared_is_no_learning_where_the_loss_is_no_better_than_a_
     )
 
 
+@pytest.mark.parametrize(
+    "task", [{"kind": "multilabel", "majority_share": 1.0}, {"kind": "regression", "target_variance": 0.0}]
+)
+def test_targets_that_are_all_alike_leave_no_skill_to_be_read_and_the_reason_says_so(task):
+    outcome = outcome_of(run_of({"batch.loss": [0.0] * 9}, task=task))
+    assert outcome.name == "unknown"
+    assert outcome.reason.startswith("all targets seen are alike")
+    assert "alike" not in outcome_of(run_of({"batch.loss": [0.0] * 9}, task={"kind": "regression"})).reason
+
+
 def test_without_labels_the_outcome_is_unknown_with_its_reason_and_the_loss():
     run = run_of({"batch.loss": np.linspace(2, 1, 20)}, task={"kind": "unknown", "reason": "the loss has no labels"})
     outcome = outcome_of(run)

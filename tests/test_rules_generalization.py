@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hand_made import findings, kinds, run_of
 
+from diagnose.rules.memorized_labels import samples_of
+
 TASK = {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}
 FIT = {"task": TASK, "steps_seen": 2000}
 
@@ -76,8 +78,16 @@ def test_validation_that_was_good_once_was_not_memorized_but_overfitted():
 def test_few_samples_explain_memorizing_as_well_and_the_message_says_so():
     run = run_of(skills([0, 1.0], [0, 0.0]), fit={"steps": 5, "batch_size": 20}, **FIT)
     (finding,) = findings("memorized-labels", run)
-    assert "100 training samples" in finding.message
+    assert "about 100 training samples" in finding.message
     assert finding.blames[0] == "data"
+
+
+def test_the_samples_of_an_epoch_are_counted_with_its_short_last_batch_where_that_was_seen():
+    """455 samples in batches of 32 are 14 of them and one of 7."""
+    seen = run_of({"batch.size": [32.0, 32.0, 32.0, 7.0]}, steps=[0, 1, 2, 29], fit={"steps": 15})
+    assert samples_of(seen) == 455
+    assert samples_of(run_of({"batch.size": [32.0, 32.0]}, fit={"steps": 15})) == 480
+    assert samples_of(run_of({"batch.size": [32.0]})) is None
 
 
 def test_no_gain_over_a_third_of_the_run_is_a_note():

@@ -58,7 +58,9 @@ def _look(output: Output, counted: int) -> Verdict:
         )
     empty = output["labels"].get("empty_rows", 0.0) >= ALL
     if loss["silent"] and not empty and loss["takes"] in ("probabilities", "logits") and loss["over"] == "classes":
-        remedy = "Look at `ignore_class` of the loss and at the labels: every one of them is ignored."
+        remedy = (
+            "Give `ignore_class` a label that means no answer only, or None; `np.unique(y)` shows the labels there are."
+        )
         return _finding(
             output, "the loss ignores all its labels and is 0 whatever is predicted", remedy, 0.0, "critical"
         )
@@ -83,7 +85,7 @@ def _cause(output: Output) -> tuple[str, str]:
     if given["given"] and given["sum"] == 0:
         return (
             "all its sample weights are 0",
-            "Look at `sample_weight` and `class_weight`: this batch counts for nothing.",
+            "Look at `sample_weight` and `class_weight`: every batch needs some over 0.",
         )
     if given["given"]:
         return (
@@ -92,7 +94,7 @@ def _cause(output: Output) -> tuple[str, str]:
         )
     return (
         "its mask leaves nothing",
-        "Look at what makes the mask (`Masking`, `mask_zero`): it hides every entry of this batch.",
+        "Look at what makes the mask (`Masking`, `mask_zero`): its value must stand for padding only.",
     )
 
 

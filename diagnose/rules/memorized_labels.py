@@ -61,7 +61,7 @@ def judge(run: Run) -> Iterator[Verdict]:
             continue
         samples = samples_of(run)
         few = (
-            f" With {counted(samples, 'training sample')}, too few data explain it as well."
+            f" With about {counted(samples, 'training sample')}, too few data explain it as well."
             if samples and samples < SMALL
             else ""
         )
@@ -87,10 +87,13 @@ def judge(run: Run) -> Iterator[Verdict]:
 
 
 def samples_of(run: Run) -> int | None:
-    """Training samples of an epoch, where steps and batch size are known."""
-    fit = run.meta.get("fit", {})
-    steps, size = fit.get("steps"), fit.get("batch_size")
-    if not size:
-        sizes = run.series("batch.size").finite().values
-        size = float(np.median(sizes)) if len(sizes) else None
-    return int(steps * size) if steps and size else None
+    """Training samples of an epoch, where steps and batch size are known.
+
+    Its last batch is often shorter; where that was never observed it is counted as full.
+    """
+    fit, sizes = run.meta.get("fit", {}), run.series("batch.size").finite()
+    steps, size = fit.get("steps"), fit.get("batch_size") or (float(np.median(sizes.values)) if len(sizes) else None)
+    if not steps or not size:
+        return None
+    last = sizes.values[sizes.steps % steps == steps - 1]
+    return int((steps - 1) * size + (last[0] if len(last) else size))
