@@ -526,7 +526,7 @@ FAULTS = (
 SECOND = (
     ("inputs not scaled", "one softmax unit", ("binary",)),
     ("activation flat around 0", "mean square of a softmax", ("classes",)),
-    ("rate much too low", "equal initial weights", ("classes",)),
+    ("equal initial weights", "rate much too low", ("classes",)),
     ("a NaN in the data", "output activation forgotten", ("classes", "binary")),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,15 @@ def test_small_updates_advise_a_rate_that_makes_them_a_thousandth():
 def test_up_to_a_usual_rate_the_advice_goes_at_once():
     run = run_of(updates([1e-7] * 5) | {"optimizer.learning_rate": [1e-7] * 5}, layers="a")
     assert findings("small-updates", run)[0].remedy == "Set learning_rate=0.001 (now 1e-07)."
+
+
+def test_a_rate_that_is_low_by_itself_follows_from_no_vanishing_gradient():
+    """Adam moves each weight by about the rate, however small the gradient is."""
+    rates = {"optimizer.learning_rate": [1e-7] * 5}
+    for size, follows in ((0.1, False), (1e-4, True)):  # of the weights: updates of the rate, or a thousandth of it
+        run = run_of(updates([1e-6] * 5) | rates | {("weight.rms", "a/kernel"): [size] * 5}, layers="a")
+        (finding,) = findings("small-updates", run)
+        assert small_updates.can_follow(finding, replace(finding, rule="vanishing-gradient")) == follows
 
 
 def test_a_schedule_that_is_through_at_once_is_the_fault_and_not_a_rest():

@@ -52,5 +52,5 @@ def judge(run: Run) -> Iterator[Verdict]:
             remedy="Raise the bound (clipnorm, clipvalue, global_clipnorm) by a factor of "
             f"{times(1 / max(now, 1e-12))}, or leave it out.",
             refute="The loss falls no faster without clipping.",
-            confidence=0.7,
+            confidence=0.8,
         )

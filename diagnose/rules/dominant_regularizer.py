@@ -61,5 +61,5 @@ def judge(run: Run) -> Iterator[Verdict]:
         evidence={"penalty over loss of the data": now},
         remedy=f"Divide the factor of the regularizers by {times(10 * now)}.",
         refute="The skill is no better without regularization.",
-        confidence=0.7,
+        confidence=0.8,
     )

@@ -83,5 +83,5 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
         evidence={"falling share": falling, "turning points": recent(folds), "std of z": spread},
         remedy=f"Divide the inputs of the activation by {times(factor)}, or replace it by a monotonic one.",
         refute="The skill stays as it is when the inputs are scaled down until no turning point is met.",
-        confidence=0.7,
+        confidence=0.8,
     )

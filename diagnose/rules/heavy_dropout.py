@@ -74,5 +74,5 @@ def judge(run: Run) -> Iterator[Verdict]:
             evidence={"rate": float(layer["rate"]), "skill in training mode": skill},
             remedy="Set the rate to 0.5 or less, 0.1 to 0.3 in front of a narrow layer.",
             refute="The skill is no better with half the rate.",
-            confidence=0.7,
+            confidence=0.8,
         )

@@ -71,7 +71,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     now, early = recent(ratio), float(ratio.values[:FIRST].sum())
     if since is not None:
         yield _finding(
-            run, now, since, f"One update moves the kernels by {now:.2g} of their size; about 0.001 is usual.", 0.75
+            run, now, since, f"One update moves the kernels by {now:.2g} of their size; about 0.001 is usual.", 0.8
         )
     elif early > WILD:
         count = min(len(ratio), FIRST)
@@ -79,7 +79,7 @@ def judge(run: Run) -> Iterator[Verdict]:
             f"The first {counted(count, 'observed update')} moved the kernels by {early:.2g} times their size; "
             f"about {0.001 * count:.3g} is usual."
         )
-        yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.7)
+        yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.8)
     else:
         yield Healthy("")
 

@@ -21,6 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from diagnose.layout import Layout
+from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import lasting, recent, too_few
 from diagnose.rules._updates import advised_rate, at_rest, lowered_early, typical_ratio
 from diagnose.run import Run
@@ -29,6 +33,8 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "optimizer"
 EXPLAINS = ("slow-progress", "constant-predictions", "unfinished-training")
 
+LOW = 1e-5  # a guess: a hundredth of Adam's default
+ORDINARY = 0.03  # a guess: Adam's updates are 0.1 to 1 of the rate; a gradient of this rms is none that vanishes
 SMALL = 1e-5  # measured: healthy runs stay over 2e-4, sick ones are at 4e-6 or less; benchmarks/calibration.md
 
 
@@ -52,11 +58,29 @@ def judge(run: Run) -> Iterator[Verdict]:
             severity="warning",
             blames=("learning-rate", "optimizer"),
             since=since,
-            evidence={"update ratio": now},
+            evidence={"update ratio": now, **_by_the_rate(run)},
             remedy=advised_rate(run, now),
             refute="The loss falls no faster at ten times the learning rate.",
-            confidence=0.75,
+            confidence=0.8,
         )
+
+
+def can_follow(finding: Finding, cause: Finding) -> bool:
+    """Nothing made the updates small where the rate is low by itself, and all else of ordinary size."""
+    return not (
+        finding.evidence.get("update over rate", 0.0) >= ORDINARY and finding.evidence.get("learning rate", 1.0) <= LOW
+    )
+
+
+def _by_the_rate(run: Run) -> dict[str, float | str]:
+    """The rate, and the rms of an update for each unit of it: about 1 where the optimizer divides by the gradient."""
+    rates = run.series("optimizer.learning_rate").finite().values
+    names = kernels(run, Layout(run))
+    if not len(rates) or not rates[-1] > 0 or not names:
+        return {}
+    sizes = [recent(run.series(what, name).finite()) for name in names for what in ("update.ratio", "weight.rms")]
+    update = float(np.median(np.array(sizes).reshape(-1, 2).prod(axis=1)))
+    return {"learning rate": float(rates[-1]), "update over rate": update / float(rates[-1])}
 
 
 def _lowered(first: float, last: float, step: int, ratio: float) -> Finding:

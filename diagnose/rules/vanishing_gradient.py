@@ -115,7 +115,7 @@ def _finding(run: Run, layout: Layout, first: str, last: str, since: int, ratio:
         evidence=evidence,
         remedy=remedy,
         refute="The gradient of the first layers does not rise when that is changed.",
-        confidence=0.7,
+        confidence=0.8,
     )
 
 
