@@ -15,7 +15,8 @@ from `run.meta["audit"]`:
 - `outputs`: one entry each, in Keras' order:
   - `name`, `where` (Keras path of what ends it), `shape` (of one sample), `width` (of its last axis);
   - `prediction`: {"min", "max", "finite" (share), "unit_interval", "distribution" (rows are probabilities that sum to
-    1), "row_sum" (mean), "always_one"};
+    1), "row_sum" (mean), "other_axis" (the axis, 0 for the batch, over which they are probabilities that sum to 1 where
+    rows are not; else None), "always_one"};
   - `reach`: what it says under random weights, see `probing.reach`;
   - `labels`: over all labels given, not only those of the batch: {"given", "shape", "dtype", "count", "min", "max",
     "finite", "fractional" (share of entries that are no whole numbers), "distinct" (number, at most 1000),
@@ -319,13 +320,20 @@ class _Output:
     def _prediction(self) -> dict[str, Any]:
         finite = np.isfinite(self.predictions)
         kept = self.predictions[finite]
+        tolerance = COARSE if self.coarse else 1e-3
+        sums_to_1 = (
+            is_distribution(np.moveaxis(self.predictions, axis, -1), tolerance)
+            for axis in range(-1, self.predictions.ndim - 1)
+        )
+        axis = next((axis for axis, found in enumerate(sums_to_1, -1) if found), None)
         return {
             "min": kept.min() if kept.size else None,
             "max": kept.max() if kept.size else None,
             "finite": finite.mean(),
             "unit_interval": bool(kept.size and kept.min() >= -1e-6 and kept.max() <= 1.0 + 1e-6),
-            "distribution": is_distribution(self.predictions, COARSE if self.coarse else 1e-3),
+            "distribution": axis == -1,
             "row_sum": self.predictions.sum(-1).mean() if self.width > 1 else None,
+            "other_axis": None if axis == -1 else axis,
             "always_one": bool(self.width == 1 and kept.size and (np.abs(self.predictions - 1.0) <= 1e-6).all()),
         }
 

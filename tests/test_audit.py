@@ -22,6 +22,8 @@ from configurations import (
     ONE_HOT,
     REAL,
     SCCE,
+    SEQUENCES,
+    TAGS,
     YES,
     D,
     N,
@@ -36,7 +38,7 @@ from configurations import (
     softmax,
     subclassed,
 )
-from keras import layers, metrics
+from keras import layers, metrics, ops
 
 from diagnose.callbacks.configuration import audit, facts
 
@@ -63,6 +65,16 @@ def test_a_fault_inside_a_nested_model_is_told_at_its_layer() -> None:
 def test_a_compute_loss_of_ones_own_is_judged_by_what_it_does() -> None:
     diagnosis = audit(own_compute_loss(D(4)), X, IDS)
     assert [cause.rule for cause in diagnosis.causes] == ["missing-output-activation"]
+
+
+@pytest.mark.parametrize(("axis", "words"), [(0, "over the batch, axis 0"), (1, "over axis 1, and not")])
+def test_a_softmax_over_another_axis_is_told_with_that_axis(axis: int, words: str) -> None:
+    """Over the batch, what is said of a sample depends on the samples beside it."""
+    last = [D(3), layers.Lambda(lambda z: ops.softmax(z, axis=axis))]
+    (cause,) = audit(model(last, SCCE, shape=(5, 6)), SEQUENCES, TAGS).causes
+    assert cause.rule == "missing-output-activation" and words in cause.message
+    assert ("depends on the others" in cause.message) == (axis == 0)
+    assert cause.remedy == "Compute the softmax over the classes: axis=-1."
 
 
 def test_what_keras_rescues_is_a_note() -> None:

@@ -66,6 +66,11 @@ FAULTS: dict[str, tuple[str, Case, Case]] = {
         lambda: (model(sigmoid(), SCCE), X, YES),
         lambda: (model(sigmoid(), BCE), X, YES),
     ),
+    "softmax over the batch": (
+        "missing-output-activation",
+        lambda: (model([D(4), layers.Lambda(lambda z: ops.softmax(z, axis=0))], SCCE), X, IDS),
+        lambda: (model(softmax(), SCCE), X, IDS),
+    ),
     "2.3 linear under CCE": (
         "missing-output-activation",
         lambda: (model(D(4), CCE), X, ONE_HOT),

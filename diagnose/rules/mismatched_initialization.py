@@ -95,7 +95,7 @@ def _finding(odd: list[str], first: dict[str, float], what: str) -> Finding:
         remedy="Use he_normal (relu-like), glorot_uniform (tanh-like) or lecun_normal (selu). "
         f"{change} the present initial scale by {times(factor)}.",
         refute="With that initialization the first losses are no better.",
-        confidence=0.75,
+        confidence=0.65,
     )
 
 

@@ -11,7 +11,7 @@ belongs).
 Rests: a loss that takes logits, distances or margins; one whose nature could not be told.
 
 Remedy: `activation="softmax"` (one of many classes) or `"sigmoid"` in the output layer, or `from_logits=True` in the
-loss.
+loss. Where the predictions sum to 1 over another axis, such as that of the batch: a softmax over axis=-1.
 
 Refute: the loss of the batch is the same when the predictions are clipped to [0, 1] and scaled to sum 1 by hand.
 
@@ -70,6 +70,9 @@ def _look(output: Output) -> Verdict:
     if output["prediction"]["finite"] < 1:
         return NotMeasured(place(output), "not all predictions of the batch are finite")
     if over(output) == "classes" and not output["prediction"]["distribution"]:
+        axis = output["prediction"].get("other_axis")
+        if axis is not None:
+            return _over_another_axis(output, axis)
         return Finding(
             place(output),
             f"The rows of {quoted(output)} sum to {output['prediction']['row_sum'] or 0.0:.3g}, not to 1, and its loss "
@@ -83,6 +86,22 @@ def _look(output: Output) -> Verdict:
             confidence=0.9,
         )
     return healthy(output)
+
+
+def _over_another_axis(output: Output, axis: int) -> Finding:
+    where = "the batch, axis 0" if axis == 0 else f"axis {axis}"
+    mates = ": what is said of one sample depends on the others of its batch" if axis == 0 else ""
+    return Finding(
+        place(output),
+        f"The probabilities of {quoted(output)} sum to 1 over {where}, and not over its {output['width']} "
+        f"classes{mates}.",
+        severity="critical" if axis == 0 else "warning",
+        blames=("activation", "layers"),
+        evidence=_numbers(output) | {"axis": float(axis)},
+        remedy="Compute the softmax over the classes: axis=-1.",
+        refute="Each row of predictions sums to 1.",
+        confidence=0.95,
+    )
 
 
 def _numbers(output: Output) -> dict[str, float | str]:
