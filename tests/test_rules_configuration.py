@@ -366,6 +366,24 @@ def test_a_training_without_a_step_saw_no_data() -> None:
     assert kinds("no-data-seen", Run({"finished": "completed", "steps_seen": 0})) == {"Finding"}
 
 
+@pytest.mark.parametrize(("steps", "expected"), [(30, "Healthy"), (29, "Finding")])
+def test_an_epoch_whose_steps_were_all_seen_is_not_empty_though_loss_and_metrics_are_zero(steps, expected) -> None:
+    """Rows of labels without a class give a loss of 0, and now and then an accuracy of 0."""
+    run = logged(loss=[0.0, 0.0, 0.0], accuracy=[0.1, 0.0, 0.0])
+    run.meta |= {"fit": {"steps": 10}, "steps_seen": steps}
+    assert kinds("no-data-seen", run) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("samples", "first", "expected"), [(64, 0.0, "Healthy"), (64, 0.1, "Finding"), (0, 0.0, "Finding")]
+)
+def test_a_validation_of_which_samples_were_seen_is_not_empty(samples, first, expected) -> None:
+    """They are kept in the first validation; a later one may have been without any."""
+    run = logged(loss=[0.7, 0.6], val_loss=[first, 0.0], val_accuracy=[first, 0.0])
+    run.meta["task"] = {"held_validation_samples": samples}
+    assert kinds("no-data-seen", run) == {expected}
+
+
 # --- real trainings ---------------------------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(4)

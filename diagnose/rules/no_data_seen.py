@@ -8,7 +8,8 @@ accuracy.
 Fires: the training ended without a step; or loss and all metrics of an epoch (or of its validation) are exactly 0;
 or, with no metric, a loss of exactly 0 between epochs whose loss is over SURELY.
 
-Rests: a loss of 0 beside a metric that isn't: that has other causes.
+Rests: a loss of 0 beside a metric that isn't, or where all steps of all epochs were seen, or samples of the first
+validation: that has other causes.
 
 Remedy: a dataset or generator that gives `steps_per_epoch` batches in every epoch (`dataset.repeat()`); a validation
 set that is not empty and no `validation_steps=0`.
@@ -50,6 +51,11 @@ def judge(run: Run) -> Iterator[Verdict]:
     train = _empty({name: values for name, values in run.history.items() if not name.startswith("val_")}, "loss")
     validation = _empty({name: values for name, values in run.history.items() if name.startswith("val_")}, "val_loss")
     epochs = len(run.history["loss"])
+    planned = run.meta.get("fit", {}).get("steps")
+    if planned and run.meta.get("steps_seen", 0) >= planned * epochs:
+        train = []
+    if 0 in validation and run.meta.get("task", {}).get("held_validation_samples"):  # kept in the first validation
+        validation = []
     for what, empty in (("training", train), ("validation", validation)):
         if empty:
             shown = ", ".join(str(epoch + 1) for epoch in empty[:5]) + (" ..." if len(empty) > 5 else "")
