@@ -19,6 +19,7 @@ Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -67,9 +68,8 @@ def judge(run: Run) -> Iterator[Verdict]:
 
 def can_follow(finding: Finding, cause: Finding) -> bool:
     """Nothing made the updates small where the rate is low by itself, and all else of ordinary size."""
-    return not (
-        finding.evidence.get("update over rate", 0.0) >= ORDINARY and finding.evidence.get("learning rate", 1.0) <= LOW
-    )
+    rate, share = (float(finding.evidence.get(name, math.nan)) for name in ("learning rate", "update over rate"))
+    return not (share >= ORDINARY and rate <= LOW)
 
 
 def _by_the_rate(run: Run) -> dict[str, float | str]:
