@@ -1,7 +1,7 @@
 """The training loss over time, from the best source there is, without the noise of single batches.
 
-On the held set in inference mode where that was measured at three epochs or more; else as Keras logged it by epoch
-(a running mean in training mode); else the batches observed, averaged in ten groups.
+On the held set in inference mode where that was measured at every epoch; else as Keras logged it by epoch (a running
+mean in training mode); else the batches observed, averaged in ten groups.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def epoch_losses(run: Run) -> Series:
     array([2. , 1. , 0.5])
     """
     held = run.series("loss.train").finite()
-    if len(held) >= 3:
-        return held
     logged = np.array(run.history.get("loss", ()), float)
+    if len(held) >= max(3, len(logged)):
+        return held
     if len(logged) >= 3:
         ends = run.series("loss.train").steps
         last = int(run.meta.get("steps_seen") or (ends[-1] if len(ends) else len(logged)))
