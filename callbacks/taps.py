@@ -358,7 +358,7 @@ def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
             yield attribute, _TappedActivation(tapping, layer, suffix, f, axis, role)
     if isinstance(layer, keras.layers.RNN):
         yield "call", _tapped_output(tapping, layer, layer.call)
-    elif isinstance(layer, keras.layers.BatchNormalization):
+    elif type(layer).call is keras.layers.BatchNormalization.call:
         yield "call", _noted_call(tapping, layer.call)
     elif not owned and not inner and not isinstance(layer, keras.Model) and _may_be_activation(layer):
         yield "call", _tapped_call(tapping, layer, layer.call, axis)
@@ -460,11 +460,11 @@ def _noted_call(tapping: Tapping, call: Any) -> Any:
     """Note what goes in and what comes out, so that a walk of the graph can go past what a batch's statistics do."""
 
     @functools.wraps(call)
-    def noted_call(x: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(x, tf.Tensor) or getattr(x, "graph", None) is not tapping.graph:
-            return call(x, *args, **kwargs)
-        entering = _hand_on(x, tf.identity(x))
-        tapping.affine[entering.op.name] = outputs = call(entering, *args, **kwargs)
+    def noted_call(*args: Any, **kwargs: Any) -> Any:
+        if not args or not isinstance(args[0], tf.Tensor) or getattr(args[0], "graph", None) is not tapping.graph:
+            return call(*args, **kwargs)
+        entering = _hand_on(args[0], tf.identity(args[0]))
+        tapping.affine[entering.op.name] = outputs = call(entering, *args[1:], **kwargs)
         return outputs
 
     return noted_call
