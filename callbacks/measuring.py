@@ -75,7 +75,8 @@ class Measuring:
             }
             # What only behaves like an activation, and mixes its inputs or is straight, is most likely something else.
             straight = site.slope is not None and np.ptp(site.slope) == 0
-            if is_custom(tap.function) and not (tap.presumed and (mixing > MIXES or straight)):
+            unsure = tap.presumed or isinstance(tap.owner, keras.layers.Lambda)
+            if is_custom(tap.function) and not (unsure and (mixing > MIXES or straight)):
                 placed = Placed(tap.function, tap.owner, tap.where, tap.a.dtype.name)
                 self.customs.setdefault(self._name_of(tap.function), placed)
             if curve.reason and role in ("hidden", "recurrent"):

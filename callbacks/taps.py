@@ -181,7 +181,7 @@ class Tapping:
                 self.missed.setdefault(name, reason)
             return a
         before = len(self.taps)
-        tap = Tap("", owner, f, x, None, unit_axis=unit_axis, role=role, presumed=presumed)
+        tap = Tap("", owner, _written(f), x, None, unit_axis=unit_axis, role=role, presumed=presumed)
         z = _hand_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
@@ -248,6 +248,15 @@ class Tapping:
     def _received(self, tap: Tap, side: str, gradient: Any) -> None:
         if getattr(tap, side) is None and getattr(gradient, "graph", None) is self.graph:
             setattr(tap, side, gradient)
+
+
+def _written(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as its author wrote it: of a Lambda layer's call, what the layer was given."""
+    layer = getattr(f, "__self__", None)
+    if not isinstance(layer, keras.layers.Lambda) or layer._fn_expects_mask_arg or layer._fn_expects_training_arg:
+        return f
+    function: Callable[..., Any] = layer.function
+    return functools.partial(function, **layer.arguments) if layer.arguments else function
 
 
 def _call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x: Any) -> Any:

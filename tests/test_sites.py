@@ -373,6 +373,19 @@ def test_an_activation_object_and_a_custom_gradient_are_examined_where_a_model_k
         assert list(monitor.run.meta["profiles"]) == [name]
 
 
+def test_the_functions_of_lambda_layers_are_told_apart_and_examined():
+    chain = [
+        layers.Input((6,)),
+        layers.Lambda(flat_around_0, name="one"),
+        layers.Lambda(lambda z, steepness: ops.tanh(steepness * z), arguments={"steepness": 2.0}, name="two"),
+        layers.Lambda(lambda z: 2.0 * z, name="straight"),
+        D(1, name="answer"),
+    ]
+    monitor = watched(keras.Sequential(chain, name="chain"), numbers(6), numbers(1))
+    assert list(sites_of(monitor).values()) == ["flat_around_0", "partial", "<lambda>", "linear"]
+    assert list(monitor.run.meta["profiles"]) == ["flat_around_0", "partial"]
+
+
 class FunctionFirst(keras.Model):
     """A function is called on the input itself, while Keras calls the model for the first time to build it."""
 
