@@ -133,6 +133,10 @@ def test_a_falling_loss_at_low_skill_is_unfinished_and_a_settled_one_is_not():
     (finding,) = findings("unfinished-training", run_of(barely, fit={"epochs": 100, "steps": 10}, **FIT))
     assert finding.severity == "warning"
     assert "4 epochs of 100" in finding.message
+    rare = {"kind": "binary", "majority_share": 0.97, "held_samples": 1000}
+    hidden = {"loss.train": [0.2, 0.16, 0.12, 0.09], "skill.train": [0.0] * 4, "loss.constant": [0.14]}
+    (note,) = findings("unfinished-training", run_of(hidden, task=rare, steps_seen=2000))
+    assert note.severity == "note"  # of 100 samples 3 are rare: the loss alone tells
     stopped = run_of(falling, fit={"epochs": 100, "steps": 10}, finished="completed", **FIT)
     stopped.history = {"val_loss": [2.0, 1.9, 1.7, 1.5]}
     assert "patience" in findings("unfinished-training", stopped)[0].remedy

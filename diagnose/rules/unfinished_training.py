@@ -7,7 +7,7 @@ Harm: none but impatience: what looks like a bad model may be a good one half-wa
 Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE; a note from
 there to LOW, unless a callback stopped it before half of its epochs while the validation loss was at its best.
 
-Rests: a good skill; a loss that has settled.
+Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells.
 
 Remedy: more epochs, as many as the present pace needs; then see. Of one that was stopped, `monitor`, `mode` and
 `patience` of the callback that did it.
@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.counting import counted
-from diagnose.outcome import DECENT, outcome_of, still_falling
+from diagnose.outcome import DECENT, LOPSIDED, Outcome, majority_share, outcome_of, still_falling
 from diagnose.rules._losses import epoch_losses
 from diagnose.rules._updates import far_targets
 from diagnose.rules._wording import percent
@@ -58,13 +58,14 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     planned = run.meta.get("fit", {}).get("epochs")
     seen = counted(len(losses), "epoch") + (f" of {planned}" if planned and planned > len(losses) else "")
+    little = outcome.train < LITTLE and not _hidden_by_one_class(run, outcome)
     stopped = bool(planned) and len(losses) < planned / 2 and _stopped_at_its_best(run)
     yield Finding(
         "",
         f"The loss was still falling by {percent(pace)} an epoch when the training ended after {seen}"
         + (" with the validation loss at its best" if stopped else "")
         + f", at a skill of {outcome.train:.2f}.",
-        severity="warning" if stopped or outcome.train < LITTLE else "note",
+        severity="warning" if stopped or little else "note",
         blames=("epochs", "learning-rate"),
         evidence={"fall an epoch": pace, "skill": outcome.train},
         remedy="Look at `monitor`, `mode` and `patience` of the callback that stopped it, and train on."
@@ -73,6 +74,12 @@ def judge(run: Run) -> Iterator[Verdict]:
         refute="The skill does not rise over as many epochs again.",
         confidence=0.6,
     )
+
+
+def _hidden_by_one_class(run: Run, outcome: Outcome) -> bool:
+    """Whether the loss says that something is learned, while so common a class leaves no skill to be seen."""
+    shares = [majority_share(run, where) or 0.0 for where in run.places("skill.train")]
+    return outcome.name == "learning" and max(shares, default=0.0) >= LOPSIDED
 
 
 def _stopped_at_its_best(run: Run) -> bool:
