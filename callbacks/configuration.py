@@ -21,11 +21,11 @@ from `run.meta["audit"]`:
   - `labels`: over all labels given, not only those of the batch: {"given", "shape", "dtype", "count", "min", "max",
     "finite", "fractional" (share of entries that are no whole numbers), "distinct" (number, at most 1000),
     "alignment" ("vectors", "ids", "flat": (n,) under (n, 1), or "other"), "zero_one", "plus_minus_one", "varied",
-    "is_input", "class_numbers" (the loss or a metric reads them as places on the predictions' last axis);
-    for rows: "one_hot" (every row), "many_hot" (share of rows of 0 and 1 with another sum than 1),
-    "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max", "row_sum_mean" and its standard error
-    "row_sum_error"; for class numbers: "outside" (share that no
-    unit stands for), "outside_refused" (the loss fails on them); "unreachable": share beyond the bounds of `reach`};
+    "is_input", "class_numbers" (the loss or a metric reads them as places on the predictions' last axis; None where
+    none could be asked); for rows: "one_hot" (every row), "many_hot" (share of rows of 0 and 1 with another sum than
+    1), "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max", "row_sum_mean" and its standard error
+    "row_sum_error"; for class numbers: "outside" (share that no unit stands for), "outside_refused" (the loss fails on
+    them); "unreachable": share beyond the bounds of `reach`};
   - `loss` (None without one): {"name", "value", "weight", "error"; "takes", "over", "targets", "reason", see
     `probing.LossNature`; "free": its value without sample weights and mask; "rescued": Keras takes the logits behind
     the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
@@ -301,9 +301,9 @@ class _Output:
         found["labels"]["class_numbers"] = found["labels"]["alignment"] == "ids" and (counted or self._reads_numbers())
         return found
 
-    def _reads_numbers(self) -> bool:
+    def _reads_numbers(self) -> bool | None:
         if self.part.loss is None or self.targets is None:
-            return False
+            return None
         at = _asking(self.part.loss, self.targets.dtype)
         return probing.reads_class_numbers(at, self.targets.shape[1:], self.predictions.shape[1:])
 

@@ -124,7 +124,7 @@ class Evaluator:
 
 
 def scores(
-    targets: list[np.ndarray], predictions: list[np.ndarray], names: list[str], class_numbers: list[bool]
+    targets: list[np.ndarray], predictions: list[np.ndarray], names: list[str], class_numbers: list[bool | None]
 ) -> tuple[dict[str, Task], dict[str, dict[str, float]]]:
     """Task and numbers ("skill", "balanced", "majority_share", "spread") of each output; see `skill.task_of`."""
     tasks, numbers = {}, {}

@@ -42,7 +42,7 @@ class Measuring:
         self.sites: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, Task] = {}
         #: Whether whole numbers as targets are class numbers, by output in their order; see `skill.task_of`.
-        self.class_numbers: list[bool] = []
+        self.class_numbers: list[bool | None] = []
         #: By function: the layers in whose loops it runs.
         self.inside: dict[str, list[str]] = {}
         #: By name: the functions of the user's own.
@@ -183,9 +183,9 @@ class Measuring:
             recent.append(site.alive)
             add("activation.dead_share", site.where, float(1 - np.mean(np.any(recent, axis=0))))
 
-    def numbered(self, outputs: int) -> list[bool]:
-        """`class_numbers` of so many outputs; none of them where nobody looked."""
-        return self.class_numbers if len(self.class_numbers) == outputs else [False] * outputs
+    def numbered(self, outputs: int) -> list[bool | None]:
+        """`class_numbers` of so many outputs; None where nobody looked."""
+        return self.class_numbers if len(self.class_numbers) == outputs else [None] * outputs
 
     def _measure_outputs(self, reading: Reading, add: Any) -> None:
         if "outputs" in self.instruments:

@@ -290,7 +290,7 @@ class Session:
                 if all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch)):  # none ragged or sparse
                     self.run.meta["audit"] = seen = facts(model, x, y, sample_weight)
                     self._measuring.class_numbers = [
-                        output["labels"].get("class_numbers", False) for output in seen["outputs"]
+                        output["labels"].get("class_numbers") for output in seen["outputs"]
                     ]
         self._save_meta()
 

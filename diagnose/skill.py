@@ -40,16 +40,17 @@ class Task:
     reason: str = ""
 
 
-def task_of(targets: np.ndarray, predictions: np.ndarray, class_numbers: bool = False) -> Task:
+def task_of(targets: np.ndarray, predictions: np.ndarray, class_numbers: bool | None = None) -> Task:
     """What is asked for, from targets and predictions, both (samples, ...).
 
-    class_numbers: the loss or a metric is known to read whole numbers as places on the predictions' last axis. Rows of
-        probabilities, which sum to 1, say so themselves.
+    class_numbers: whether the loss or a metric reads whole numbers as places on the predictions' last axis; None where
+        nobody could ask them: then the largest number must stand for the last place. Rows of probabilities, which sum
+        to 1, say so themselves.
 
-    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3)), class_numbers=True)
+    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3)))
     Task(kind='categorical', classes=3, reason='')
-    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3))).kind
-    'unknown'
+    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 8))).kind, task_of(np.array([0, 2]), np.zeros((2, 3)), False).kind
+    ('unknown', 'unknown')
     >>> task_of(np.array([0.5, 1.7]), np.zeros((2, 1))).kind
     'regression'
     """
@@ -65,6 +66,8 @@ def task_of(targets: np.ndarray, predictions: np.ndarray, class_numbers: bool = 
             return Task(
                 "unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape"
             )
+        if class_numbers is None:
+            class_numbers = finite.max() == width - 1
         if class_numbers or is_distribution(p, COARSE):
             return Task("categorical", width)
         return Task("unknown", reason="no loss and no accuracy is known to read the targets as class numbers")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hand_made import findings, run_of, verdicts
 from keras import layers
 from trainings import Training, dense_stack, several
@@ -236,3 +237,26 @@ def test_arrays_that_are_no_tables_are_passed_over():
         run.add_array("residuals.train", "", step, values)
     assert residuals(run, "train") is None
     assert residual_charts(run) == ()
+
+
+class OwnLoss(keras.Model):
+    """A step with a loss of its own on logits, which nobody can ask how it reads its targets."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(y, self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": tf.reduce_mean(loss)}
+
+
+@pytest.mark.parametrize(("width", "outcome"), [(4, "learning"), (16, "unknown")])
+def test_of_a_loss_that_nobody_can_ask_the_class_numbers_must_fill_the_output(width, outcome):
+    keras.utils.set_random_seed(3)
+    x = np.random.default_rng(3).normal(size=(SIZE, 2)).astype("float32")
+    inputs = keras.Input((2,))
+    model = OwnLoss(inputs, layers.Dense(width)(layers.Dense(16, "tanh")(inputs)))
+    model.compile(keras.optimizers.Adam(0.02))
+    run = fitted(model, x, 2 * (x[:, 0] > 0) + (x[:, 1] > 0), None, epochs=10)
+    assert examine(run).outcome == outcome
