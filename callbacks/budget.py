@@ -4,8 +4,8 @@ Overhead is own seconds over all other seconds of fit, after set-up. Set-up is t
 observations: the first steps decide much, so they are watched densely. From then on own time is saved up: an
 observation takes place when what it is expected to cost is already covered.
 
-A training of a second would so be seen at its beginning only. What is marked as a milestone (steps and epochs that
-double, the last step) may be bought on credit; it is paid back before anything else is observed.
+A training of a second would so be seen at its beginning only. What is marked as a milestone (steps and epochs whose
+number has doubled) may be bought on credit; it is paid back before anything else is observed.
 """
 
 from __future__ import annotations

@@ -216,12 +216,13 @@ class Measuring:
 
 
 def nonfinite_data(batch: Any, outputs: list[str]) -> list[tuple[str, str, int]]:
-    """Quantity, place and number of the non-finite entries of a batch's inputs and targets.
+    """Quantity, place and number of the non-finite entries of a batch's inputs, targets and sample weights.
 
     outputs: places of the outputs, [] where it is not known which targets belong to them.
     """
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
     found = [("input.nonfinite", name, leaf) for name, leaf in named_leaves(x)]
+    found += [("sample_weight.nonfinite", name, leaf) for name, leaf in named_leaves(weights)]
     found += [("target.nonfinite", *pair) for pair in zip(outputs, by_output(y, outputs), strict=False)]
     return [(quantity, name, _nonfinite(leaf.numpy())) for quantity, name, leaf in found if isinstance(leaf, tf.Tensor)]
 

@@ -192,16 +192,18 @@ class Session:
             return True
         if self.every is not None:
             return (-self.steps) % self.every < self._execution
-        return self.budget.may_observe(milestone=self._at_milestone())
-
-    def _at_milestone(self) -> bool:
-        """Whether the next call takes the last planned step, or one whose number has doubled since the last such."""
         after = self.steps + self._execution
-        if after >= self._milestone:
-            while self._milestone <= after:
-                self._milestone *= 2
-            return True
-        return self._last_step is not None and self.steps < self._last_step <= after
+        if self._last_step is not None and self.steps < self._last_step <= after:
+            return True  # the last planned step, whatever it costs: it tells what came of it all
+        return self.budget.may_observe(milestone=self._doubled(after))
+
+    def _doubled(self, after: int) -> bool:
+        """Whether the next call takes a step whose number has doubled since the last such."""
+        if after < self._milestone:
+            return False
+        while self._milestone <= after:
+            self._milestone *= 2
+        return True
 
     def _check(self, step: int, broken: bool) -> None:
         """Whether all weights are finite after this step; if not for the first time, observe the next step at once.

@@ -111,6 +111,7 @@ QUANTITIES: dict[str, Quantity] = {
     "prediction.spread": Quantity("standard deviation of the predictions over the samples of the held set, relative to their rms; 0: the input does not matter", "", 0, INF, "output"),
     "prediction.nonfinite": Quantity("number of non-finite entries among the predictions of the batch", "entries", 0, INF, "output"),
     "target.nonfinite": Quantity("number of non-finite entries among the targets of the batch", "entries", 0, INF, "output"),
+    "sample_weight.nonfinite": Quantity("number of non-finite entries among the sample weights of the batch", "entries", 0, INF, "model"),
     "input.nonfinite": Quantity("number of non-finite entries of the input batch", "entries", 0, INF, "input"),
     "input.mean": Quantity("mean of the input batch", "", -INF, INF, "input"),
     "input.std": Quantity("standard deviation of the input batch", "", 0, INF, "input"),

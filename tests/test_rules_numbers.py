@@ -26,6 +26,15 @@ def test_bad_targets_are_bad_data_too_and_blame_the_labels():
     assert finding.message.startswith("The targets hold NaN or infinity: 1 entry at step 2")
 
 
+def test_a_validation_loss_that_alone_is_nan_blames_the_validation_data():
+    run = run_of({"batch.loss": [1.0, 0.5, 0.4]})
+    run.history = {"loss": [1.0, 0.5], "val_loss": [math.nan, math.nan]}
+    (finding,) = findings("non-finite-loss", run)
+    assert (finding.severity, finding.blames[0]) == ("warning", "preprocessing")
+    run.history["val_loss"] = [0.9, 0.8]
+    assert findings("non-finite-loss", run) == []
+
+
 def test_bad_data_found_after_the_break_were_there_when_it_broke():
     run = run_of({"input.nonfinite": [0, 0, 0, 2], ("weight.nonfinite", "a/kernel"): [0, 0, 4, 4]}, layers="a")
     (finding,) = findings("non-finite-input", run)

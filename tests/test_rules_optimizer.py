@@ -190,6 +190,25 @@ def test_a_schedule_that_is_through_at_once_is_the_fault_and_not_a_rest():
     assert "taken down from 0.01 by step 1" in stopped.message
 
 
+def test_a_rate_lowered_after_the_loss_had_settled_did_no_harm():
+    rates = {"optimizer.learning_rate": [1e-2, 1e-2, 1e-2, 1e-5, 1e-7, 1e-8, 1e-9]}
+    run = run_of(updates([1e-3] * 3 + [1e-7] * 4) | rates, layers="a", steps_seen=8, fit={"steps": 1})
+    for losses, found in (([2.0, 1.0, 0.5, 0.5], True), ([2.0, 1.0, 0.995, 0.99], False)):
+        run.history["loss"] = losses
+        assert bool(findings("small-updates", run)) == found
+
+
+def test_a_rate_that_goes_on_rising_after_the_best_skill_is_the_cause_of_its_loss():
+    falls = {"skill.train": [0.1, 0.6, 0.9, 0.4, 0.0]}
+    ordinary = updates([0.01] * 5)
+    raised = run_of(ordinary | falls | {"optimizer.learning_rate": [1e-3, 1e-2, 0.03, 0.5, 2.0]}, layers="a")
+    (finding,) = findings("large-updates", raised)
+    assert finding.since == 2
+    assert finding.message.startswith("The learning rate rose from 0.03 to 2 after the best skill, 0.90 at step 2")
+    constant = run_of(ordinary | falls | {"optimizer.learning_rate": [1e-3] * 5}, layers="a")
+    assert findings("large-updates", constant) == []
+
+
 def test_targets_far_from_unit_size_are_to_be_scaled_before_the_rate_is_changed():
     def regression(most: float) -> dict:
         labels = {"given": True, "min": -5.0, "max": most}

@@ -15,6 +15,7 @@ from diagnose.run import EMPTY, Run, Series
 
 GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:updates"
 MOST = 100.0  # a guess: after a hundredfold, look again
+FALLS = 0.02  # a guess: of the loss in an epoch; as for the outcome's STILL_FALLING
 USUAL = 1e-3  # Keras' default of Adam: up to it a rate may be raised at once, however low it was
 FAR = 100.0  # a guess: targets a hundred times the unit size that weights and losses are made for
 
@@ -63,17 +64,31 @@ def at_rest(run: Run) -> str:
 
 
 def lowered_early(run: Run) -> tuple[float, float, int] | None:
-    """First rate, last rate, and the step by which a schedule had taken it to under a hundredth; None where none did.
+    """First rate, last rate, and the step by which it had been taken to under a hundredth; None where it was not.
 
-    A schedule is for the whole training: only one that is through by its middle counts.
+    A schedule is for the whole training: only one that is through by its middle counts, and only while the loss still
+    fell, for at rest a rate may be lowered as far as one likes.
     """
     rate = run.series("optimizer.learning_rate").finite()
     high = np.flatnonzero(rate.values > 0.01 * rate.values[:1])
     if not len(high) or high[-1] + 1 >= len(rate):
         return None
     step = int(rate.steps[high[-1] + 1])
-    end = int(run.meta.get("steps_seen") or rate.steps[-1])
-    return (float(rate.values[0]), float(rate.values[-1]), step) if step < end / 2 else None
+    first_fall = int(rate.steps[int(np.argmax(rate.values < 0.5 * rate.values[0]))])
+    if step >= int(run.meta.get("steps_seen") or rate.steps[-1]) / 2 or _settled(run, first_fall):
+        return None
+    return float(rate.values[0]), float(rate.values[-1]), step
+
+
+def _settled(run: Run, step: int) -> bool:
+    """Whether the loss, of validation where it was logged, fell by under `FALLS` in the last epoch before this step."""
+    losses = run.history.get("val_loss") or run.history.get("loss") or []
+    steps = run.meta.get("fit", {}).get("steps")
+    epoch = step // steps if steps else 0
+    if not 2 <= epoch <= len(losses):
+        return False
+    before, after = losses[epoch - 2 : epoch]
+    return bool(before - after < FALLS * abs(before))
 
 
 def advised_rate(run: Run, ratio: float) -> str:
@@ -82,7 +97,8 @@ def advised_rate(run: Run, ratio: float) -> str:
     rate = float(rates[-1]) if len(rates) else 0.0
     factor = min(max(GOOD / ratio, 1 / MOST), max(MOST, USUAL / rate if rate else 0.0))
     if rate > 0:
-        return f"{far_targets(run)}Set learning_rate={rate * factor:.1g} (now {rate:.3g})."
+        short = "" if ratio * factor > GOOD / MOST else " That alone does not do: look at the optimizer's epsilon, too."
+        return f"{far_targets(run)}Set learning_rate={rate * factor:.1g} (now {rate:.3g}).{short}"
     verb, by = ("Raise", factor) if factor > 1 else ("Lower", 1 / factor)
     return f"{far_targets(run)}{verb} the learning rate by a factor of {by:.2g}."
 

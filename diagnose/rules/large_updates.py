@@ -7,7 +7,8 @@ Harm: with a tenth of the weights replaced at each step nothing learned lasts te
 driven onto their rails, the loss jumps.
 
 Fires: a median over LARGE at 4 of the last 5 observations; or the first FIRST
-observed updates together over WILD, after which the weights are so large that the ratio falls by itself.
+observed updates together over WILD, after which the weights are so large that the ratio falls by itself; or a rate that
+a schedule has raised RAISED-fold since the best skill, of which LOST is gone.
 
 Rests: a single large step; kernels that shrink towards 0, because nothing is there to be learned or a penalty wants it,
 and so make every step look large; a training that learns well (then it is a note).
@@ -59,6 +60,8 @@ LARGE = 0.1  # measured: healthy runs stay under 0.02; benchmarks/calibration.md
 WILD = 1.0  # arithmetic: they outweigh what the initialization chose; measured: at most 0.22 in healthy runs
 CRITICAL = 0.5  # a guess: half of the weights replaced at each step
 FIRST = 5
+RAISED = 5.0  # a guess: one-cycle schedules raise it tenfold and more, but not after the best skill
+LOST = 0.3  # a guess: as for the outcome's FELL_BACK
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -80,8 +83,36 @@ def judge(run: Run) -> Iterator[Verdict]:
             f"about {0.001 * count:.3g} is usual."
         )
         yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.8)
+    elif (raised := _raised(run)) is not None:
+        yield raised
     else:
         yield Healthy("")
+
+
+def _raised(run: Run) -> Finding | None:
+    """A schedule that went on upwards when the best was reached."""
+    rate = run.series("optimizer.learning_rate").finite()
+    for where in run.places("skill.train"):
+        skill = run.series("skill.train", where).finite()
+        best = int(skill.values.argmax()) if len(skill) else 0
+        known = rate.steps <= skill.steps[best] if len(skill) else rate.steps < 0
+        if not known.any() or skill.values[best] - skill.values[-1] < LOST:
+            continue
+        then, now = float(rate.values[known][-1]), float(rate.values[-1])
+        if 0 < RAISED * then <= now:
+            return Finding(
+                "",
+                f"The learning rate rose from {then:.3g} to {now:.3g} after the best skill, "
+                f"{skill.values[best]:.2f} at step {skill.steps[best]}; {skill.values[-1]:.2f} is left.",
+                severity="critical",
+                blames=("learning-rate", "optimizer"),
+                since=int(skill.steps[best]),
+                evidence={"rate at the best": then, "rate at the end": now},
+                remedy=f"Let the schedule stay at or under {then:.2g}, and end lower than it began.",
+                refute="The skill falls just as much with a constant learning rate.",
+                confidence=0.85,
+            )
+    return None
 
 
 def _finding(run: Run, ratio: float, since: int, message: str, confidence: float) -> Finding:

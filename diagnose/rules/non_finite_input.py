@@ -1,7 +1,7 @@
 """Non-finite input: the data hold NaN or infinity.
 
-Sees: `input.nonfinite` and `target.nonfinite`, the number of such entries in each observed batch. Once the weights or
-the loss broke, all batches of one epoch are searched for them.
+Sees: `input.nonfinite`, `target.nonfinite` and `sample_weight.nonfinite`, the number of such entries in each batch
+looked at. Once the weights or the loss broke, all batches of one epoch are searched for them.
 
 Harm: one NaN in one sample makes a whole layer's weights NaN at the next update.
 
@@ -41,16 +41,17 @@ EXPLAINS = (
 )
 
 
+GIVEN = {"input": "x", "target": "y", "sample_weight": "sample_weight"}
 BEHIND = ("activation.nonfinite", "gradient.nonfinite", "weight.nonfinite", "prediction.nonfinite")
 
 
 def judge(run: Run) -> Iterator[Verdict]:
-    """Inputs, then targets."""
+    """Inputs, targets, sample weights."""
     layout = Layout(run)
     if not run.places("input.nonfinite"):
         yield NotMeasured("", "no input was observed")
         return
-    found = {side: first_break(run, layout, f"{side}.nonfinite") for side in ("input", "target")}
+    found = {side: first_break(run, layout, f"{side}.nonfinite") for side in GIVEN}
     if not any(found.values()):
         yield Healthy("")
     breaks = [first_break(run, layout, name) for name in BEHIND if run.places(name)]
@@ -69,6 +70,9 @@ def _finding(run: Run, side: str, found: Break, broken: int | None, *, harmless:
     if side == "input":
         holder, blames = f"The input {name}holds", ("preprocessing", "data")
         remedy = "Drop or fill them before fit: x = np.nan_to_num(x), or x = x[np.isfinite(x).all(axis=1)]."
+    elif side == "sample_weight":
+        holder, blames = f"The sample weights {name and 'of ' + name}hold", ("preprocessing", "data")
+        remedy = "Look at how the sample weights are made: a division by 0, or a class without a weight."
     else:
         holder, blames = f"The targets {name and 'of ' + name}hold", ("labels", "data")
         remedy = "Drop these samples before fit: keep = np.isfinite(y).reshape(len(y), -1).all(axis=1)."
@@ -81,6 +85,6 @@ def _finding(run: Run, side: str, found: Break, broken: int | None, *, harmless:
         since=broken if late else found.step,
         evidence=evidence_of(found) | {"batches": float(sum(int((each.values > 0).sum()) for each in series))},
         remedy=remedy,
-        refute=f"np.isfinite({'x' if side == 'input' else 'y'}).all() is True for all that fit was given.",
+        refute=f"np.isfinite({GIVEN[side]}).all() is True for all that fit was given.",
         confidence=0.95,
     )

@@ -1,10 +1,10 @@
 """Non-finite loss: the loss is NaN or infinite.
 
-Sees: `batch.loss` of each observed batch, `loss.train` at epoch ends, and the loss that Keras logged.
+Sees: `batch.loss` of each observed batch, `loss.train` at epoch ends, and the losses that Keras logged.
 
 Harm: the update of such a step makes the weights NaN.
 
-Fires: at the first such loss.
+Fires: at the first such loss; where only the validation loss is not finite, the validation data are to blame.
 
 Rests: a single step that loss scaling skipped: with a loss scale and finite weights it is a note.
 
@@ -69,7 +69,25 @@ def judge(run: Run) -> Iterator[Verdict]:
             False,
         )
         return
+    validation = np.array(run.history.get("val_loss", ()), float)
+    if (epochs := np.flatnonzero(~np.isfinite(validation))).size:
+        yield _of_validation(float(validation[epochs[0]]), int(epochs[0]) + 1)
+        return
     yield Healthy("")
+
+
+def _of_validation(value: float, epoch: int) -> Finding:
+    return Finding(
+        "",
+        f"The validation loss that Keras logged is {_plain(value)} from epoch {epoch} on; the training loss is finite.",
+        severity="warning",
+        blames=("preprocessing", "data"),
+        evidence={"first bad epoch": float(epoch)},
+        remedy="Look for NaN and infinity in the validation data: np.isfinite(x_val).all(), np.isfinite(y_val).all(), "
+        "and for values far beyond those of the training data.",
+        refute="All validation data are finite, and so are model.predict(x_val) and the loss of each sample.",
+        confidence=0.85,
+    )
 
 
 def _finding(run: Run, message: str, step: int | None, evidence: dict[str, float | str], survived: bool) -> Finding:

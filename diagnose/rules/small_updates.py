@@ -41,14 +41,14 @@ SMALL = 1e-5  # measured: healthy runs stay over 2e-4, sick ones are at 4e-6 or 
 
 def judge(run: Run) -> Iterator[Verdict]:
     """The median update ratio of the kernels."""
-    ratio = typical_ratio(run)
+    ratio, lowered = typical_ratio(run), lowered_early(run)
     since = lasting(ratio, ratio.values < SMALL)
     if len(ratio) < 3:
         yield NotMeasured("", f"updates {too_few(ratio)}")
+    elif lowered and ratio.values[-1] < SMALL:  # updates of exactly 0 are left out of it
+        yield _lowered(*lowered, float(ratio.values[-1]))
     elif since is None:
         yield Healthy("")
-    elif lowered := lowered_early(run):
-        yield _lowered(*lowered, recent(ratio))
     elif reason := at_rest(run):
         yield NotMeasured("", reason)
     else:
