@@ -74,7 +74,7 @@ class Measuring:
                 "into_kernels": tap.into_kernels,
             }
             # What only behaves like an activation, and mixes its inputs or is straight, is most likely something else.
-            straight = site.slope is not None and np.ptp(site.slope) == 0
+            straight = site.slope is not None and np.ptp(site.slope) == 0 and np.any(site.slope)
             unsure = tap.presumed or isinstance(tap.owner, keras.layers.Lambda)
             if is_custom(tap.function) and not (unsure and (mixing > MIXES or straight)):
                 placed = Placed(tap.function, tap.owner, tap.where, tap.a.dtype.name)

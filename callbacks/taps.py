@@ -199,7 +199,7 @@ class Tapping:
         # for the model's own use of x.
         self._resting = True
         with tf.name_scope("diagnose_reading"):
-            tap.mixing = _none_on_error(lambda: _mixing(functools.partial(_call, f, args, kwargs), x))
+            tap.mixing = _none_on_error(lambda: _mixing(f, functools.partial(_call, f, args, kwargs), x))
         self._resting = False
         tap.where, tap.a = self._numbered(name), a
         self.taps.append(tap)
@@ -297,18 +297,26 @@ def _behaves(a: Any, x: Any) -> bool:
     return a.shape.rank == x.shape.rank and a.shape.is_compatible_with(x.shape)
 
 
-def _mixing(f: Callable[[Any], Any], x: Any) -> Any:
+def _mixing(f: Callable[..., Any], ask: Callable[[Any], Any], x: Any) -> Any:
     """0 where f is elementwise, else up to 1: how far a gradient with signs differs from those signs times the slope.
 
-    With s the ones-gradient and v signs, an elementwise f has gradient v * s for every v.
+    With s the ones-gradient and v signs, an elementwise f has gradient v * s for every v. A gradient of the user's own
+    may be wrong: then what f gives must mix as well, where half of its inputs are moved.
     """
     rows = tf.stop_gradient(x[:PROBE_ROWS])
     signs = tf.cast(reductions.signs(tf.shape(rows)), rows.dtype)
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(rows)
-        outputs = f(rows)
+        outputs = ask(rows)
     signed, slope = tape.gradient(outputs, rows, output_gradients=signs), tape.gradient(outputs, rows)
-    return tf.constant(0.0) if signed is None else reductions.disagreement(signed, slope, signs)
+    if signed is None:
+        return tf.constant(0.0)
+    told = reductions.disagreement(signed, slope, signs)
+    if (getattr(_written(f), "__module__", None) or "").startswith("keras."):
+        return told
+    moved = tf.cast(signs > 0, rows.dtype)
+    change = ask(rows + moved) - outputs
+    return tf.minimum(told, reductions.disagreement(change, change, moved))
 
 
 @contextlib.contextmanager

@@ -330,6 +330,18 @@ def turned_round(z: Any) -> Any:
     return a, lambda upstream: upstream * (a * a - 1)
 
 
+@tf.custom_gradient
+def deaf(z: Any) -> Any:
+    return tf.tanh(z), lambda upstream: 1 - tf.tanh(z) ** 2  # upstream forgotten
+
+
+def test_a_gradient_that_heeds_nothing_from_above_is_no_mixing():
+    monitor = watched(Blocks(deaf), numbers(6), numbers(1))
+    (site,) = [site for site in monitor.run.meta["sites"] if site["function"] == "deaf"]
+    assert (site["role"], site["elementwise"]) == ("hidden", True)
+    assert list(monitor.run.meta["profiles"]) == ["deaf"]
+
+
 class Pulse:
     """An activation as an object."""
 

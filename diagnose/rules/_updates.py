@@ -17,6 +17,10 @@ GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:update
 MOST = 100.0  # a guess: after a hundredfold, look again
 FALLS = 0.02  # a guess: of the loss in an epoch; as for the outcome's STILL_FALLING
 USUAL = 1e-3  # Keras' default of Adam: up to it a rate may be raised at once, however low it was
+STRETCH = (
+    "Let the rate fall over the whole training: decay_steps count batches, not epochs, and ReduceLROnPlateau needs "
+    "patience and min_lr."
+)
 FAR = 100.0  # a guess: targets a hundred times the unit size that weights and losses are made for
 
 

@@ -32,7 +32,7 @@ import numpy as np
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import FEWEST, lasting, recent
-from diagnose.rules._updates import lowered_early
+from diagnose.rules._updates import STRETCH, lowered_early
 from diagnose.rules._wording import some
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -90,7 +90,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         blames=("learning-rate", "optimizer") if stopped or lowered else ("optimizer", "layers"),
         since=min(since),
         evidence={"kernels": float(len(moving)), "update ratio": 0.0},
-        remedy="Stretch the schedule over the whole training: its decay_steps count batches, not epochs."
+        remedy=STRETCH
         if lowered
         else "Set a learning rate over 0."
         if stopped

@@ -27,7 +27,7 @@ import numpy as np
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import lasting, recent, too_few
-from diagnose.rules._updates import advised_rate, at_rest, lowered_early, typical_ratio
+from diagnose.rules._updates import STRETCH, advised_rate, at_rest, lowered_early, typical_ratio
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -86,13 +86,13 @@ def _by_the_rate(run: Run) -> dict[str, float | str]:
 def _lowered(first: float, last: float, step: int, ratio: float) -> Finding:
     return Finding(
         "",
-        f"The schedule has taken the learning rate from {first:.3g} to under a hundredth of it by step {step}, and to "
+        f"The learning rate was taken from {first:.3g} to under a hundredth of it by step {step}, and to "
         f"{last:.3g}: one update moves the kernels by {ratio:.1e} of their size.",
         severity="warning",
         blames=("learning-rate", "optimizer"),
         since=step,
         evidence={"update ratio": ratio, "first rate": first, "last rate": last},
-        remedy="Stretch the schedule over the whole training: its decay_steps count batches, not epochs.",
+        remedy=STRETCH,
         refute="The loss falls no faster with a constant learning rate.",
         confidence=0.8,
     )
