@@ -31,6 +31,7 @@ from `run.meta["audit"]`:
     the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
     `probing.pairs_up_wrongly`; "opposite": labels of 0 and 1, and see `probing.asks_for_the_opposite`; "repeats": the
     narrower of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]};
+  - `mixes`: whether what is said of a sample depends on the others of the batch, see `mixing.mixes`;
   - `weights`: {"given", "sum"}, the sample weights; `accuracies`: of this batch, see `probing.accuracies`;
   - `metrics`: [{"name", "value", "flavours", "deaf", "cut"}], see `probing.metric_nature`.
 
@@ -53,6 +54,7 @@ from diagnose._version import __version__
 from diagnose.callbacks import probing
 from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
 from diagnose.callbacks.loan import build, forward, on_loan, overhearing, under_random_weights
+from diagnose.callbacks.mixing import mixes
 from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of, told
 from diagnose.callbacks.taps import leaf_layers, path_of
 from diagnose.diagnosis import Diagnosis, examine
@@ -152,10 +154,11 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
             predictions = forward(model, few_x)
         pace = time.perf_counter() - began
         extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
+        mixed = mixes(model, x, rows, predictions)
         parts, whole = parts_of(model, few_x, few_y, predictions, few_weights)
         draws = _draws(model, x, rows, parts, pace)
         outputs = [
-            _Output(model, part, name, draws, rows).facts(x, y, few_x, sample_weight)
+            _Output(model, part, name, draws, rows).facts(x, y, few_x, sample_weight) | {"mixes": mixed[part.index]}
             for part, name in zip(parts, names_of(model, predictions), strict=True)
         ]
     return plain(
@@ -164,7 +167,7 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
             "seconds": round(time.perf_counter() - start, 3),
             "iterations": int(model.optimizer.iterations) if model.optimizer is not None else 0,
             "loss": _whole_facts(whole, extra),
-            "entering": _entering(*heard[0]) if heard else None,
+            "entering": _entering(*heard[0][:2]) if heard else None,
             "outputs": outputs,
         }
     )

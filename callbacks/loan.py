@@ -91,16 +91,18 @@ def forward(model: Any, x: Any) -> Any:
 
 
 @contextmanager
-def overhearing(layers: Sequence[Any]) -> Iterator[list[tuple[Any, Any]]]:
-    """The layers in the order in which they are called while the body runs, each with the tensor that it was given."""
-    heard: list[tuple[Any, Any]] = []
+def overhearing(layers: Sequence[Any]) -> Iterator[list[list[Any]]]:
+    """The layers in the order in which they are called while the body runs, each with what it was given and gave."""
+    heard: list[list[Any]] = []
     before = [(layer, layer.__dict__.get("call")) for layer in layers]
 
     def listening(layer: Any, call: Any) -> Any:
         @functools.wraps(call)
         def listen(*args: Any, **kwargs: Any) -> Any:
-            heard.append((layer, args[0] if args else None))
-            return call(*args, **kwargs)
+            told = [layer, args[0] if args else None, None]
+            heard.append(told)
+            told[2] = call(*args, **kwargs)
+            return told[2]
 
         return listen
 

@@ -159,7 +159,8 @@ def _judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, look
     """The findings with the severity to be shown.
 
     Where harm shows in part only, a warning stands, however unsure, if it explains one that does: the harm is the same.
-    Where none shows in the skill, so does what explains a finding that is itself a harm, such as the gap to validation.
+    Where none shows in the skill, so does what explains a finding that is itself a harm, such as the gap to validation;
+    of functions only those that are at fault whatever inputs they meet, critically.
     What the profile of a function warns of is a note where the rules that would see its effect looked at the training
     and saw none: the inputs it really met don't go there.
     """
@@ -178,7 +179,9 @@ def _judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, look
         for severity, node in zip(shown, seen, strict=True)
     ]
     for index, follows in zip(grave, reachable(edges), strict=True):
-        explains_harm = seen[index].rule.part != "function" and any(standing[grave[at]] for at in follows)
+        rule = seen[index].rule
+        sure = getattr(rule.module, "ANYWHERE", False) and seen[index].finding.severity == "critical"
+        explains_harm = (sure or rule.part != "function") and any(standing[grave[at]] for at in follows)
         if shown[index] == "note" and explains_harm:
             shown[index] = "warning"
     return [

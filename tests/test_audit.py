@@ -24,6 +24,7 @@ from configurations import (
     SCCE,
     SEQUENCES,
     TAGS,
+    TOKENS,
     YES,
     D,
     N,
@@ -37,6 +38,7 @@ from configurations import (
     sigmoid,
     softmax,
     subclassed,
+    tagger,
 )
 from keras import layers, metrics, ops
 
@@ -122,6 +124,79 @@ def test_a_saturated_sigmoid_is_not_taken_for_a_softmax_over_one_unit() -> None:
     made = model(D(1, activation="sigmoid", bias_initializer=keras.initializers.Constant(50.0)), BCE)
     assert facts(made, X, YES)["outputs"][0]["prediction"]["always_one"]
     assert "single-unit-softmax" not in grave(audit(made, X, YES))
+
+
+# --- samples that know of each other ----------------------------------------------------------------------------------
+
+
+class AlwaysTraining(layers.Layer):
+    """Calls another layer in training mode, whatever the model's own mode is."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(name="always")
+        self.inner = inner
+
+    def call(self, inputs: Any) -> Any:
+        return self.inner(inputs, training=True)
+
+
+def less_the_mean() -> Any:
+    return layers.Lambda(lambda z: z - ops.mean(z, axis=0), name="less")
+
+
+def attending() -> Any:
+    inputs = keras.Input((5, 6))
+    hidden = layers.LSTM(4)(layers.MultiHeadAttention(2, 3)(inputs, inputs))
+    made = keras.Model(inputs, softmax()(hidden))
+    made.compile("sgd", SCCE)
+    return made
+
+
+def mixed(made: Any, x: Any = X, y: Any = IDS) -> list[Any]:
+    return [output["mixes"] for output in facts(made, x, y)["outputs"]]
+
+
+def test_samples_apart_are_answered_bit_for_bit_the_same_beside_others() -> None:
+    asked = [
+        (model([layers.BatchNormalization(), layers.LayerNormalization(), softmax()], SCCE), X, IDS),
+        (attending(), SEQUENCES, IDS),
+        (tagger(), TOKENS, TAGS),
+        (in_half_precision(lambda: model(softmax(), SCCE)), X, IDS),
+    ]
+    for made, x, y in asked:
+        assert mixed(made, x, y) == [{"difference": 0.0, "by": None}]
+
+
+def test_the_layer_that_mixes_is_named_where_it_stands_in_another_one() -> None:
+    inner = keras.Sequential([keras.Input((6,)), D(8), less_the_mean()], name="inner")
+    inputs = keras.Input((6,))
+    made = keras.Model(inputs, {"mixed": D(4, activation="softmax")(inner(inputs)), "alone": D(1)(inputs)})
+    made.compile("sgd", {"mixed": SCCE, "alone": "mse"})
+    found = dict(zip(("alone", "mixed"), mixed(made, X, {"mixed": IDS, "alone": REAL}), strict=True))
+    assert found["alone"] == {"difference": 0.0, "by": None}
+    assert found["mixed"]["by"] == "inner/less" and found["mixed"]["difference"] > 0.1
+
+
+def test_batch_statistics_in_inference_mix_samples_and_noise_does_not() -> None:
+    (found,) = mixed(model([AlwaysTraining(layers.BatchNormalization()), softmax()], SCCE))
+    assert found["difference"] > 0.1 and "always" in found["by"]
+    assert mixed(model([AlwaysTraining(layers.Dropout(0.5)), softmax()], SCCE)) == [None]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_samples_are_enough_to_see_them_mixed(count: int) -> None:
+    (found,) = mixed(model([less_the_mean(), softmax()], SCCE), X[:count], IDS[:count])
+    assert found["by"] == "less"
+
+
+@pytest.mark.parametrize("x", [X[:1], np.repeat(X[:1], 8, axis=0)], ids=["one sample", "all alike"])
+def test_without_samples_that_differ_nothing_is_asked(x: np.ndarray) -> None:
+    assert mixed(model([less_the_mean(), softmax()], SCCE), x, IDS[: len(x)]) == [None]
+
+
+def test_the_similarities_of_all_pairs_are_meant_so() -> None:
+    pairs = model([D(4), layers.Lambda(lambda z: ops.matmul(z, ops.transpose(z)))], "mse")
+    assert mixed(pairs, X, np.eye(N)) == [None]
 
 
 # --- nothing changes --------------------------------------------------------------------------------------------------

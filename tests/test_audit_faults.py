@@ -12,6 +12,7 @@ from configurations import (
     ONE_HOT,
     REAL,
     SCCE,
+    SEQUENCES,
     SEVERAL,
     SHARE,
     TAGS,
@@ -33,6 +34,12 @@ from configurations import (
 from keras import layers, losses, metrics, ops
 
 from diagnose.callbacks.configuration import audit
+
+
+def turned(axes: tuple[int, ...]) -> layers.Layer:
+    """Transposes (batch, 5, 12) and brings it back to the shape of 5 times 12 numbers a sample."""
+    return layers.Lambda(lambda z: ops.reshape(ops.transpose(z, axes), (-1, 5, 12)))
+
 
 #: what -> (rule, sick, cured).
 FAULTS: dict[str, tuple[str, Case, Case]] = {
@@ -348,6 +355,20 @@ FAULTS: dict[str, tuple[str, Case, Case]] = {
         "clipped-logits",
         lambda: (model([sigmoid(4), layers.Softmax()], SCCE), X, IDS),
         lambda: (model([D(4), layers.Softmax()], SCCE), X, IDS),
+    ),
+    "less the mean of the batch": (
+        "mixed-samples",
+        lambda: (model([D(4), layers.Lambda(lambda z: z - ops.mean(z, axis=0)), softmax()], SCCE), X, IDS),
+        lambda: (
+            model([D(4), layers.Lambda(lambda z: z - ops.mean(z, axis=-1, keepdims=True)), softmax()], SCCE),
+            X,
+            IDS,
+        ),
+    ),
+    "a reshape over the batch": (
+        "mixed-samples",
+        lambda: (model([turned((1, 0, 2)), layers.Flatten(), softmax()], SCCE, shape=(5, 6)), SEQUENCES, IDS),
+        lambda: (model([turned((0, 2, 1)), layers.Flatten(), softmax()], SCCE, shape=(5, 6)), SEQUENCES, IDS),
     ),
     "relu before sigmoid": (
         "clipped-logits",

@@ -10,10 +10,13 @@ import keras
 import numpy as np
 import pytest
 from hand_made import findings, kinds, run_of, verdicts
+from keras import ops
 
 from diagnose.callbacks import TrainingMonitor
 from diagnose.diagnosis import examine
+from diagnose.rules import ALL_RULES
 from diagnose.run import Run
+from diagnose.verdict import Finding
 
 CONFIGURATION = [
     "single-unit-softmax",
@@ -32,6 +35,7 @@ CONFIGURATION = [
     "broadcast-loss",
     "mismatched-loss",
     "clipped-logits",
+    "mixed-samples",
     "odd-initial-loss",
 ]
 
@@ -98,6 +102,7 @@ def audited(iterations: int = 0, **parts: dict[str, Any]) -> Run:
             "repeats": False,
             "heeds_wild_labels": False,
         },
+        "mixes": {"difference": 0.0, "by": None},
         "weights": {"given": False, "sum": None},
         "accuracies": {"argmax": 0.25},
         "metrics": [{"name": "accuracy", "value": 0.25, "flavours": ["argmax"], "deaf": False, "cut": ""}],
@@ -123,7 +128,7 @@ def test_without_an_audit_no_rule_could_look(name: str) -> None:
     assert [verdict.reason for verdict in verdicts(name, Run())] == ["no batch was audited"]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", sorted({*CONFIGURATION} - {"single-unit-softmax", "clipped-logits"}))
+@pytest.mark.parametrize("name", sorted({*CONFIGURATION} - {"single-unit-softmax", "clipped-logits", "mixed-samples"}))
 def test_without_labels_only_the_output_can_be_judged(name: str) -> None:
     run = audited(labels={"given": False})
     assert kinds(name, run) == {"NotMeasured"}
@@ -251,6 +256,58 @@ def test_the_remedy_for_wrong_class_numbers_follows_from_them(low: int, high: in
     labels = {"min": float(low), "max": float(high), "outside": 0.1, "outside_refused": True}
     (found,) = findings("labels-out-of-range", audited(labels=labels))
     assert remedy in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("mixes", "expected"),
+    [
+        ({"difference": 0.01, "by": None}, "Healthy"),
+        ({"difference": 0.011, "by": None}, "Finding"),
+        (None, "NotMeasured"),
+    ],
+)
+def test_an_answer_that_moves_by_a_hundredth_of_its_spread_is_not_mixed(mixes: Any, expected: str) -> None:
+    assert kinds("mixed-samples", audited(mixes=mixes)) == {expected}
+
+
+def test_a_layer_that_mixes_the_samples_of_two_outputs_is_one_finding_at_its_place() -> None:
+    run = audited(mixes={"difference": 2.0, "by": "turned"})
+    run.meta["audit"]["outputs"].append(run.meta["audit"]["outputs"][0] | {"where": "other"})
+    (found,) = findings("mixed-samples", run)
+    assert (found.where, found.severity) == ("turned", "critical")
+
+
+def test_samples_mixed_by_an_activation_are_its_fault_though_the_skill_is_high() -> None:
+    """The accuracy was taken on batches: on samples one at a time it is another."""
+
+    def unit(z: Any) -> Any:
+        return ops.relu(z) / ops.norm(ops.relu(z) + 1e-6, axis=0, keepdims=True)
+
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(0).normal(size=(256, 2)).astype("float32")
+    y = (x[:, 0] + x[:, 1] > 0).astype(int)
+    x[:, 0] += 0.1
+    inputs = keras.Input((2,))
+    hidden = keras.layers.Dense(16, activation=unit, name="hidden")(inputs)
+    made = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(hidden))
+    made.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    monitor = TrainingMonitor()
+    made.fit(x, y, epochs=15, batch_size=64, verbose=0, callbacks=[monitor])
+    assert monitor.diagnosis.outcome == "learning"
+    (cause,) = monitor.diagnosis.causes
+    assert (cause.rule, cause.where, cause.severity) == ("mixing-activation", "hidden", "critical")
+    assert cause.explains == ("mixed-samples",)
+
+
+def test_an_activation_that_mixes_the_units_of_a_sample_mixes_no_samples() -> None:
+    rule = next(rule for rule in ALL_RULES if rule.name == "mixed-samples")
+    (found,) = findings("mixed-samples", audited(mixes={"difference": 2.0, "by": None}))
+    by_units, by_batch = (
+        Finding("", "", severity="warning", evidence={"mixes": mixed}, rule="mixing-activation")
+        for mixed in ("units, places", "batch, units")
+    )
+    assert not rule.module.can_follow(found, by_units)
+    assert rule.module.can_follow(found, by_batch)
 
 
 @pytest.mark.parametrize(("left", "expected"), [(1e-6, "Finding"), (2e-6, "Healthy"), (1.0, "Healthy")])

@@ -139,6 +139,7 @@ from diagnose.rules import (  # noqa: E402  # the registry stands after what its
     mismatched_loss,
     missing_nonlinearity,
     missing_output_activation,
+    mixed_samples,
     mixing_activation,
     nan_gradient_activation,
     no_data_seen,
@@ -205,6 +206,7 @@ ALL_RULES: tuple[Rule, ...] = _rules(
     broadcast_loss,
     mismatched_loss,
     clipped_logits,
+    mixed_samples,
     odd_initial_loss,
     loss_metric_disagreement,
     # The activation function on its own

@@ -25,7 +25,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 PART = "function"
 SUBJECT = "profile"
 ANYWHERE = True  # it acts on whatever inputs are met
-EXPLAINS = ("train-validation-shift", "train-eval-gap", "memorized-labels")
+EXPLAINS = ("mixed-samples", "train-validation-shift", "train-eval-gap", "memorized-labels")
 
 
 def judge(profile: ActivationProfile) -> Iterator[Verdict]:
