@@ -30,7 +30,8 @@ from `run.meta["audit"]`:
     `probing.LossNature`; "free": its value without sample weights and mask; "rescued": Keras takes the logits behind
     the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
     `probing.pairs_up_wrongly`; "opposite": labels of 0 and 1, and see `probing.asks_for_the_opposite`; "repeats": the
-    narrower of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]};
+    narrower of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]; "heeds_labels", see
+    `probing.heeds_targets`; "takes_negated", see there};
   - `mixes`: whether what is said of a sample depends on the others of the batch, see `mixing.mixes`;
   - `weights`: {"given", "sum"}, the sample weights; `accuracies`: of this batch, see `probing.accuracies`;
   - `metrics`: [{"name", "value", "flavours", "deaf", "cut"}], see `probing.metric_nature`.
@@ -372,6 +373,8 @@ class _Output:
             "pairs_up": probing.pairs_up_wrongly(at, per_prediction) if labels["alignment"] == "flat" else None,
             "opposite": labels["zero_one"] and probing.asks_for_the_opposite(at, per_target, per_prediction),
             "repeats": nature.targets == "repeated" or probing.repeats_predictions(at, per_target, per_prediction),
+            "heeds_labels": probing.heeds_targets(at, some, shape),
+            "takes_negated": probing.takes_negated(at, per_target, per_prediction),
             "heeds_wild_labels": nature.takes != "unknown" and _heeds_wild(at, labels, some, shape),
         }
 

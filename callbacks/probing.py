@@ -297,6 +297,46 @@ def asks_for_the_opposite(loss: Evaluate, target_shape: Sequence[int], shape: Se
     return at(1.0, 0.0) < at(1.0, 1.0) and at(0.0, 1.0) < at(0.0, 0.0)
 
 
+def takes_negated(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> str:
+    """What the loss would take if its sign were turned, where that is of the pairing table and the loss itself is not.
+
+    Such a loss is largest where prediction and target agree. "" for any other.
+
+    >>> squared = lambda t, p: float(np.mean((p - t) ** 2))
+    >>> takes_negated(lambda t, p: -squared(t, p), (1,), (1,)), takes_negated(squared, (1,), (1,))
+    ('values', '')
+    """
+    if loss_nature(loss, target_shape, shape).takes != "unknown":
+        return ""
+    turned = loss_nature(lambda targets, predictions: -loss(targets, predictions), target_shape, shape).takes
+    return turned if turned not in ("unknown", "nothing") else ""
+
+
+def heeds_targets(loss: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> bool:
+    """Whether other targets ever change the loss: those of the batch among other samples, or numbers made up.
+
+    targets: of a few samples; shape: of their predictions. True, too, for a loss that gives no number.
+
+    >>> y, blind, heeding = np.eye(3)[[0, 1, 2, 0]], lambda t, p: p.sum(), lambda t, p: (t * p).sum()
+    >>> heeds_targets(blind, y, y.shape), heeds_targets(heeding, y, y.shape)
+    (False, True)
+    """
+    draw = np.random.default_rng(3)
+    size, width = len(targets), max(2, shape[-1] if len(shape) > 1 else 2)
+    exchanged = [targets[draw.permutation(size)] for _ in range(3)]
+    numbers = draw.integers(0, width, targets.shape)
+    made_up = [numbers, np.minimum(numbers, 1), np.zeros_like(numbers)]
+    for _ in range(3):
+        rows = draw.uniform(0.05, 0.95, shape).astype(np.float32)
+        rows = rows / rows.sum(-1, keepdims=True) if len(shape) > 1 and shape[-1] > 1 else rows
+        plain = loss(targets, rows)
+        for others in (*exchanged, *made_up):
+            given = loss(others.astype(targets.dtype), rows)
+            if not (math.isfinite(plain) and math.isfinite(given) and _same(plain, given)):
+                return True
+    return False
+
+
 def reads_class_numbers(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
     """Whether a loss takes the target for the place of the entry to be raised: of all, raising that one costs least.
 

@@ -336,6 +336,26 @@ FAULTS: dict[str, tuple[str, Case, Case]] = {
         lambda: (model(softmax(5), CCE, None), X, SEVERAL),
         lambda: (model(sigmoid(5), BCE, None), X, SEVERAL),
     ),
+    "CCE with all of the labels smoothed away": (
+        "mismatched-loss",
+        lambda: (model(softmax(), losses.CategoricalCrossentropy(label_smoothing=1.0)), X, ONE_HOT),
+        lambda: (model(softmax(), losses.CategoricalCrossentropy(label_smoothing=0.1)), X, ONE_HOT),
+    ),
+    "BCE with all of the labels smoothed away": (
+        "mismatched-loss",
+        lambda: (model(sigmoid(), losses.BinaryCrossentropy(label_smoothing=1.0), None), X, YES),
+        lambda: (model(sigmoid(), losses.BinaryCrossentropy(label_smoothing=0.1), None), X, YES),
+    ),
+    "the likelihood for a loss": (
+        "mismatched-loss",
+        lambda: (model(D(1), lambda t, p: -0.5 * ops.square(t - p) - 0.919, None), X, REAL[:, None]),
+        lambda: (model(D(1), lambda t, p: 0.5 * ops.square(t - p) + 0.919, None), X, REAL[:, None]),
+    ),
+    "the log-probability for a loss": (
+        "mismatched-loss",
+        lambda: (model(softmax(), lambda t, p: -losses.sparse_categorical_crossentropy(t, p)), X, IDS),
+        lambda: (model(softmax(), lambda t, p: losses.sparse_categorical_crossentropy(t, p)), X, IDS),
+    ),
     "hinge of a sigmoid": (
         "mismatched-loss",
         lambda: (model(sigmoid(), "hinge", None), X, 2 * YES - 1),

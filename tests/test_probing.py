@@ -11,12 +11,14 @@ from diagnose.callbacks.probing import (
     WIDE,
     WILD,
     accuracies,
+    heeds_targets,
     loss_nature,
     metric_nature,
     pairs_up_wrongly,
     reach,
     reads_class_numbers,
     repeats_predictions,
+    takes_negated,
 )
 from diagnose.skill import is_distribution
 
@@ -352,3 +354,70 @@ def test_rows_of_one_entry_are_no_distribution():
     assert is_distribution(np.full((4, 2), 0.5))
     assert not is_distribution(np.array([[1.5, -0.5]]))
     assert not is_distribution(np.array([[np.nan, 1.0]]))
+
+
+def contrast(t, p):
+    return float(np.mean(t * p**2 + (1 - t) * np.maximum(1 - p, 0) ** 2))
+
+
+def pinball(t, p):
+    return float(np.mean(np.maximum(0.9 * (t - p), -0.1 * (t - p))))
+
+
+def likelihood(t, p):
+    """Of a normal distribution of the first entry's mean and the second one's log-variance."""
+    return float(np.mean(-0.5 * p[..., 1:2] - 0.5 * (t - p[..., :1]) ** 2 / np.exp(p[..., 1:2])))
+
+
+def likeness(t, p):
+    return float(-np.mean((t * p).sum(-1) / np.linalg.norm(t + 1e-6, axis=-1) / np.linalg.norm(p + 1e-6, axis=-1)))
+
+
+def alike_together(t, p):
+    """A contrast between samples: those of one class belong together, whatever it is called."""
+    same = (t[:, None] == t[None]).all(-1)
+    return float(-np.mean(same * log(of_logits(p @ p.T))))
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape", "takes"),
+    [
+        (cross_entropy, (4,), "probabilities"),
+        (cross_entropy_of_logits, (3,), "logits"),
+        (binary, (1,), "probabilities"),
+        (squared, (1,), "values"),
+        (huber, (8, 8, 3), "values"),
+        (hinge, (1,), "margins"),
+    ],
+)
+def test_a_loss_of_the_table_with_its_sign_turned_is_known(loss, shape, takes):
+    assert takes_negated(lambda t, p: -loss(t, p), shape, shape) == takes
+    assert takes_negated(loss, shape, shape) == ""
+
+
+@pytest.mark.parametrize("loss", [contrast, pinball, likelihood, likeness, alike_together])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_a_loss_of_no_pair_no_sign_is_wrong(loss, sign):
+    """A pinball is a distance, so its own sign is known: turned, it is as wrong as a squared error."""
+    shape = (2,) if loss in (likelihood, alike_together, likeness) else (1,)
+    turned = takes_negated(lambda t, p: sign * loss(t, p), shape, shape)
+    assert turned == ("values" if loss is pinball and sign < 0 else "")
+
+
+@pytest.mark.parametrize(
+    "loss", [cross_entropy, binary, squared, absolute, hinge, contrast, pinball, likeness, alike_together]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_loss_that_uses_its_targets_heeds_them(loss, sign):
+    rows = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]
+    assert heeds_targets(lambda t, p: sign * loss(t, p), rows, rows.shape)
+
+
+@pytest.mark.parametrize(("share", "heeds"), [(0.3, True), (0.99, True), (1.0, False)])
+def test_what_is_smoothed_away_is_heeded_no_more(share, heeds):
+    rows = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]
+    assert heeds_targets(smoothed(cross_entropy, share), rows, rows.shape) == heeds
+
+
+def test_a_loss_that_gives_no_number_is_not_said_to_ignore_its_targets():
+    assert heeds_targets(lambda t, p: math.nan, np.zeros(4), (4, 1))

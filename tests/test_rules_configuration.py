@@ -258,6 +258,27 @@ def test_the_remedy_for_wrong_class_numbers_follows_from_them(low: int, high: in
     assert remedy in found.remedy
 
 
+def blind(**parts: Any) -> list[Finding]:
+    parts = {"loss": {"takes": "unknown", "heeds_labels": False}, **parts}
+    return findings("mismatched-loss", audited(**parts))
+
+
+def test_a_loss_that_heeds_no_label_is_a_fault_where_an_accuracy_is_measured() -> None:
+    """A loss of the user's own, such as a contrast of two views, may be given labels that it does not need."""
+    assert [finding.severity for finding in blind()] == ["critical"]
+    assert blind(metrics=[]) == []
+    assert blind(labels={"varied": False}) == []
+    assert [f.severity for f in blind(loss={"heeds_labels": False}, metrics=[])] == ["critical"]  # a cross-entropy
+
+
+@pytest.mark.parametrize(("weight", "others", "found"), [(1.0, 0, 1), (-0.1, 0, 0), (1.0, 1, 0)])
+def test_a_turned_sign_is_a_fault_unless_it_may_be_an_adversary(weight: float, others: int, found: int) -> None:
+    run = audited(loss={"takes": "unknown", "takes_negated": "values", "weight": weight})
+    sound = audited().meta["audit"]["outputs"][0] | {"where": "other"}
+    run.meta["audit"]["outputs"].extend([sound] * others)
+    assert len(findings("mismatched-loss", run)) == found
+
+
 @pytest.mark.parametrize(
     ("mixes", "expected"),
     [

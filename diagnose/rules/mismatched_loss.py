@@ -4,11 +4,13 @@ Sees: what the loss expects, what the output can say, and the form of the labels
 
 Harm: by pair. A squared error on probabilities has a slope that fades where the model is wrong and sure. A binary
 cross-entropy on a softmax counts every class for itself, most of them zeros. A softmax can't say that two classes
-hold at once. A hinge wants margins beyond 1, which a probability never reaches.
+hold at once. A hinge wants margins beyond 1, which a probability never reaches. A loss that heeds no label teaches
+nothing about them, and one of the wrong sign teaches to be as wrong as can be.
 
 Fires: a distance loss on one-hot labels; a binary cross-entropy on a softmax of three or more exclusive classes or of
-several at once; a cross-entropy over classes with rows of several ones; a hinge on an output kept in [0, 1]. A note:
-a squared error on a sigmoid with labels 0 and 1.
+several at once; a cross-entropy over classes with rows of several ones; a hinge on an output kept in [0, 1]. Critical:
+a loss that is the same whatever the labels are (a label smoothing of 1), if it is a cross-entropy or an accuracy is
+measured beside it; a loss of the table with its sign turned. A note: a squared error on a sigmoid with labels 0 and 1.
 
 It is unsure of several 1s where there is one a row on average, and many rows are empty: the labels may be wrongly
 built (empty-targets).
@@ -16,7 +18,9 @@ built (empty-targets).
 Rests: the pairs of the table (binary: sigmoid and binary cross-entropy; one of many: softmax and categorical; many at
 once: sigmoids and binary; measurements: linear and MSE, MAE or Huber; in [0, 1]: sigmoid and MSE or binary
 cross-entropy; margins: linear or tanh and hinge), inputs as labels (autoencoders), two classes under a softmax (the
-same loss either way), and whatever another rule of this part explains.
+same loss either way), and whatever another rule of this part explains. On losses of no pair (contrastive, quantiles,
+likelihoods, similarities): their sign is not known. On a turned sign beside other losses or under a negative loss
+weight, which may be an adversary's.
 
 Remedy: the pair of the table that the labels ask for.
 
@@ -35,8 +39,10 @@ from diagnose.rules._configuration import (
     each_output,
     healthy,
     is_bounded_to_unit,
+    is_cross_entropy,
     is_distribution,
     is_scrambled,
+    outputs,
     over,
     place,
     quoted,
@@ -45,7 +51,7 @@ from diagnose.rules._configuration import (
 )
 from diagnose.rules._wording import percent
 from diagnose.run import Run
-from diagnose.verdict import Finding, Verdict
+from diagnose.verdict import Finding, Severity, Verdict
 
 PART = "configuration"
 EXPLAINS = CONSEQUENCES
@@ -55,7 +61,34 @@ SEVERAL = 0.01  # a guess: rarer, they are slips of labelling
 
 def judge(run: Run) -> Iterator[Verdict]:
     """One verdict for each output."""
-    yield from each_output(run, _look)
+    alone = sum(output["loss"] is not None for output in outputs(run)) == 1
+    yield from each_output(run, lambda output: _teaches_wrongly(output, alone) or _look(output))
+
+
+def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
+    """What is wrong with a loss that can't teach these labels, whatever the output is; None if nothing is known."""
+    labels, loss = output["labels"], output["loss"]
+    if loss is None or not labels["given"] or not labels["varied"] or loss["takes"] == "nothing":
+        return None
+    counted = any(metric["flavours"] for metric in output["metrics"])
+    if not loss.get("heeds_labels", True) and (is_cross_entropy(output) or counted):
+        return _finding(
+            output,
+            "is the same whatever the labels are: nothing about them can be learned",
+            "Look for what drops the labels in the loss: a `label_smoothing` of 1 (0.1 is usual), or a `y_true` that "
+            "is never used.",
+            0.95,
+            "critical",
+        )
+    if loss.get("takes_negated") and alone and loss["weight"] > 0:
+        return _finding(
+            output,
+            "has the wrong sign: it is largest where predictions and labels agree",
+            "Turn the sign of the loss: training makes it small.",
+            0.95,
+            "critical",
+        )
+    return None
 
 
 def _look(output: Output) -> Verdict:
@@ -131,15 +164,15 @@ def _look(output: Output) -> Verdict:
             "and sure",
             'Compile with `loss="binary_crossentropy"`.',
             0.6,
-            note=True,
+            "note",
         )
     return healthy(output)
 
 
-def _finding(output: Output, what: str, remedy: str, confidence: float, note: bool = False) -> Finding:
+def _finding(output: Output, what: str, remedy: str, confidence: float, severity: Severity = "warning") -> Finding:
     labels, loss = output["labels"], output["loss"]
     evidence: dict[str, float | str] = {
-        "loss takes": loss["takes"],
+        "loss takes": f"{loss['takes_negated']}, with its sign turned" if loss.get("takes_negated") else loss["takes"],
         "loss is over": loss["over"],
         "units": float(output["width"]),
     }
@@ -148,10 +181,12 @@ def _finding(output: Output, what: str, remedy: str, confidence: float, note: bo
     return Finding(
         place(output),
         f"The loss `{loss['name']}` on {quoted(output)} {what}.",
-        severity="note" if note else "warning",
+        severity=severity,
         blames=("loss", "activation"),
         evidence=evidence,
         remedy=remedy,
-        refute="The recommended pair trains no better from the same start.",
+        refute="The recommended loss trains no better from the same start."
+        if severity == "critical"
+        else "The recommended pair trains no better from the same start.",
         confidence=confidence,
     )
