@@ -33,7 +33,8 @@ from `run.meta["audit"]`:
     narrower of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]; "heeds_labels", see
     `probing.heeds_targets`; "takes_negated", see there};
   - `mixes`: whether what is said of a sample depends on the others of the batch, see `mixing.mixes`;
-  - `weights`: {"given", "sum"}, the sample weights; `accuracies`: of this batch, see `probing.accuracies`;
+  - `weights`: {"given", "sum", "idle_classes" (those of which every sample has a weight of 0, of one label and weight a
+    sample)}, the sample weights; `accuracies`: of this batch, see `probing.accuracies`;
   - `metrics`: [{"name", "value", "flavours", "deaf", "cut"}], see `probing.metric_nature`.
 
 The model is on loan (`loan`): it is handed back as it was found.
@@ -65,6 +66,7 @@ from diagnose.skill import COARSE, is_distribution
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
 ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
 ASKED = 100_000  # entries of crafted predictions for the targets of the batch
+IDLE = 20  # classes of weight 0 that are named
 LABELS = 1_000_000  # entries; of more, evenly spaced samples are looked at
 FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as are the next two
 REACH_SECONDS = 0.3
@@ -287,7 +289,7 @@ class _Output:
             "reach": self.reach,
             "labels": _label_facts(labels, self.predictions.shape, [leaf[self.rows] for leaf in leaves(x)], self.rows),
             "loss": None,
-            "weights": _weight_facts(sample_weight),
+            "weights": _weight_facts(sample_weight) | {"idle_classes": self._idle_classes()},
             "accuracies": {},
             "metrics": [],
         }
@@ -320,6 +322,20 @@ class _Output:
         alike = [leaf for leaf in found if leaf.shape[1:] == self.targets.shape[1:]]
         same = [leaf for leaf in alike if np.allclose(leaf[self.rows], self.targets, equal_nan=True)]
         return same[0] if same else self.targets
+
+    def _idle_classes(self) -> list[int]:
+        """Classes of which no sample of the batch has a weight other than 0, where there are others that have."""
+        targets, weights = self.targets, self.part.weights
+        if targets is None or weights is None or targets.dtype.kind not in "buif":
+            return []
+        each = np.asarray(weights).astype(np.float64).reshape(-1)
+        if targets.ndim == 2 and targets.shape[-1] > 1 and (targets.sum(axis=-1) == 1).all():
+            targets = targets.argmax(axis=-1)
+        classes = targets.reshape(-1)
+        if len(classes) != len(targets) or len(classes) != len(each) or (classes != np.round(classes)).any():
+            return []
+        counted = np.unique(classes[each != 0])
+        return [int(number) for number in np.setdiff1d(classes, counted)[:IDLE]] if len(counted) else []
 
     def _prediction(self) -> dict[str, Any]:
         finite = np.isfinite(self.predictions)

@@ -20,7 +20,7 @@ from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading, named_le
 from diagnose.callbacks.taps import Placed
 from diagnose.quantities import bend
 from diagnose.run import Measurement
-from diagnose.skill import Task, accuracy, majority_share, task_of
+from diagnose.skill import Task, accuracy, majority_class, majority_share, task_of
 
 DEAD_BATCHES = 10  # the contract's: a unit is dead if its slope was 0 at every sample of so many observed batches
 FINGERPRINT = 16384  # entries of a batch that are hashed: two different batches rarely agree in so many
@@ -208,6 +208,8 @@ class Measuring:
                 if np.isfinite(score):
                     add("batch.accuracy", name, score)
                     add("batch.majority_share", name, majority_share(self.tasks[name], target))
+                    if self.tasks[name].kind != "multilabel":
+                        add("batch.majority_class", name, majority_class(self.tasks[name], target))
             if "numerics" in self.instruments:
                 add("target.nonfinite", name, _nonfinite(target))
                 add("prediction.nonfinite", name, _nonfinite(prediction))

@@ -100,6 +100,7 @@ QUANTITIES: dict[str, Quantity] = {
     "batch.regularization": Quantity("the part of batch.loss that comes from regularizers and add_loss (the sum of model.losses)", "", -INF, INF, "model"),
     "batch.fingerprint": Quantity("a number that tells batches apart: a hash of their inputs, 0 to 2**48", "", 0, 2.0**48, "model"),
     "batch.majority_share": Quantity("share of the commonest class among the labels of the batch", "", 0, 1, "output"),
+    "batch.majority_class": Quantity("number of the commonest class among the labels of the batch; not of many labels at once", "", 0, INF, "output"),
     "skill.train": Quantity("skill on a held set of training samples, in inference mode: (accuracy - majority share) / (1 - majority share), or R squared; 0: no better than a constant answer, 1: perfect", "", -INF, 1, "output"),
     "skill.balanced": Quantity("skill on the held training samples if every class counted the same: (mean recall of the classes - 1 / classes) / (1 - 1 / classes)", "", -1, 1, "output"),
     "skill.validation": Quantity("the same skill on validation samples", "", -INF, 1, "output"),

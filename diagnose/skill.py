@@ -171,6 +171,19 @@ def majority_share(task: Task, targets: np.ndarray) -> float:
     return float("nan")
 
 
+def majority_class(task: Task, targets: np.ndarray) -> float:
+    """Number of the commonest class, the lowest of several alike; NaN but for "categorical" and "binary".
+
+    >>> majority_class(Task("categorical", 3), np.array([2, 2, 0]))
+    2.0
+    """
+    if task.kind == "binary":
+        return float(np.mean(np.asarray(targets) > 0.5) > 0.5)
+    classes = _class_ids(task, np.asarray(targets)) if task.kind == "categorical" else np.empty(0, np.int64)
+    classes = classes[classes >= 0]
+    return float(np.bincount(classes).argmax()) if classes.size else float("nan")
+
+
 def constant_answers(task: Task, targets: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
     """The best constant predictions, each of the given shape: as probabilities and as logits, or means and medians."""
     y = np.asarray(targets, np.float64)

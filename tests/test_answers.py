@@ -163,6 +163,32 @@ def test_a_rare_class_that_is_being_found_better_and_better_is_given_time():
     assert len(findings("class-imbalance", still)) == 1
 
 
+def test_a_class_that_is_never_the_answer_is_told_whatever_its_share():
+    """The mean recall of the others is (98 + 95) / 200 = 0.965; at 0.8 the model is good at them."""
+    (finding,) = findings("class-imbalance", answering([100, 100, 100], [98, 95, 0]))
+    assert (
+        finding.message.startswith("Class 2 is never the answer, though 100 training samples")
+        and finding.severity == "warning"
+    )
+    assert not findings("class-imbalance", answering([100, 100, 100], [79, 80, 0]))
+    assert not findings("class-imbalance", answering([100, 100, 100], [98, 95, 1]))
+    assert not findings("class-imbalance", answering([12, 12, 9], [12, 12, 0]))
+
+
+def test_a_class_that_is_never_the_answer_may_be_padding_where_a_sample_has_many_labels():
+    run = answering([100, 100, 100], [98, 95, 0])
+    run.meta["task"]["held_samples"] = 30
+    assert not findings("class-imbalance", run)
+
+
+def test_a_class_of_weight_0_is_told_with_its_weight():
+    run = answering([150, 150], [150, 0])
+    assert not findings("class-imbalance", run)  # one class answered always says nothing of the other
+    run.meta["audit"] = {"outputs": [{"name": "output_0", "loss": None, "weights": {"idle_classes": [1]}}]}
+    (finding,) = findings("class-imbalance", run)
+    assert finding.severity == "critical" and "a weight over 0" in finding.remedy
+
+
 def test_zeros_of_many_labels_at_once_are_no_class():
     run = answering([910, 90], [910, 0])
     run.meta["task"]["kind"] = "multilabel"

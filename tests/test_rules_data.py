@@ -118,12 +118,28 @@ def test_ninety_percent_is_still_balanced_enough():
     assert kinds("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, **facts)) == {"Healthy"}
 
 
+def all_alike(held=50, takes="probabilities", **series):
+    """A run without a skill, as all the labels held are of one class."""
+    audit = {"outputs": [{"name": "output_0", "loss": {"takes": takes}, "weights": {"given": False}}]}
+    return run_of(series, task={"kind": "binary", "majority_share": 1.0, "held_samples": held}, audit=audit)
+
+
 def test_labels_of_one_class_are_told_as_such():
-    task = {"kind": "binary", "majority_share": 1.0}
-    assert (
-        "one class"
-        in findings("class-imbalance", run_of({"batch.loss": [0.0], "skill.train": [0.0, 0.0]}, task=task))[0].message
-    )
+    (finding,) = findings("class-imbalance", all_alike())
+    assert "one class" in finding.message and finding.severity == "critical"
+
+
+def test_a_few_labels_of_one_class_may_be_chance_and_targets_that_no_loss_reads_as_classes_mean_nothing():
+    """Zeros are handed to `fit` where a loss of the user's own wants no targets."""
+    assert kinds("class-imbalance", all_alike(held=49)) == {"NotMeasured"}
+    assert kinds("class-imbalance", all_alike(takes="values")) == {"NotMeasured"}
+
+
+def test_labels_that_come_sorted_are_of_one_class_at_first_only():
+    batches = {"batch.majority_share": [1.0, 1.0, 1.0]}
+    assert findings("class-imbalance", all_alike(**batches, **{"batch.majority_class": [0.0, 0.0, 0.0]}))
+    assert not findings("class-imbalance", all_alike(**batches, **{"batch.majority_class": [0.0, 0.0, 1.0]}))
+    assert not findings("class-imbalance", all_alike(**{"batch.majority_share": [1.0, 0.9]}))
 
 
 def test_batches_that_come_again_within_an_epoch_are_repeated():

@@ -109,6 +109,10 @@ def half_shuffled_in_training(data: Data, rng: np.random.Generator) -> Data:
     return replace(data, y=y)
 
 
+def all_0(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, y=np.zeros_like(data.y), y_validation=np.zeros_like(data.y_validation))
+
+
 def vague(rng: np.random.Generator) -> Data:
     """One sample in thirteen is positive; even where most of them are, they are the lesser part."""
     x = rng.normal(size=(1500, 10)).astype("float32")
@@ -440,6 +444,18 @@ TWINS = {
     "a rare and vague class": Twin(
         Training(vague, epochs=12, width=8, depth=1),
         {"fit": {"class_weight": {0: 1.0, 1: 12.0}}},
+        ("class-imbalance",),
+        where="",
+    ),
+    "a class that counts for nothing": Twin(
+        replace(SOUND, fit={"class_weight": {0: 1.0, 1: 1.0, 2: 0.0, 3: 1.0, 4: 1.0}}),
+        {"fit": {}},
+        ("class-imbalance",),
+        where="",
+    ),
+    "labels of one class": Twin(
+        replace(YES_OR_NO, spoil=(all_0,)),
+        {"spoil": ()},
         ("class-imbalance",),
         where="",
     ),

@@ -1,19 +1,25 @@
-"""Class imbalance: one class is so common that always answering it looks like success.
+"""Class imbalance: one class is so common that always answering it looks like success, or one counts for nothing.
 
 Sees: the share of the commonest class among the labels seen, and how many of each class's held training samples are
-answered right; where classes were not counted, the skill, which that share does not flatter.
+answered right; where classes were not counted, the skill, which that share does not flatter. The classes that weigh
+nothing in the first batch.
 
 Harm: the loss is low and the accuracy high, while the rare classes are never found.
 
 Fires: the commonest class has over COMMON of the labels, or TIMES the samples of a rare one, and of that one, of which
 five samples or more were held, under FOUND are answered right. Where classes were not counted: over COMMON of the
-labels, and a skill on training samples of answering the commonest always.
+labels, and a skill on training samples of answering the commonest always. A class of any share, of which MANY samples
+or more were held, that is never the answer, though the others are found (by the outcome's `DECENT`) or it weighs
+nothing. SEEN labels or more that are all of one class, under a loss that reads them as classes.
 
 Rests: where the rare classes are found, whatever the accuracy; where the commonest is not found either; under
 EARLY_UPDATES updates, or while the loss still falls or the mean recall of the classes still grows: the common answer is
-what every training learns first. Of many labels at once none is the commonest, and each has shares of its own.
+what every training learns first. Of many labels at once none is the commonest, and each has shares of its own. Where a
+sample has many labels, one that is never the answer may be padding. Where later batches hold another class, the data
+are only sorted.
 
-Remedy: `class_weight={1: n0 / n1}` in fit, a focal loss, or more rare samples; report recall or F1, not accuracy.
+Remedy: `class_weight={1: n0 / n1}` in fit, a focal loss, or more rare samples; report recall or F1, not accuracy. A
+weight over 0 for each class that should be learned.
 
 Refute: the recall of the rare classes on training samples is well over 0.
 
@@ -27,7 +33,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.answers import ClassAnswers, class_answers
+from diagnose.counting import counted
 from diagnose.outcome import (
+    DECENT,
     EARLY_UPDATES,
     Skills,
     balanced_skill,
@@ -37,6 +45,7 @@ from diagnose.outcome import (
     still_falling,
     updates_of,
 )
+from diagnose.rules._configuration import Output, outputs, takes
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -48,6 +57,9 @@ EXPLAINS = ("constant-predictions",)
 COMMON = 0.9  # a guess: nine in ten is the accuracy that people are content with
 TIMES = 10  # a guess: one in ten is as rare as COMMON leaves to two classes
 FOUND = 0.1  # a guess: one in ten is next to never
+MANY = 10  # samples; arithmetic: of a class that is found one time in three, none of ten is an answer once in 60
+NAMED = 3  # classes in a message
+SEEN = 50  # labels; arithmetic: a class of a tenth of them is missing among 50 once in 200
 HALF = 0.5  # arithmetic: the commonest class must be what the model answers, else it is not the shares that harm
 
 
@@ -67,21 +79,15 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
     share, of_output = majority_share(run, where), f" of output `{where}`" if where else ""
     if share is None:
         return NotMeasured(where, "the classes of the labels are not known")
-    if share >= 1.0 and where in skills.train:
-        return Finding(
-            where,
-            f"All labels{of_output} seen are of one class: there is nothing to tell apart.",
-            severity="critical",
-            blames=("labels", "data"),
-            evidence={"majority share": share},
-            remedy="Look at how the labels are made; the training data need at least two classes.",
-            refute="np.unique(y) of what fit gets holds more than one value.",
-            confidence=0.9,
-        )
     if _kind(run, where) == "multilabel":
         return NotMeasured(where, "several labels may hold at once, each with shares of its own")
+    if share >= 1.0:
+        return _all_alike(run, where)
     answers = class_answers(run, "train", where)
     if answers is not None and answers.known.sum() > 1:
+        never, idle = _never_answered(run, where, answers)
+        if len(never):
+            return _erased(where, answers, never, idle)
         rare = _forgotten(answers)
         return Healthy(where) if rare is None else _finding(where, answers, rare)
     if share <= COMMON:
@@ -100,6 +106,83 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
         remedy=_remedy(where, share / (1 - share), None),
         refute="The recall of the rare classes on training samples is well over 0.",
         confidence=0.6,
+    )
+
+
+def _all_alike(run: Run, where: str) -> Verdict:
+    """What to say where all held training samples are of one class."""
+    samples, audited = run.meta.get("task", {}).get("held_samples") or 0, _audited(run, where)
+    if samples < SEEN:
+        return NotMeasured(where, f"only {counted(samples, 'sample')} were looked at, all of one class")
+    if audited is None or takes(audited) not in ("probabilities", "logits"):
+        return NotMeasured(where, "all labels looked at are alike, and the loss is not known to read them as classes")
+    shares, classes = (run.series(f"batch.majority_{what}", where).finite().values for what in ("share", "class"))
+    answers = class_answers(run, "train", where)
+    held = answers.classes[answers.samples > 0] if answers is not None else np.empty(0)
+    if (shares < 1.0).any() or len(np.unique([*held, *classes])) > 1:
+        return Healthy(where)
+    output, number = f" of output `{where}`" if where else "", f" ({held[0]})" if len(held) else ""
+    return Finding(
+        where,
+        f"All labels{output} looked at are of one class{number}: there is nothing to tell apart.",
+        severity="critical",
+        blames=("labels", "data"),
+        evidence={"majority share": 1.0, "held samples": float(samples)},
+        remedy="Look at how the labels are made; the training data need at least two classes.",
+        refute="np.unique(y) of what fit gets holds more than one value.",
+        confidence=0.9,
+    )
+
+
+def _audited(run: Run, where: str) -> Output | None:
+    """The audited output of this place; None where it is not known."""
+    found = outputs(run)
+    if len(found) == 1:
+        return found[0]
+    return next((output for output in found if output["name"] == where), None)
+
+
+def _never_answered(run: Run, where: str, answers: ClassAnswers) -> tuple[np.ndarray, list[int]]:
+    """Places of the classes that are no answer at all, for no reason of their share; and the classes that weigh 0."""
+    audited = _audited(run, where)
+    idle = list(audited["weights"].get("idle_classes", ())) if audited is not None else []
+    none = np.empty(0, np.int64)
+    if answers.samples.sum() > (run.meta.get("task", {}).get("held_samples") or 0):
+        return none, idle
+    never = (answers.samples >= MANY) & (answers.answered == 0)
+    others = answers.known & ~never
+    weightless = np.flatnonzero(never & np.isin(answers.classes, idle))
+    if len(weightless):
+        return weightless, idle
+    rare = answers.samples * TIMES <= answers.samples.max()
+    found = others.sum() > 1 and answers.recall[others].mean() >= DECENT
+    return (np.flatnonzero(never & ~rare) if found else none), idle
+
+
+def _erased(where: str, answers: ClassAnswers, never: np.ndarray, idle: list[int]) -> Finding:
+    classes, samples = answers.classes[never], int(answers.samples[never].sum())
+    numbers = " and ".join(map(str, classes)) if len(classes) <= NAMED else f"{classes[0]} and {len(classes) - 1} more"
+    named, are, them = f"class {numbers}", "is", "it"
+    if len(classes) > 1:
+        named, are, them = f"classes {numbers}", "are", "them"
+    others = answers.known & (answers.answered > 0)
+    weightless = bool(np.isin(classes, idle).all())
+    why = f": in the first batch no sample of {them} has a weight other than 0" if weightless else ""
+    over = f"Give {named} a weight over 0 (`class_weight`, `sample_weight` in fit)."
+    look = f"Look at what {named} {'weigh' if len(classes) > 1 else 'weighs'} in fit (`class_weight`, `sample_weight`)"
+    return Finding(
+        where,
+        f"{named.capitalize()}{f' of output `{where}`' if where else ''} {are} never the answer, though "
+        f"{samples} training samples looked at are of {them}{why}.",
+        severity="critical" if weightless else "warning",
+        blames=("data", "labels", "loss"),
+        evidence={
+            "samples never answered": float(samples),
+            "mean recall of the others": float(answers.recall[others].mean()) if others.any() else 0.0,
+        },
+        remedy=over if weightless else f"{look}, how labels become class numbers, and whether that unit can ever win.",
+        refute=f"The model answers {named} for some training sample.",
+        confidence=0.9 if weightless else 0.7,
     )
 
 
