@@ -33,7 +33,15 @@ from diagnose.callbacks.saving import saving_error
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
 from diagnose.callbacks.weights import Weights, updates_of
 from diagnose.run import Measurement, Run
-from diagnose.skill import Task, class_counts, label_shift, renamed_skill, residual_counts
+from diagnose.skill import (
+    Task,
+    class_counts,
+    label_shift,
+    renamed_skill,
+    rescaled_skill,
+    residual_counts,
+    target_shift,
+)
 from diagnose.store import Store
 
 MOST_OBSERVATIONS = 2000  # kept in a run: 13 MB at 300 series; beyond that older ones are thinned
@@ -424,8 +432,14 @@ class Session:
                 else:
                     renamed = renamed_skill(tasks[name], target, prediction)
                     found.append(Measurement("skill.validation_renamed", name, step, renamed))
-                    shift = label_shift(tasks[name], seen["train"][names.index(name)], target)
-                    found.append(Measurement("labels.shift", name, step, shift))
+                    rescaled = rescaled_skill(tasks[name], target, prediction)
+                    found.append(Measurement("skill.validation_rescaled", name, step, rescaled))
+                    trained = seen["train"][names.index(name)]
+                    found.append(Measurement("labels.shift", name, step, label_shift(tasks[name], trained, target)))
+                    if name not in self.run.places("targets.shift"):
+                        shift, spread = target_shift(tasks[name], trained, target)
+                        found.append(Measurement("targets.shift", name, step, shift))
+                        found.append(Measurement("targets.spread", name, step, spread))
             if side == "train" and "task" not in self.run.meta:
                 constant = self._learn_task(evaluator, tasks, numbers, targets, predictions)
                 found.append(Measurement("loss.constant", "", step, constant))

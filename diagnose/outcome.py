@@ -52,6 +52,8 @@ EARLY_UPDATES = 200  # measured: healthy small networks leave the baseline withi
 STILL_FALLING = 0.02  # a guess: two percent of the loss between the middle and the last third of a run
 LOGGED = 4  # arithmetic: three differences, of which a mean and a scatter can be had
 
+REGAINED = 0.3  # a guess; where as much of what is predicted is chance as in the targets, a line wins 0.25 of R squared
+
 GROWN = 10.0  # loss against its start and against the constant answer: arithmetic, no honest noise does that
 GROWN_WITHOUT_BASELINE = 1e4  # a guess: the score of an adversary may grow a hundredfold without harm
 
@@ -305,11 +307,25 @@ def _memorizing(run: Run, skills: Skills) -> Outcome | None:
         validation = skills.validation.get(where)
         if validation is None or skill < MEMORIZED_LEAST:
             continue
+        if in_other_units(run, where) is not None:
+            continue
         if validation <= MEMORIZED_SHARE * skill and skill - validation > gap_noise(run, skill, validation, where):
             reason = f"{skill_in_words(run, skill, where)}, and on validation samples it is {validation:.2f}"
             reason += f"{_beside(skills, where)}."
             return Outcome("memorizing", reason, "clear", skill, validation)
     return None
+
+
+def in_other_units(run: Run, where: str) -> float | None:
+    """Skill on validation samples if the predictions were put on another scale, where that brings it back; else None.
+
+    To over `MEMORIZED_SHARE` of the skill on training samples: then what was learned holds for others, in other units.
+    """
+    names = ("skill.train", "skill.validation", "skill.validation_rescaled")
+    train, plain, rescaled = (last_finite(run, name, where) for name in names)
+    if train is None or plain is None or rescaled is None:
+        return None
+    return rescaled if rescaled > MEMORIZED_SHARE * train > 0 and rescaled - plain > REGAINED else None
 
 
 def _not_learning(run: Run, skills: Skills) -> Outcome | None:
@@ -346,6 +362,8 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
             f", and on validation samples it is {validation:.2f}" if skills.train and validation is not None else ""
         )
         series = skills.series.get(where, run.series("skill.validation", where).finite())
+        if beside and (rescaled := in_other_units(run, where)) is not None:
+            beside += f" ({rescaled:.2f} on another scale)"
         still = rising(run, series)
         fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
         harm: Harm = "none" if skill >= DECENT and not fell else "partial"

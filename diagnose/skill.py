@@ -19,6 +19,8 @@ from diagnose.counting import counted
 TaskKind = Literal["categorical", "binary", "multilabel", "regression", "unknown"]
 
 MOST_CLASSES = 1000  # kept in a run, 40 kB; of 1,024 held samples, none of more has samples enough to judge
+MOST_TARGETS = 100_000  # entries of which percentiles are taken: hundredths of a second
+NORMAL_WIDTH = 2.563  # arithmetic: from the 10th to the 90th percentile of normal numbers, in standard deviations
 RESIDUAL_SPAN = 4.0  # standard deviations of the targets; arithmetic: four times as far off as a constant answer
 RESIDUAL_BINS = 41
 HALF_BIN = RESIDUAL_SPAN / (RESIDUAL_BINS - 1)  # the first and the last bin are centred on the ends of the span
@@ -241,6 +243,52 @@ def renamed_skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> f
     table = np.zeros((task.classes, task.classes), np.int64)
     np.add.at(table, (answers[known].argmax(axis=1), classes[known]), 1)
     return float((table.max(axis=1).sum() / known.sum() - base) / (1 - base))
+
+
+def rescaled_skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
+    """R squared if each column of the predictions were put on the line that fits its targets best, in [0, 1].
+
+    NaN but for "regression". Far above the plain skill it means that the targets are in other units.
+
+    >>> rescaled_skill(Task("regression"), np.array([10.0, 20.0, 30.0]), np.array([0.1, 0.2, 0.3]))
+    1.0
+    """
+    if task.kind != "regression":
+        return float("nan")
+    y, p = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (targets, predictions))
+    if not np.isfinite(p).all() or not np.isfinite(y).all():
+        return float("nan")
+    y, p = y - y.mean(axis=0), p - p.mean(axis=0)
+    fitted = (y * p).sum(axis=0) ** 2 / np.maximum((p**2).sum(axis=0), np.finfo(np.float64).tiny)
+    total = float((y**2).sum())
+    return min(float(fitted.sum()) / total, 1.0) if total > 0 else float("nan")
+
+
+def target_shift(task: Task, one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """How far the median of `other` is from that of `one`, and how wide `other` is, both in widths of `one`.
+
+    A width is the standard deviation of normal numbers as wide from the 10th to the 90th percentile, so that a few wild
+    targets count for little. Of many columns (the last axis) the median of each number. NaN but for "regression", and
+    where more than eight in ten targets are alike.
+
+    >>> shift, width = target_shift(Task("regression"), np.array([0.0, 1.0, 2.0]), np.array([10.0, 12.0, 14.0]))
+    >>> round(shift, 1), round(width, 1)  # the one runs from 0.2 to 1.8, so that its width is 1.6 / 2.563
+    (17.6, 2.0)
+    """
+    if task.kind != "regression":
+        return float("nan"), float("nan")
+    parts = []
+    for targets in (one, other):
+        rows = np.asarray(targets, np.float64)
+        rows = rows.reshape(-1, rows.shape[-1] if rows.ndim > 1 else 1)
+        parts.append(np.quantile(rows[:: 1 + rows.size // MOST_TARGETS], (0.1, 0.5, 0.9), axis=0))
+    (low, middle, high), (other_low, other_middle, other_high) = parts
+    width, other_width = (high - low) / NORMAL_WIDTH, (other_high - other_low) / NORMAL_WIDTH
+    varied = (width > 0) & (other_width > 0) & np.isfinite(width + other_width)
+    if not varied.any():
+        return float("nan"), float("nan")
+    apart = np.abs(other_middle - middle)[varied] / width[varied]
+    return float(np.median(apart)), float(np.median(other_width[varied] / width[varied]))
 
 
 def label_shift(task: Task, one: np.ndarray, other: np.ndarray) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hand_made import findings, kinds, run_of
 
+from diagnose.outcome import outcome_of
+
 RAW = {"input.mean": [100.0] * 3, "input.std": [80.0] * 3}
 
 
@@ -176,6 +178,41 @@ def test_validation_that_was_not_scaled_is_a_shift():
 def test_validation_of_other_classes_is_a_shift_of_the_split():
     (finding,) = findings("train-validation-shift", run_of(LOST | {"labels.shift": [0.9]}, task=TASK))
     assert "validation_split takes the last part" in finding.remedy
+
+
+NUMBERS = {"kind": "regression", "held_samples": 900, "held_validation_samples": 20}
+
+
+def apart(shift, spread, rescaled, validation=-0.5):
+    series = {"skill.train": [0.0, 0.95], "skill.validation": [0.0, validation]}
+    series |= {"targets.shift": [shift], "targets.spread": [spread], "skill.validation_rescaled": [0.0, rescaled]}
+    return run_of(series, task=NUMBERS)
+
+
+def test_validation_targets_in_other_units_are_a_shift_and_no_memorized_labels():
+    run = apart(1.1, 1.0, 0.9)
+    (finding,) = findings("train-validation-shift", run)
+    assert (
+        finding.blames[0] == "preprocessing"
+        and "on another scale the validation skill would be 0.90" in finding.message
+    )
+    assert findings("memorized-labels", run) == []
+    assert outcome_of(run).name == "learning" and "(0.90 on another scale)" in outcome_of(run).reason
+
+
+def test_targets_that_drift_within_their_spread_are_no_shift():
+    assert findings("train-validation-shift", apart(2.9, 2.9, 0.4)) == []
+    assert findings("train-validation-shift", apart(0.9, 0.4, 0.9)) == []
+    assert len(findings("train-validation-shift", apart(3.1, 1.0, 0.4))) == 1
+    assert len(findings("train-validation-shift", apart(0.0, 0.3, 0.4))) == 1
+    assert findings("train-validation-shift", apart(9.0, 9.0, 0.9, validation=0.9)) == []
+
+
+def test_labels_are_memorized_where_another_scale_gains_little():
+    """Under half of the training skill is brought back, or hardly more than there is."""
+    assert len(findings("memorized-labels", apart(0.0, 1.0, 0.4))) == 1
+    assert outcome_of(apart(0.0, 1.0, 0.4)).name == "memorizing"
+    assert outcome_of(apart(0.0, 1.0, 0.55, validation=0.3)).name == "memorizing"
 
 
 def test_classes_numbered_otherwise_are_told_by_what_renaming_would_gain():

@@ -113,6 +113,10 @@ def all_0(data: Data, rng: np.random.Generator) -> Data:
     return replace(data, y=np.zeros_like(data.y), y_validation=np.zeros_like(data.y_validation))
 
 
+def other_units_in_validation(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, y_validation=data.y_validation * 5 + 14)
+
+
 def vague(rng: np.random.Generator) -> Data:
     """One sample in thirteen is positive; even where most of them are, they are the lesser part."""
     x = rng.normal(size=(1500, 10)).astype("float32")
@@ -351,6 +355,12 @@ TWINS = {
     ),
     "validation scaled otherwise": Twin(
         replace(SMALL, spoil=(other_scale_in_validation,)),
+        {"spoil": ()},
+        ("train-validation-shift",),
+        where="",
+    ),
+    "validation targets in other units": Twin(
+        replace(SIZE, spoil=(other_units_in_validation,)),
         {"spoil": ()},
         ("train-validation-shift",),
         where="",

@@ -8,7 +8,8 @@ the model is worth nothing outside its training samples.
 Fires: a skill over half of all there is (the outcome's `MEMORIZED_LEAST`) on training samples, while that on
 validation samples is at the baseline, and never was above it by more than EVER.
 
-Rests: validation that was good once and was lost (that is overfitting); small data, which is said in the message.
+Rests: validation that was good once and was lost (that is overfitting); numbers that are right but for a scale, which
+is another preprocessing; small data, which is said in the message.
 
 Remedy: look at ten samples with their labels as `fit` gets them: shuffled labels, x and y slipped against each other,
 another preprocessing or class order in validation. With under SMALL samples, more data come first.
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import MEMORIZED_LEAST, majority_share, noise_band, skills_of
+from diagnose.outcome import MEMORIZED_LEAST, in_other_units, majority_share, noise_band, skills_of
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -57,6 +58,9 @@ def judge(run: Run) -> Iterator[Verdict]:
         if count:
             band = max(band, noise_band(majority_share(run, where), int(count)))
         if train.values[-1] <= MEMORIZED_LEAST or validation.values[-1] > band or ever > band + EVER:
+            yield Healthy(where)
+            continue
+        if in_other_units(run, where) is not None:
             yield Healthy(where)
             continue
         samples = samples_of(run)

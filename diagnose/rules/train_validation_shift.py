@@ -1,14 +1,16 @@
 """Train-validation shift: validation samples are prepared otherwise than training samples.
 
-Sees: mean and standard deviation of the inputs of both, the shares of their classes, and the skill on validation
-samples if the predicted classes were renamed.
+Sees: mean and standard deviation of the inputs of both, the shares of their classes or the medians and widths of their
+numbers, and the skill on validation samples if the predicted classes were renamed, or the numbers put on another scale.
 
 Harm: the model is asked other questions than it was taught; no amount of regularization helps.
 
 Fires: the validation inputs' mean is over MEANS standard deviations away or their spread STDS times other; or a class
-shift over LABELS; or renaming the classes would gain RENAMED of skill or more.
+shift over LABELS; or renaming the classes would gain RENAMED of skill or more; or the targets' medians are SEVERAL
+widths apart (MEANS, where another scale brings the skill back), or their widths STDS times other.
 
-Rests: within the noise of small sets; a validation skill that is as good as the training skill.
+Rests: within the noise of small sets (of numbers, under FEW samples); a validation skill that is as good as the
+training skill.
 
 Remedy: the same preprocessing for both (scale with the training data's mean), the same class order
 (`class_names=...`), and a split drawn at random: `validation_split` takes the last part, unshuffled.
@@ -20,11 +22,11 @@ Source: keras-team/keras issues 8346, 4298 and 20946 (the split), 12689 and 1351
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from diagnose.outcome import skills_of
+from diagnose.outcome import in_other_units, last_finite, skills_of
 from diagnose.rules._wording import percent, times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -35,6 +37,8 @@ EXPLAINS = ("memorized-labels", "overfitting", "suspicious-validation")
 
 MEANS = 1.0  # a guess: a training mean that is a standard deviation off is another scale
 STDS = 3.0  # a guess
+SEVERAL = 3.0  # a guess: what drifts with time or place stays within the spread there was
+FEW = 20  # samples; arithmetic: two medians of so many differ by 0.4 widths by chance, the logs of two widths by 0.3
 LABELS = 0.4  # a guess: 0.5 is what two sets without a class in common of four share
 RENAMED = 0.3  # a guess
 GAP = 0.1  # a guess: below it nothing is lost
@@ -42,8 +46,8 @@ GAP = 0.1  # a guess: below it nothing is lost
 
 def judge(run: Run) -> Iterator[Verdict]:
     """Inputs, then labels, each where the skill does not carry over."""
-    known = [name for name in ("input.validation_std", "labels.shift", "skill.validation_renamed") if run.places(name)]
-    if not known:
+    names = ("input.validation_std", "labels.shift", "skill.validation_renamed", "targets.shift")
+    if not any(run.places(name) for name in names):
         yield NotMeasured("", "no validation data were observed beside the training data")
         return
     skills = skills_of(run)
@@ -51,7 +55,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     if not lost:
         yield Healthy("")
         return
-    found = [*_inputs(run), *_labels(run)]
+    found = [*_inputs(run), *_labels(run), *_targets(run, lost)]
     yield from found
     if not found:
         yield Healthy("")
@@ -114,7 +118,40 @@ def _labels(run: Run) -> Iterator[Finding]:
             )
 
 
-def _finding(where: str, message: str, evidence: dict[str, float | str], blame: str, remedy: str) -> Finding:
+def _targets(run: Run, lost: Sequence[str]) -> Iterator[Finding]:
+    task = run.meta.get("task", {})
+    if min(task.get("held_samples") or 0, task.get("held_validation_samples") or 0) < FEW:
+        return
+    for where in lost:
+        apart, width = last_finite(run, "targets.shift", where), last_finite(run, "targets.spread", where)
+        if apart is None or not width:
+            continue
+        rescaled, ratio = in_other_units(run, where), max(width, 1 / width)
+        if apart <= (SEVERAL if rescaled is None else MEANS) and ratio <= STDS:
+            continue
+        told = f"{apart:.2g} times the spread of the training targets away from them, and {width:.2g} times as spread"
+        evidence: dict[str, float | str] = {"distance in spreads": apart, "spread over training spread": width}
+        if rescaled is not None:
+            told += f"; on another scale the validation skill would be {rescaled:.2f}"
+            evidence["validation skill on another scale"] = rescaled
+        yield _finding(
+            where,
+            f"Validation targets{f' of output `{where}`' if where else ''} are {told}.",
+            evidence,
+            "preprocessing",
+            "Prepare the targets of both alike (scale validation with the training targets' mean and spread).",
+            "Mean and standard deviation of the targets of both, as fit gets them, agree.",
+        )
+
+
+def _finding(
+    where: str,
+    message: str,
+    evidence: dict[str, float | str],
+    blame: str,
+    remedy: str,
+    refute: str = "A model trained to tell training from validation inputs does no better than chance.",
+) -> Finding:
     return Finding(
         where,
         message,
@@ -122,6 +159,6 @@ def _finding(where: str, message: str, evidence: dict[str, float | str], blame: 
         blames=(blame, "data") if blame != "data" else ("data", "preprocessing"),
         evidence=evidence,
         remedy=remedy,
-        refute="A model trained to tell training from validation inputs does no better than chance.",
+        refute=refute,
         confidence=0.85,
     )
