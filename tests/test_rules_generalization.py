@@ -31,6 +31,14 @@ def test_a_gap_that_grew_over_fifteen_points_is_noted_and_a_warning_once_the_val
     assert "EarlyStopping" in finding.remedy
 
 
+def test_a_gap_over_a_validation_that_stands_still_for_half_of_the_training_is_a_warning():
+    train = [0.0, 0.6, 0.8, 0.9, 1.0, 1.0, 1.0, 1.0]
+    still, gaining = [0, 0.5, 0.7, *[0.69] * 5], [0, 0.4, 0.5, 0.6, 0.6, 0.65, 0.7, 0.71]
+    for validation, severity in ((still, "warning"), (gaining, "note")):
+        (finding,) = findings("overfitting", run_of(skills(train, validation), **FIT))
+        assert finding.severity == severity
+
+
 def test_a_gap_of_half_of_all_skill_is_critical_even_while_the_validation_loss_falls():
     (finding,) = findings("overfitting", run_of(skills([0.0, 0.5, 1.0], [0.0, 0.4, 0.5]), **FIT))
     assert finding.severity == "critical"

@@ -480,7 +480,7 @@ TWINS = {
         ),
         {"between": lambda: layers.BatchNormalization(momentum=0.9)},
         ("train-eval-gap",),
-        where="",
+        where="batch_normalization",
     ),
     "labels that are wrong in training only": Twin(
         replace(SOUND, spoil=(half_shuffled_in_training,)), {"spoil": ()}, ("suspicious-validation",), where=""

@@ -6,8 +6,9 @@ Sees: `skill.train` and `skill.validation`, both in inference mode with the weig
 Harm: what was learned beyond the best epoch holds for the training samples only.
 
 Fires: a gap of skill over GAP that grew since the start, or a validation loss over its best by RISE. A note where the
-gap is under GAP (then only the certainty is overdone, not the answers), or where the validation loss has not risen and
-the gap is under GRAVE or validation at DECENT or better: few samples leave such a gap without anything overdone.
+gap is under GAP (then only the certainty is overdone, not the answers); or under GRAVE while the validation loss has
+not risen, unless validation is under DECENT and was best before the middle of the training: few samples leave such a
+gap without anything overdone.
 
 Rests: a gap within the noise of the held set; where no skill was gained on the training samples.
 
@@ -39,6 +40,7 @@ EXPLAINS = ()
 GAP = 0.15  # measured: 0.03 in the median of healthy runs; benchmarks/calibration.md
 RISE = 0.2  # a guess: Prechelt's GL criterion at 20 %
 GRAVE = 0.4  # a guess: less than half of what was won is left
+EVALUATIONS = 6  # a guess: of fewer none tells whether validation stands still
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -78,7 +80,7 @@ def _finding(
         f"The skill is {train.values[-1]:.2f} on training samples and "
         f"{validation.values[-1]:.2f} on validation samples; "
         f"the best validation was at evaluation {best + 1} of {len(gap)}.",
-        severity=_severity(now, float(validation.values[-1]), risen),
+        severity=_severity(now, validation, risen),
         blames=("regularization", "epochs", "data"),
         since=since,
         evidence={
@@ -95,10 +97,12 @@ def _finding(
     )
 
 
-def _severity(gap: float, validation: float, risen: float) -> Severity:
-    if risen <= RISE and (gap <= GRAVE or validation >= DECENT):
-        return "note"
-    return "critical" if gap > GRAVE else "warning"
+def _severity(gap: float, validation: Series, risen: float) -> Severity:
+    if gap > GRAVE and (risen > RISE or validation.values[-1] < DECENT):
+        return "critical"
+    best = int(validation.steps[int(np.argmax(validation.values))])
+    stands_still = len(validation) >= EVALUATIONS and best < validation.steps[-1] / 2 and validation.values[-1] < DECENT
+    return "warning" if risen > RISE or stands_still else "note"
 
 
 def _overdone(where: str, gap: float, risen: float, best: int) -> Finding:
