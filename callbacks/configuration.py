@@ -254,7 +254,7 @@ def _draws(
     constant = any(part.predictions.shape[-1:] == (1,) and np.all(part.predictions == 1) for part in parts)
     seconds = REACH_SECONDS if pace < FORWARD_SECONDS else 0.0
     least = ENOUGH_DRAWS if pace < REACH_SECONDS / ENOUGH_DRAWS else FEW_DRAWS if constant else 0
-    return under_random_weights(model, spread, REACH_GAINS, seconds, least)
+    return under_random_weights(model, spread, REACH_GAINS, seconds, least, len(parts))
 
 
 def _entries(predictions: Any) -> int:

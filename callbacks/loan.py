@@ -26,6 +26,7 @@ from diagnose.callbacks.arrays import leaves, mapped, taken
 from diagnose.callbacks.reversible import pristine
 
 BIG_VARIABLE = 300_000  # entries; to draw a larger one anew takes longer than it tells, so it is scaled
+OF_AN_OUTPUT = 2  # variables, mostly a kernel and a bias
 LAST = 4  # variables, mostly two layers, that get the whole gain; deeper ones share three times of it
 
 
@@ -116,9 +117,13 @@ def overhearing(layers: Sequence[Any]) -> Iterator[list[list[Any]]]:
 
 
 def under_random_weights(
-    model: Any, x: Any, gains: Sequence[float], seconds: float, least: int = 0
+    model: Any, x: Any, gains: Sequence[float], seconds: float, least: int = 0, ends: int = 1
 ) -> list[tuple[float, list[np.ndarray]]]:
-    """Predictions of x by output, with the gain of the weights drawn for them; as many as time allows, or `least`."""
+    """Predictions of x by output, with the gain of the weights drawn for them; as many as time allows, or `least`.
+
+    Every second draw of a gain repeats the one before it, with the last weights of the `ends` outputs negated: what
+    reaches an output of one unit has the same sign for all samples where its inputs are positive, and so has both.
+    """
     few = mapped(_of_unit_size, x)
     drawn: list[tuple[float, list[np.ndarray]]] = []
     variables = model.trainable_variables
@@ -127,7 +132,13 @@ def under_random_weights(
         began = time.perf_counter()
         deep = gain ** min(1.0, 3 / len(variables))  # or a hundred layers would overflow
         gains_here = [gain if index >= len(variables) - LAST else deep for index in range(len(variables))]
-        values = [_redrawn(*pair, (number, i)) for i, pair in enumerate(zip(variables, gains_here, strict=True))]
+        before = [at for at in range(number) if gains[at] == gain]
+        again = len(before) % 2 == 1
+        seed = before[-1] if again else number
+        values = [_redrawn(*pair, (seed, i)) for i, pair in enumerate(zip(variables, gains_here, strict=True))]
+        if again:
+            last = max(0, len(values) - OF_AN_OUTPUT * ends)
+            values[last:] = [-value if _is_float(value) else value for value in values[last:]]
         try:
             with under(model, values):
                 predictions = [np.asarray(leaf).astype(np.float32) for leaf in leaves(forward(model, few))]
@@ -149,12 +160,16 @@ def _of_unit_size(leaf: Any) -> Any:
 def _redrawn(variable: Any, gain: float, seed: tuple[int, int]) -> Any:
     """A value for the variable, normal, with `gain` times the spread that keeps the size of a signal."""
     shape = tuple(variable.shape)
-    if not str(variable.dtype).startswith(("float", "bfloat")):
+    if not _is_float(variable):
         return variable.value
     if math.prod(shape) > BIG_VARIABLE:
         return variable.value * tf.cast(gain if sum(seed) % 2 else -gain, variable.dtype)
     inputs = math.prod(shape[:-1]) if len(shape) > 1 else 1
     return tf.cast(tf.random.stateless_normal(shape, seed, stddev=gain / math.sqrt(inputs)), variable.dtype)
+
+
+def _is_float(variable: Any) -> bool:
+    return backend.standardize_dtype(variable.dtype).startswith(("float", "bfloat"))
 
 
 def _dtype_of(leaf: Any) -> str:

@@ -56,6 +56,16 @@ def test_the_fault_of_one_output_is_told_at_that_output() -> None:
     assert [(cause.rule, cause.where) for cause in diagnosis.causes] == [("unreachable-targets", "size")]
 
 
+def test_the_bound_of_a_single_unit_shows_whatever_weights_are_drawn() -> None:
+    """Behind a ReLU all samples get one sign from random weights, so that luck alone would show 0 and more than 0."""
+    for width in (5, 16, 33):
+        model = keras.Sequential([layers.Input((6,)), layers.Dense(width, "relu"), layers.Dense(1, "relu")])
+        model.compile("adam", "mse")
+        rng = np.random.default_rng(0)
+        (output,) = facts(model, rng.uniform(size=(64, 6)).astype("float32"), rng.normal(size=64))["outputs"]
+        assert output["reach"]["lower"] == 0.0 and output["reach"]["upper"] is None
+
+
 def test_a_fault_inside_a_nested_model_is_told_at_its_layer() -> None:
     inner = keras.Sequential([keras.Input((6,)), D(4, name="answer")], name="inner")
     inputs = keras.Input((6,))
