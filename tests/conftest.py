@@ -15,10 +15,16 @@ tf.config.set_logical_device_configuration(
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the tests' names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that look at one trained run stay in one process (`pytest -n 2 --dist loadgroup`); others go anywhere."""
+    """Tests that look at one trained run stay in one process (`pytest -n 2 --dist loadgroup`); others go anywhere.
+
+    They share a module's fixture, or are those of one file with the same parameters (the runs of twins are cached).
+    """
     for item in items:
-        fixtures = getattr(item, "_fixtureinfo", None)
+        fixtures, case = getattr(item, "_fixtureinfo", None), getattr(item, "callspec", None)
         definitions = fixtures.name2fixturedefs.values() if fixtures else ()
         if any(each[-1].scope == "module" for each in definitions):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+        elif case is not None:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {case.id}"))

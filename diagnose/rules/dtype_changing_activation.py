@@ -3,7 +3,7 @@
 Sees: the dtype of the output for float32, float16 and bfloat16 inputs; for a layer, in its own compute dtype.
 Harm: under mixed precision a float32 answer undoes what half precision saves, or the next layer casts it back and
 loses digits; an integer or boolean answer has no gradient.
-Fires: any of the dtypes comes back as another; a note where it is none that this training uses.
+Fires: any of the dtypes comes back as another; of a training a note.
 Rests: on functions that raise in a dtype they are not examined for: a note with the error.
 Remedy: create constants in the input's dtype (keras.ops.cast(c, z.dtype), or plain Python numbers).
 Refute: f(z).dtype == z.dtype for each dtype policy in use.
@@ -20,6 +20,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 PART = "function"
 SUBJECT = "profile"
 EXPLAINS = ("collapsed-loss-scale",)
+HARMS_LATER = True  # it costs time and digits under another dtype policy, and keeps no training from learning
 
 
 def judge(profile: ActivationProfile) -> Iterator[Verdict]:
@@ -42,7 +43,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     yield Finding(
         "",
         message,
-        severity="warning" if profile.dtype in changed else "note",
+        severity="warning" if changed else "note",
         blames=("activation",),
         evidence={f"of {given}": came for given, came in told.items()},
         remedy="Create constants in the dtype of the input: plain Python numbers, or keras.ops.cast(c, z.dtype).",

@@ -7,8 +7,8 @@ Harm: what was learned beyond the best epoch holds for the training samples only
 
 Fires: a gap of skill over GAP that grew since the start, or a validation loss over its best by RISE. A note where the
 gap is under GAP (then only the certainty is overdone, not the answers); or under GRAVE while the validation loss has
-not risen, unless validation is under DECENT and was best before the middle of the training: few samples leave such a
-gap without anything overdone.
+not risen, unless validation is under DECENT and gained nothing over the last third of the training: few samples leave
+such a gap without anything overdone.
 
 Rests: a gap within the noise of the held set; where no skill was gained on the training samples.
 
@@ -101,7 +101,8 @@ def _severity(gap: float, validation: Series, risen: float) -> Severity:
     if gap > GRAVE and (risen > RISE or validation.values[-1] < DECENT):
         return "critical"
     best = int(validation.steps[int(np.argmax(validation.values))])
-    stands_still = len(validation) >= EVALUATIONS and best < validation.steps[-1] / 2 and validation.values[-1] < DECENT
+    late = 2 / 3 * validation.steps[-1]
+    stands_still = len(validation) >= EVALUATIONS and best < late and validation.values[-1] < DECENT
     return "warning" if risen > RISE or stands_still else "note"
 
 
