@@ -34,21 +34,12 @@ import numpy as np
 
 from diagnose.answers import ClassAnswers, class_answers
 from diagnose.counting import counted
-from diagnose.outcome import (
-    DECENT,
-    EARLY_UPDATES,
-    Skills,
-    balanced_skill,
-    majority_share,
-    rising,
-    skills_of,
-    still_falling,
-    updates_of,
-)
+from diagnose.outcome import DECENT, EARLY_UPDATES
 from diagnose.rules._configuration import Output, outputs, takes
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import Skills, balanced_skill, majority_share, rising, skills_of, still_falling, updates_of
 
 PART = "data"
 SHOWS_HARM = True  # that a class is never found is the harm, however low the loss and high the accuracy

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.outcome import skills_of
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import skills_of
 
 PART = "data"
 EXPLAINS = ()

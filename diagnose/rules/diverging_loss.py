@@ -23,10 +23,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import last_finite
 from diagnose.rules._losses import epoch_losses
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import last_finite
 
 PART = "optimizer"
 EXPLAINS = ("non-finite-loss", "non-finite-weights", "hidden-nan")

@@ -25,10 +25,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import data_losses, majority_share
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import data_losses, majority_share
 
 PART = "initialization"
 EXPLAINS = ("slow-progress", "noisy-gradient", "constant-predictions")

@@ -25,10 +25,10 @@ import math
 from collections.abc import Iterator
 
 from diagnose.layout import Layout
-from diagnose.outcome import last_of
 from diagnose.rules._numbers import possible
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import last_of
 
 PART = "numbers"
 PHASE = 4

@@ -27,10 +27,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import MEMORIZED_LEAST, in_other_units, majority_share, noise_band, skills_of
+from diagnose.outcome import MEMORIZED_LEAST
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import in_other_units, majority_share, noise_band, skills_of
 
 PART = "generalization"
 SHOWS_HARM = True  # the gap is itself a figure of the outcome

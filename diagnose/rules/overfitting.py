@@ -27,11 +27,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome import DECENT, gap_noise, skills_of
+from diagnose.outcome import DECENT
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.rules._wording import percent
 from diagnose.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
+from diagnose.yardstick import gap_noise, skills_of
 
 PART = "generalization"
 SHOWS_HARM = True  # the gap is itself a figure of the outcome

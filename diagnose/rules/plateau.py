@@ -24,11 +24,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import EARLY_UPDATES, outcome_of, updates_of
+from diagnose.outcome import EARLY_UPDATES, outcome_of
 from diagnose.rules._losses import epoch_losses
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import updates_of
 
 PART = "optimizer"
 LAST_RESORT = True  # whatever else is found explains it

@@ -23,12 +23,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import last_finite, outcome_of
+from diagnose.outcome import outcome_of
 from diagnose.rules._losses import epoch_losses
 from diagnose.rules._updates import advised_rate, typical_ratio
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import last_finite
 
 PART = "optimizer"
 SHOWS_HARM = True  # a loss that hardly falls, without skill, is itself the harm

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import gap_noise
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import gap_noise
 
 PART = "generalization"
 SHOWS_HARM = True  # the gap is itself a figure of the outcome

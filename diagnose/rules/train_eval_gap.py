@@ -28,10 +28,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
-from diagnose.outcome import gap_noise, majority_share
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import gap_noise, majority_share
 
 PART = "generalization"
 SHOWS_HARM = True  # the gap is itself a figure of the outcome

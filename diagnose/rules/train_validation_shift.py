@@ -26,10 +26,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from diagnose.outcome import in_other_units, last_finite, skills_of
 from diagnose.rules._wording import percent, times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import in_other_units, last_finite, skills_of
 
 PART = "data"
 SHOWS_HARM = True  # it fires only where the skill does not carry over

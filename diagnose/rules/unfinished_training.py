@@ -22,12 +22,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.counting import counted
-from diagnose.outcome import DECENT, LOPSIDED, Outcome, majority_share, outcome_of, still_falling
+from diagnose.outcome import DECENT, Outcome, outcome_of
 from diagnose.rules._losses import epoch_losses
 from diagnose.rules._updates import far_targets
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import LOPSIDED, majority_share, still_falling
 
 PART = "generalization"
 SHOWS_HARM = True  # little skill after all epochs is itself the harm

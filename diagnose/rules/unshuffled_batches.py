@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.counting import counted
-from diagnose.outcome import majority_share
 from diagnose.rules._persistence import recent
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.yardstick import majority_share
 
 PART = "data"
 EXPLAINS = ("oscillating-loss", "constant-predictions", "diverging-loss", "train-eval-gap")
