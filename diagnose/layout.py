@@ -92,6 +92,14 @@ class Layout:
         """Whether the activation there is no output, gate or attention; a site nobody described counts as hidden."""
         return self.sites.get(where, {}).get("role", "hidden") == "hidden"
 
+    def shares_out(self, where: str) -> bool:
+        """Whether the activation there mixes its inputs and hands them on to kernels: a softmax between two layers.
+
+        That of attention, or one that weighs experts, feeds products with the data.
+        """
+        site = self.sites.get(where, {})
+        return site.get("role") == "mixing" and bool(site.get("into_kernels"))
+
     def _find(self, where: str) -> str | None:
         if where in self._layers:
             return where

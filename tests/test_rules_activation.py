@@ -51,6 +51,26 @@ def test_outputs_gates_and_attention_rest(rule: str, quantity: str, fine: float,
     assert findings(rule, run) == []
 
 
+@pytest.mark.parametrize(
+    ("into_kernels", "size", "told"),
+    [(True, 0.01, True), (True, 1.0, False), (False, 0.01, False)],
+    ids=["a softmax between two layers", "a normalization of large inputs", "a softmax that weighs values"],
+)
+def test_a_function_that_shares_a_total_out_blocks_where_it_feeds_kernels(into_kernels: bool, size: float, told: bool):
+    series = {
+        ("activation.gate_gain", "dense"): [0.01] * 5,
+        ("preactivation.std", "dense"): [100.0 * size] * 5,
+        ("activation.std", "dense"): [size] * 5,
+    }
+    run = run_of(series, layers=["dense"], roles={"dense": "mixing"})
+    run.meta["sites"][0] |= {"into_kernels": into_kernels, "units": 128}
+    found = findings("blocked-gradient", run)
+    assert bool(found) == told
+    if told:
+        assert "it shares a total out among 128 units" in found[0].message
+        assert "one that works on each unit alone" in found[0].remedy
+
+
 def test_saturation_since_is_the_first_step_of_the_spell_that_lasts():
     shares = [0.1, 0.9, 0.1, 0.1, 0.8, 0.8, 0.8, 0.8]
     run = run_of({("activation.saturated_share", "dense"): shares}, layers=["dense"], steps=range(0, 80, 10))
@@ -194,7 +214,8 @@ def at_a_flat_place(size: float, slope: np.ndarray) -> Finding:
 def test_the_remedy_for_a_flat_place_says_in_which_direction_there_is_slope():
     assert "up by 20" in at_a_flat_place(0.1, (np.abs(Z) > 0.95).astype(float)).remedy  # the median of 1 to 3 is 2
     assert "down by 5" in at_a_flat_place(1.0, (np.abs(Z) < 0.35).astype(float)).remedy  # that of 0 to 0.3 is 0.2
-    assert "no slope either" in at_a_flat_place(0.1, np.zeros(61)).remedy
+    assert "no slope anywhere" in at_a_flat_place(0.1, np.zeros(61)).remedy
+    assert "shift its inputs" in at_a_flat_place(1.5, (Z > 1).astype(float)).remedy  # the median of 1 to 3 is 2
 
 
 def test_inputs_that_hardly_grew_are_not_blamed_on_the_learning_rate():

@@ -242,6 +242,17 @@ def test_first_updates_that_outweigh_the_weights_are_large_though_later_ones_loo
     assert findings("large-updates", run)[0].since == 0
 
 
+def test_kernels_that_have_grown_thirtyfold_by_steps_that_each_look_small_are_large_updates():
+    def grown(last: float, **meta) -> list:
+        norms = {("weight.spectral_norm", "a/kernel"): [0.1, 5.0, 20.0, 40.0, last]}
+        rate = {"optimizer.learning_rate": [0.01]}
+        return findings("large-updates", run_of(updates([0.01] * 5) | norms | rate, layers="a", **meta))
+
+    assert grown(60.0) == []  # thirty times an ordinary 2, whatever smaller norm it started with
+    assert grown(200.0)[0].remedy == "Set learning_rate=0.0001 (now 0.01)."
+    assert grown(200.0, optimizer={"momentum": 0.999})[0].remedy.startswith("Set momentum=0.9: 0.999 adds up 1,000")
+
+
 def test_a_zigzag_of_a_third_oscillates_and_a_steady_fall_does_not():
     assert len(findings("oscillating-loss", run_of({"loss.train": [1.0, 0.6] * 5}))) == 1
     assert findings("oscillating-loss", run_of({"loss.train": np.linspace(2, 1, 10)})) == []

@@ -7,6 +7,11 @@ import numpy as np
 from diagnose.rules._wording import times
 from diagnose.run import Run
 
+WORKS_ALONE = (
+    "Replace the activation by one that works on each unit alone (relu, gelu): one that shares a total out among its "
+    "units shares the gradient out, too, and belongs at the output."
+)
+BESIDE = 2.0  # a guess: inputs of half or twice the size that has slope are not missing it by their size
 SLOPED = 0.1  # of the largest slope on the working range: arithmetic, ten times what counts as flat
 
 
@@ -29,7 +34,9 @@ def other_inputs(run: Run, where: str, size: float) -> str:
     if wanted is None:
         return "Replace the activation, or scale its inputs to where it bends (x * 2 and x / 2 tell the direction)."
     if wanted == 0.0:
-        return "Replace the activation: other inputs would meet no slope either."
+        return "Replace the activation: it has no slope anywhere near its inputs."
+    if size / BESIDE < wanted < size * BESIDE:
+        return "Replace the activation, or shift its inputs (BatchNormalization): its slope is beside them."
     if wanted > size:
         up = times(wanted / max(size, 1e-6))
         return f"Replace the activation, or scale what enters it up by {up}: its flat stretch lies around 0."

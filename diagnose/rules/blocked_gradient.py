@@ -7,9 +7,11 @@ Harm: all layers below get so much less of the gradient; over a few such layers 
 Fires: a gain under LOW at a hidden activation, at 4 of the last 5 observations. Critical under CRITICAL.
 
 Rests: what a share of ReLU zeros explains (with a quarter of the units passing, the gain is 0.5; LOW would need 1 in
-400); gates, attention and outputs; a training that learns well (then it is a note).
+400); gates, attention and outputs; a function that mixes its inputs and keeps the size of what passes (a
+normalization of large inputs gives back a small gradient, and the layer below makes up for it); a training that learns
+well (then it is a note).
 
-Remedy: replace the activation, or scale its inputs to where its slope is.
+Remedy: replace the activation, or scale or shift its inputs to where its slope is.
 
 Refute: the layers below learn no faster with another activation in this place.
 
@@ -23,8 +25,8 @@ from collections.abc import Iterator
 
 from diagnose.layout import Layout
 from diagnose.rules._persistence import lasting, recent, too_few
-from diagnose.rules._slope import other_inputs
-from diagnose.rules._wording import percent, site_name, times
+from diagnose.rules._slope import WORKS_ALONE, other_inputs
+from diagnose.rules._wording import percent, site_name
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -39,7 +41,11 @@ CRITICAL = 0.01  # a guess: a hundredth at one layer is as good as nothing
 def judge(run: Run) -> Iterator[Verdict]:
     """Each hidden activation by its gate gain."""
     layout = Layout(run)
-    places = [where for where in run.places("activation.gate_gain") if layout.hidden(where)]
+    places = [
+        where
+        for where in run.places("activation.gate_gain")
+        if layout.hidden(where) or (layout.shares_out(where) and _dwindles(run, where))
+    ]
     if not places:
         yield NotMeasured("", "no gradient was seen to pass an activation")
     for where in places:
@@ -53,30 +59,34 @@ def judge(run: Run) -> Iterator[Verdict]:
             yield _finding(run, layout, where, since, recent(gain))
 
 
+def _dwindles(run: Run, where: str) -> bool:
+    """Whether the values, too, are small beyond the activation, or the gradient shrinks by more than they do."""
+    before, after, gain = (
+        recent(run.series(quantity, where).finite())
+        for quantity in ("preactivation.std", "activation.std", "activation.gate_gain")
+    )
+    return after < LOW or gain * before < LOW * after
+
+
 def _finding(run: Run, layout: Layout, where: str, since: int, gain: float) -> Finding:
     flat = recent(run.series("activation.saturated_share", where).finite())
-    spread = run.series("preactivation.std", where).finite()
-    why = f": {percent(flat)} of its inputs lie where it is flat" if flat > 0.3 else ""
-    evidence: dict[str, float | str] = {"gate gain": gain}
-    if flat == flat:
-        evidence["saturated share"] = flat
+    size = recent(run.series("preactivation.std", where).finite())
+    evidence = {"gate gain": gain, "saturated share": flat, "std of z": size}
     remedy = "Replace the activation, or scale its inputs to where it has slope."
-    if len(spread):
-        evidence["std of z"] = recent(spread)
-        if recent(spread) > 3:
-            remedy = (
-                "Scale what enters the layer, or its weights, down by "
-                f"{times(recent(spread))}; or replace the activation."
-            )
-        elif recent(spread) < 0.3:
-            remedy = other_inputs(run, where, recent(spread))
+    if layout.shares_out(where):
+        units = layout.sites[where].get("units")
+        why = f": it shares a total out among {units} units" if units else ""
+        remedy = WORKS_ALONE
+    else:
+        why = f": {percent(flat)} of its inputs lie where it is flat" if flat > 0.3 else ""
+        remedy = other_inputs(run, where, size) if size > 3 or size < 0.3 else remedy
     return Finding(
         where,
         f"{site_name(layout, where)} passes {percent(gain)} of the gradient{why}.",
         severity="critical" if gain < CRITICAL else "warning",
         blames=("activation", "initialization"),
         since=since,
-        evidence=evidence,
+        evidence={name: value for name, value in evidence.items() if value == value},
         remedy=remedy,
         refute="The layers below learn no faster with another activation in this place.",
         confidence=0.85,

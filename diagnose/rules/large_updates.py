@@ -6,9 +6,10 @@ median over the kernels.
 Harm: with a tenth of the weights replaced at each step nothing learned lasts ten steps; units die, activations are
 driven onto their rails, the loss jumps.
 
-Fires: a median over LARGE at 4 of the last 5 observations; or the first FIRST
-observed updates together over WILD, after which the weights are so large that the ratio falls by itself; or a rate that
-a schedule has raised RAISED-fold since the best skill, of which LOST is gone.
+Fires: a median over LARGE at 4 of the last 5 observations; or the first FIRST observed updates together over WILD,
+after which the weights are so large that the ratio falls by itself; or kernels that many steps in one direction have
+brought to BLOWN times the spectral norm of any start; or a rate that a schedule has raised RAISED-fold since the best
+skill, of which LOST is gone.
 
 Rests: a single large step; kernels that shrink towards 0, because nothing is there to be learned or a penalty wants it,
 and so make every step look large; a training that learns well (then it is a note).
@@ -27,8 +28,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.counting import counted
+from diagnose.layout import Layout
+from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import lasting, recent, too_few
-from diagnose.rules._updates import advised_rate, typical_ratio
+from diagnose.rules._updates import GOOD, advised_rate, typical_ratio
+from diagnose.rules._wording import times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -57,6 +61,9 @@ EXPLAINS = (
 )
 
 LARGE = 0.1  # measured: healthy runs stay under 0.02; benchmarks/calibration.md
+BLOWN = 30.0  # measured: at most 8 in healthy runs; benchmarks/calibration.md
+HEAVY = 0.95  # arithmetic: from here on one gradient counts for twenty updates and more
+ORDINARY = 2.0  # arithmetic: the spectral norm of a square kernel with entries of variance 1 / n
 WILD = 1.0  # arithmetic: they outweigh what the initialization chose; measured: at most 0.22 in healthy runs
 CRITICAL = 0.5  # a guess: half of the weights replaced at each step
 FIRST = 5
@@ -83,10 +90,36 @@ def judge(run: Run) -> Iterator[Verdict]:
             f"about {0.001 * count:.3g} is usual."
         )
         yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.8)
+    elif (grown := _grown(run)) > BLOWN:
+        yield _blown(run, grown, int(ratio.steps[0]))
     elif (raised := _raised(run)) is not None:
         yield raised
     else:
         yield Healthy("")
+
+
+def _grown(run: Run) -> float:
+    """Median over the kernels of the spectral norm now, over that at first or an ordinary one; 0 of none."""
+    norms = [run.series("weight.spectral_norm", name).finite().values for name in kernels(run, Layout(run))]
+    grown = [float(norm[-1]) / max(float(norm[0]), ORDINARY) for norm in norms if len(norm) > 1]
+    return float(np.median(grown)) if grown else 0.0
+
+
+def _blown(run: Run, grown: float, since: int) -> Finding:
+    momentum = run.meta.get("optimizer", {}).get("momentum")
+    heavy = isinstance(momentum, (int, float)) and HEAVY < momentum < 1
+    steady = f"Set momentum=0.9: {momentum:g} adds up {times(1 / (1 - momentum))} updates. Or: " if heavy else ""
+    return Finding(
+        "",
+        f"The kernels have come to {times(grown)} times the spectral norm they started with.",
+        severity="critical",
+        blames=("learning-rate", "optimizer"),
+        since=since,
+        evidence={"spectral norm over that at first": grown},
+        remedy=steady + advised_rate(run, GOOD * grown),
+        refute="The kernels grow as far at a tenth of the learning rate.",
+        confidence=0.8,
+    )
 
 
 def _raised(run: Run) -> Finding | None:

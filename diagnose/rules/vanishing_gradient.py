@@ -30,6 +30,7 @@ from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels, ratio_of, whole_gradient
 from diagnose.rules._persistence import lasting, recent, too_few
+from diagnose.rules._slope import WORKS_ALONE
 from diagnose.rules._wording import percent, site_name, times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -73,7 +74,7 @@ def _finding(run: Run, layout: Layout, first: str, last: str, since: int, ratio:
     gains = {
         where: recent(run.series("activation.gate_gain", where).finite())
         for where in run.places("activation.gate_gain")
-        if layout.feeds(first, where) is not False and layout.hidden(where)
+        if layout.feeds(first, where) is not False and (layout.hidden(where) or layout.shares_out(where))
     }
     gains = {where: gain for where, gain in gains.items() if math.isfinite(gain)}
     product = math.prod(max(gain, 1e-30) for gain in gains.values())
@@ -97,6 +98,8 @@ def _finding(run: Run, layout: Layout, first: str, last: str, since: int, ratio:
         blames: tuple[str, ...] = ("activation", "initialization", "layers")
         what = "these activations" if even and len(gains) > 1 else site_name(layout, least)
         remedy = f"Replace {what} (relu or gelu pass about 70 %), or scale the inputs to where the slope is near 1."
+        if layout.shares_out(least):
+            remedy = WORKS_ALONE
     else:
         message = (
             f"The gradient of `{first}` is {percent(ratio)} of `{last}`'s; it is lost in the weights between them."
