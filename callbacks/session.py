@@ -538,8 +538,8 @@ class Session:
             self._failed(doing, part, error)
 
     def _failed(self, doing: str, part: str, error: Exception) -> None:
-        text = str(error).strip().split("\n")[0][:300].rstrip(".")
-        self._tell(part, f"{doing} failed: {type(error).__name__}: {text}. The training goes on; {part} is left off.")
+        what = f"{type(error).__name__}: {_gist(error)}"
+        self._tell(part, f"{doing} failed: {what}. The training goes on; {part} is left off.")
 
     def _give_up(self, reason: str) -> None:
         self._tell("observation", f"{reason}.")
@@ -555,6 +555,17 @@ class Session:
         if self._store is not None and "file" not in self._off:
             with contextlib.suppress(OSError):  # the disk is full: the note is in memory
                 self._store.add_note(note)
+
+
+def _gist(error: Exception) -> str:
+    """What an error says in one line: its first, or what TensorFlow puts below the trace of a graph.
+
+    >>> _gist(ValueError("Graph execution error:\\n\\nDetected at a\\nids = 52 is not in [0, 50)\\n\\t [[{{node a}}]]"))
+    'ids = 52 is not in [0, 50)'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "{{node" not in line]
+    first, last = (lines[0], lines[-1]) if lines else ("", "")
+    return (last if first == "Graph execution error:" else first)[:300].rstrip(".")
 
 
 def _mean(targets: np.ndarray) -> float | None:

@@ -56,6 +56,14 @@ def test_one_straight_layer_is_a_note_and_nothing_but_straight_layers_a_warning(
     assert [finding.severity for finding in found] == ["warning", "warning"]
 
 
+def test_a_relu_that_meets_positive_inputs_only_is_no_missing_nonlinearity():
+    run = run_of(straight("a", "b"), layers="ab")
+    z = np.linspace(-3.0, 500.0, 50)
+    for name, slope in (("a", (z > 0).astype(float)), ("b", np.ones(50))):
+        run.add_array("activation.curve", name, 0, np.stack([z, z * slope, slope]))
+    assert [(found.where, found.severity) for found in findings("missing-nonlinearity", run)] == [("b", "note")]
+
+
 def test_dropping_most_units_is_heavy_only_where_training_mode_suffers():
     task = {"kind": "categorical", "majority_share": 0.1}
     run = run_of({"batch.accuracy": [0.3] * 5}, layers="ab", task=task)

@@ -8,8 +8,10 @@ Harm: two linear layers in a row are worth one.
 Fires: the output of a hidden site equals its input at all observations, and another site follows. A warning where
 this is so at every hidden site of ALL or more.
 
-Rests: where anything but a kernel takes the output, a function of the model's own or another activation, or where that
-can't be told; bottlenecks, projections, codes and residual sums, which are straight on purpose: a single one is a note.
+Rests: a function that has another slope elsewhere on its working range (a ReLU that meets positive inputs only is the
+business of linear-use); where anything but a kernel takes the output, a function of the model's own or another
+activation, or where that can't be told; bottlenecks, projections, codes and residual sums, which are straight on
+purpose: a single one is a note.
 
 Remedy: `activation="relu"` (or gelu, tanh) in this layer.
 
@@ -64,7 +66,13 @@ def judge(run: Run) -> Iterator[Verdict]:
 
 
 def _same(run: Run, where: str) -> bool:
-    """Whether mean and spread are the same before and behind, within what float32 resolves of the spread."""
+    """Whether mean and spread are the same before and behind, within what float32 resolves of the spread.
+
+    And the slope the same all over, where the function's curve was taken.
+    """
+    curves = run.arrays("activation.curve", where).values()
+    if any(np.ptp(slope) > 1e-3 * np.abs(slope).max() for _, _, slope in curves):
+        return False
     spread = run.series("preactivation.std", where).values
     pairs = [
         (run.series(f"preactivation.{of}", where), run.series(f"activation.{of}", where)) for of in ("mean", "std")
