@@ -12,8 +12,8 @@ effect comes (`FLOW`): "backward", from between it and the loss; "forward", from
 the cause is no activation); otherwise from anywhere. In kind: the effect's rule may say of a cause that it can't have
 done this much (`can_follow`).
 
-The same rule at several places that share a function is one fault with one remedy: its likeliest finding leads, the
-others are shown under it.
+The same rule at several places that share a function, or with the same to say of several functions, is one fault with
+one remedy: its likeliest finding leads, the others are shown under it.
 
 Two findings that explain each other (a saturated layer, too large updates) must not vanish behind each other: of such a
 ring the likeliest is the cause, the others are its consequences. So each finding is a cause or under one.
@@ -86,15 +86,17 @@ def explain(nodes: Sequence[Node], layout: Layout) -> Explanation:
     return Explanation(tuple(tuple(sorted(found)) for found in edges), tuple(causes), under, rivals)
 
 
-def _likeliness(node: Node, explained: int) -> tuple[float, int]:
+def _likeliness(node: Node, explained: int) -> tuple[float, int, int]:
     """What to sort by, likeliest first: confidence, gravity and what it explains; in a tie the order of the parts.
+
+    In a tie of these, too, what explains more.
 
     A twentieth is the step of the scale: finer differences between confidences mean nothing.
     """
     score = node.finding.confidence + 0.1 * (node.finding.severity == "critical") + 0.05 * min(explained, 4)
     if getattr(node.rule.module, "LAST_RESORT", False):
         score = 0.0
-    return -round(score * 20) / 20, _PART_ORDER.get(node.rule.part, len(_PART_ORDER))
+    return -round(score * 20) / 20, _PART_ORDER.get(node.rule.part, len(_PART_ORDER)), -explained
 
 
 def _one_of_each_rule_first(causes: list[int], nodes: Sequence[Node]) -> list[int]:
@@ -148,6 +150,8 @@ def _alike(nodes: Sequence[Node], layout: Layout) -> list[list[int]]:
         key: tuple[object, ...] = (node.finding.rule, index)
         if node.rule.part in SAME_FAULT:
             key = (node.finding.rule, layout.sites.get(node.finding.where, {}).get("function"))
+        elif node.rule.part == "function":  # a lambda in each layer is a function of its own, with one fault
+            key = (node.finding.rule, node.finding.message)
         groups.setdefault(key, []).append(index)
     return [sorted(members, key=lambda index: (_likeliness(nodes[index], 0), index)) for members in groups.values()]
 

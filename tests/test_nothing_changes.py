@@ -1,7 +1,7 @@
 """A watched training is the same training: weights, optimizer and statistics are bit for bit equal with and without.
 
-Each case builds its model and data from one seed, fits it twice, and compares every variable. On a GPU two bare runs
-may differ already; with TF_DETERMINISTIC_OPS=1 they do not, and the watched one does not, either.
+Each case builds its model and data from one seed, fits it twice, and compares every variable. The promise is for the
+CPU; on a GPU two bare runs may differ already.
 """
 
 from __future__ import annotations

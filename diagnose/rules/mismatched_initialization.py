@@ -78,6 +78,11 @@ def judge(run: Run) -> Iterator[Verdict]:
     yield Healthy("")
 
 
+def can_follow(finding: Finding, cause: Finding) -> bool:
+    """What is flat makes no signal grow."""
+    return cause.rule != "flat-activation" or float(finding.evidence.get("std of z at first", 0.0)) < 1.0
+
+
 def _finding(odd: list[str], first: dict[str, float], what: str) -> Finding:
     where = odd[0]
     size = first[where]

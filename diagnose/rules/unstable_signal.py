@@ -78,3 +78,11 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         refute="rms(a) measured at step 0 is of the same size in the first and the last layer.",
         confidence=0.7,
     )
+
+
+def can_follow(finding: Finding, cause: Finding) -> bool:
+    """What is flat makes no signal grow, and what is steep makes none fade."""
+    moments = [float(value) for name, value in finding.evidence.items() if name.startswith("second moment")]
+    if cause.rule == "flat-activation":
+        return any(moment < 1 for moment in moments)
+    return cause.rule != "steep-activation" or not all(moment < 1 for moment in moments)
