@@ -71,6 +71,16 @@ def test_a_function_that_shares_a_total_out_blocks_where_it_feeds_kernels(into_k
         assert "one that works on each unit alone" in found[0].remedy
 
 
+def test_samples_that_grow_alike_layer_by_layer_collapse_where_a_hundredth_is_left():
+    def along(*spreads: float) -> list[str]:
+        series = {("activation.spread", name): [spread] * 5 for name, spread in zip("abc", spreads, strict=True)}
+        return [finding.where for finding in findings("collapsed-representation", run_of(series, layers="abc"))]
+
+    assert along(0.2, 0.05, 0.009) == ["c"]
+    assert along(0.2, 0.05, 0.02) == []
+    assert along(0.05, 0.02, 0.009) == []  # a fifth of what there was at first
+
+
 def test_saturation_since_is_the_first_step_of_the_spell_that_lasts():
     shares = [0.1, 0.9, 0.1, 0.1, 0.8, 0.8, 0.8, 0.8]
     run = run_of({("activation.saturated_share", "dense"): shares}, layers=["dense"], steps=range(0, 80, 10))

@@ -253,6 +253,16 @@ def test_kernels_that_have_grown_thirtyfold_by_steps_that_each_look_small_are_la
     assert grown(200.0, optimizer={"momentum": 0.999})[0].remedy.startswith("Set momentum=0.9: 0.999 adds up 1,000")
 
 
+def test_a_first_update_that_wipes_the_weights_out_is_large_though_those_after_it_are_small():
+    def first(update: float, left: float) -> list:
+        sizes = {("weight.rms", "a/kernel"): [0.2, *[0.2 * left] * 4]}
+        return findings("large-updates", run_of(updates([update, 1e-5, 1e-5, 1e-5, 1e-5]) | sizes, layers="a"))
+
+    (finding,) = first(0.998, 0.005)
+    assert "0.5 % of the kernels' size is there now" in finding.message
+    assert first(0.5, 0.005) == [] and first(0.998, 0.5) == []
+
+
 def test_a_zigzag_of_a_third_oscillates_and_a_steady_fall_does_not():
     assert len(findings("oscillating-loss", run_of({"loss.train": [1.0, 0.6] * 5}))) == 1
     assert findings("oscillating-loss", run_of({"loss.train": np.linspace(2, 1, 10)})) == []

@@ -8,8 +8,8 @@ driven onto their rails, the loss jumps.
 
 Fires: a median over LARGE at 4 of the last 5 observations; or the first FIRST observed updates together over WILD,
 after which the weights are so large that the ratio falls by itself; or kernels that many steps in one direction have
-brought to BLOWN times the spectral norm of any start; or a rate that a schedule has raised RAISED-fold since the best
-skill, of which LOST is gone.
+brought to BLOWN times the spectral norm of any start; or a first update that leaves under WIPED of the kernels; or a
+rate that a schedule has raised RAISED-fold since the best skill, of which LOST is gone.
 
 Rests: a single large step; kernels that shrink towards 0, because nothing is there to be learned or a penalty wants it,
 and so make every step look large; a training that learns well (then it is a note).
@@ -23,6 +23,7 @@ Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,8 +32,8 @@ from diagnose.counting import counted
 from diagnose.layout import Layout
 from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import lasting, recent, too_few
-from diagnose.rules._updates import GOOD, advised_rate, typical_ratio
-from diagnose.rules._wording import times
+from diagnose.rules._updates import GOOD, advised_rate, growth, typical_ratio
+from diagnose.rules._wording import percent, times
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -62,8 +63,8 @@ EXPLAINS = (
 
 LARGE = 0.1  # measured: healthy runs stay under 0.02; benchmarks/calibration.md
 BLOWN = 30.0  # measured: at most 8 in healthy runs; benchmarks/calibration.md
+WIPED = 0.1  # a guess: a tenth of the initial weights is none of what the initialization chose
 HEAVY = 0.95  # arithmetic: from here on one gradient counts for twenty updates and more
-ORDINARY = 2.0  # arithmetic: the spectral norm of a square kernel with entries of variance 1 / n
 WILD = 1.0  # arithmetic: they outweigh what the initialization chose; measured: at most 0.22 in healthy runs
 CRITICAL = 0.5  # a guess: half of the weights replaced at each step
 FIRST = 5
@@ -83,6 +84,8 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield _finding(
             run, now, since, f"One update moves the kernels by {now:.2g} of their size; about 0.001 is usual.", 0.8
         )
+    elif (kept := _kept(run)) < WIPED and ratio.values[0] > 1 - WIPED:
+        yield _wiped(kept, int(ratio.steps[0]))
     elif early > WILD:
         count = min(len(ratio), FIRST)
         message = (
@@ -90,7 +93,7 @@ def judge(run: Run) -> Iterator[Verdict]:
             f"about {0.001 * count:.3g} is usual."
         )
         yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.8)
-    elif (grown := _grown(run)) > BLOWN:
+    elif (grown := growth(run)) > BLOWN:
         yield _blown(run, grown, int(ratio.steps[0]))
     elif (raised := _raised(run)) is not None:
         yield raised
@@ -98,11 +101,26 @@ def judge(run: Run) -> Iterator[Verdict]:
         yield Healthy("")
 
 
-def _grown(run: Run) -> float:
-    """Median over the kernels of the spectral norm now, over that at first or an ordinary one; 0 of none."""
-    norms = [run.series("weight.spectral_norm", name).finite().values for name in kernels(run, Layout(run))]
-    grown = [float(norm[-1]) / max(float(norm[0]), ORDINARY) for norm in norms if len(norm) > 1]
-    return float(np.median(grown)) if grown else 0.0
+def _kept(run: Run) -> float:
+    """Median over the kernels of their size now, over that at first; infinite where none was seen."""
+    sizes = [run.series("weight.rms", name).finite().values for name in kernels(run, Layout(run))]
+    kept = [float(size[-1] / size[0]) for size in sizes if len(size) > 1 and size[0] > 0]
+    return float(np.median(kept)) if kept else math.inf
+
+
+def _wiped(kept: float, since: int) -> Finding:
+    return Finding(
+        "",
+        f"The first update wiped the initial weights out, and {percent(kept)} of the kernels' size is there now.",
+        severity="critical",
+        blames=("optimizer", "learning-rate"),
+        since=since,
+        evidence={"size over that at first": kept},
+        remedy="Use an optimizer that goes on from the weights it finds (adam, sgd): this one makes them anew from the "
+        "gradients alone. With adam or sgd already, lower the weight decay or the learning rate a hundredfold.",
+        refute="The kernels keep their size in the first update with another optimizer.",
+        confidence=0.85,
+    )
 
 
 def _blown(run: Run, grown: float, since: int) -> Finding:
