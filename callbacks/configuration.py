@@ -157,8 +157,8 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
             predictions = forward(model, few_x)
         pace = time.perf_counter() - began
         extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
-        mixed = mixes(model, x, rows, predictions)
         parts, whole = parts_of(model, few_x, few_y, predictions, few_weights)
+        mixed = mixes(model, x, rows, predictions)  # asks the model anew, which leaves other penalties behind
         draws = _draws(model, x, rows, parts, pace)
         outputs = [
             _Output(model, part, name, draws, rows).facts(x, y, few_x, sample_weight) | {"mixes": mixed[part.index]}

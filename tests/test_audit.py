@@ -103,6 +103,7 @@ def test_half_precision_loses_the_rescue() -> None:
 
 
 def test_the_loss_is_the_one_that_evaluate_gives() -> None:
+    keras.utils.set_random_seed(5)  # with a penalty that half of the samples would miss by 3e-5
     made = model([Penalty(), D(4, activation="softmax", kernel_regularizer="l2")], SCCE)
     seen = facts(made, X, IDS)
     assert seen["samples"] == N
