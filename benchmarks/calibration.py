@@ -32,7 +32,7 @@ from diagnose.layout import Layout
 from diagnose.rules._gap import gap_of, outputs_of
 from diagnose.rules._gradients import kernels, ratio_of
 from diagnose.rules._persistence import recent
-from diagnose.rules._updates import growth, typical_ratio
+from diagnose.rules._updates import typical_ratio
 
 
 @dataclass
@@ -520,7 +520,6 @@ def figures(run: Run) -> dict[str, float]:
         "gradient, first over last": ratio,
         "update ratio": recent(updates),
         "first updates": float(updates.values[:5].sum()) if len(updates) else float("nan"),
-        "growth of kernels": growth(run) or float("nan"),
         "least std of z at first": min((float(values[0]) for values in starts if len(values)), default=float("nan")),
         "largest std of z at first": max((float(values[0]) for values in starts if len(values)), default=float("nan")),
         "gap": max((float(values[-1]) for values in gaps if len(values)), default=float("nan")),

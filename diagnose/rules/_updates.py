@@ -14,7 +14,6 @@ from diagnose.rules._gradients import kernels
 from diagnose.run import EMPTY, Run, Series
 
 GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:updates"
-ORDINARY = 2.0  # arithmetic: the spectral norm of a square kernel with entries of variance 1 / n
 MOST = 100.0  # a guess: after a hundredfold, look again
 FALLS = 0.02  # a guess: of the loss in an epoch; as for the outcome's STILL_FALLING
 USUAL = 1e-3  # Keras' default of Adam: up to it a rate may be raised at once, however low it was
@@ -54,13 +53,6 @@ def _against_start(run: Run, name: str, ratio: Series) -> Series:
         return ratio
     now = size.values[at_size]
     return Series(steps, ratio.values[at_ratio] * now / np.maximum(np.maximum(now, size.values[0]), 1e-300))
-
-
-def growth(run: Run) -> float:
-    """Median over the kernels of the spectral norm now, over that at first or an ordinary one; 0 of none."""
-    norms = [run.series("weight.spectral_norm", name).finite().values for name in kernels(run, Layout(run))]
-    grown = [float(norm[-1]) / max(float(norm[0]), ORDINARY) for norm in norms if len(norm) > 1]
-    return float(np.median(grown)) if grown else 0.0
 
 
 def at_rest(run: Run) -> str:
