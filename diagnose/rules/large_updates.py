@@ -137,7 +137,8 @@ def _blown(run: Run, grown: float, since: int) -> Finding:
     steady = f"Set momentum=0.9: {momentum:g} adds up {times(1 / (1 - momentum))} updates. Or: " if heavy else ""
     return Finding(
         "",
-        f"The kernels have come to {times(grown)} times the spectral norm they started with.",
+        f"The kernels have come to {times(grown)} times the spectral norm of their start, or of an ordinary one of "
+        f"{ORDINARY:g} where that is more.",
         severity="critical",
         blames=("learning-rate", "optimizer"),
         since=since,
