@@ -55,29 +55,18 @@ import tensorflow as tf
 from diagnose._version import __version__
 from diagnose.callbacks import probing
 from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
-from diagnose.callbacks.loan import build, forward, on_loan, overhearing, under_random_weights
+from diagnose.callbacks.first_batch import FirstBatch, draws, first_batch, sizes_entering
+from diagnose.callbacks.loan import build, forward, on_loan
 from diagnose.callbacks.mixing import mixes
 from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of, told
-from diagnose.callbacks.taps import leaf_layers, path_of
 from diagnose.diagnosis import Diagnosis, examine
 from diagnose.run import Run
 from diagnose.skill import COARSE, is_distribution
 
-SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
-ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
 ASKED = 100_000  # entries of crafted predictions for the targets of the batch
 IDLE = 20  # classes of weight 0 that are named
 LABELS = 1_000_000  # entries; of more, evenly spaced samples are looked at
-FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as are the next two
-REACH_SECONDS = 0.3
-METRIC_SECONDS = 0.3
-REACH_ROWS = 16
-REACH_GAINS = (
-    *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
-    *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
-)
-ENOUGH_DRAWS = 7  # three of each large gain, which show a bound
-FEW_DRAWS = 4  # taken whatever the time where an output gives nothing but 1: the rule on it asks for as many
+METRIC_SECONDS = 0.3  # of the one second that an audit may take
 
 
 def audit(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Diagnosis:
@@ -150,136 +139,51 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
     x, y, sample_weight = arrays(x), arrays(y), arrays(sample_weight)
     build(model, x)
     with on_loan(model):
-        rows = _rows(model, x)
-        few_x, few_y, few_weights = (taken(part, rows) for part in (x, y, sample_weight))
-        began = time.perf_counter()
-        with overhearing(_with_kernels(model)) as heard:
-            predictions = forward(model, few_x)
-        pace = time.perf_counter() - began
+        batch = first_batch(model, x)
         extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
-        parts, whole = parts_of(model, few_x, few_y, predictions, few_weights)
-        mixed = mixes(model, x, rows, predictions)  # asks the model anew, which leaves other penalties behind
-        draws = _draws(model, x, rows, parts, pace)
+        few_y, few_weights = taken(y, batch.rows), taken(sample_weight, batch.rows)
+        parts, whole = parts_of(model, batch.x, few_y, batch.predictions, few_weights)
+        mixed = mixes(model, x, batch)  # asks the model anew, which leaves other penalties behind
+        drawn = draws(model, x, batch, parts)
         outputs = [
-            _Output(model, part, name, draws, rows).facts(x, y, few_x, sample_weight) | {"mixes": mixed[part.index]}
-            for part, name in zip(parts, names_of(model, predictions), strict=True)
+            _Output(model, part, name, drawn, batch).facts(x, y, sample_weight) | {"mixes": mixed[part.index]}
+            for part, name in zip(parts, names_of(model, batch.predictions), strict=True)
         ]
     return plain(
         {
-            "samples": len(rows),
+            "samples": len(batch.rows),
             "seconds": round(time.perf_counter() - start, 3),
             "iterations": int(model.optimizer.iterations) if model.optimizer is not None else 0,
             "loss": _whole_facts(whole, extra),
-            "entering": _entering(*heard[0][:2]) if heard else None,
+            "entering": sizes_entering(*batch.entering) if batch.entering else None,
             "outputs": outputs,
         }
     )
-
-
-def _with_kernels(model: Any) -> list[Any]:
-    """Layers that multiply what they are given by a weight; a recurrent one stands for its cell, which may not run."""
-    layers = [layer for layer in leaf_layers(model) if isinstance(layer, keras.layers.RNN) or not leaf_layers(layer)]
-    return [layer for layer in layers if any(len(variable.shape) > 1 for variable in layer.trainable_variables)]
-
-
-def _entering(layer: Any, given: Any) -> dict[str, Any] | None:
-    """Sizes of the features that a layer is given."""
-    if not isinstance(given, tf.Tensor) or tf.is_symbolic_tensor(given):
-        return None
-    if not given.dtype.is_floating or given.shape.rank not in (2, 3):
-        return None
-    values = np.abs(tf.cast(given, tf.float32).numpy().reshape(-1, given.shape[-1]).astype(np.float64))
-    values = np.where(np.isfinite(values), values, 0.0)
-    counts = np.count_nonzero(values, axis=0)
-    sizes = np.sqrt((values**2).sum(axis=0) / np.maximum(counts, 1))
-    known = np.flatnonzero(values.max(axis=0) > values.min(axis=0))  # a constant one, however small, tells nothing
-    if isinstance(layer, keras.layers.Embedding) or not len(known):
-        return None
-    least, most = known[sizes[known].argmin()], known[sizes[known].argmax()]
-    return {
-        "where": path_of(layer),
-        "features": len(sizes),
-        "least": sizes[least],
-        "typical": np.median(sizes[known]),
-        "most": sizes[most],
-        "least_at": int(least),
-        "most_at": int(most),
-        "becomes": _becomes(layer, values),
-    }
-
-
-def _becomes(layer: Any, values: np.ndarray) -> float | None:
-    """What the layer's kernel should make of these entries (samples, features): their rms times that of a weight and
-    the root of the inputs of a unit; right on average over random weights.
-
-    The first variable as high as there are features is the kernel: a recurrent one comes behind it.
-    """
-    for variable in layer.trainable_variables:
-        if len(variable.shape) > 1 and variable.shape[-2] == values.shape[1]:
-            weights = np.asarray(tf.convert_to_tensor(variable), np.float64)
-            inputs = math.prod(weights.shape[:-1])
-            return float(np.sqrt(np.mean(values**2) * np.mean(weights**2) * inputs))
-    return None
 
 
 def _whole_facts(whole: Whole, extra: int) -> dict[str, Any]:
     return {"value": whole.value, "error": whole.error, "custom": whole.custom, "extra": extra}
 
 
-def _rows(model: Any, x: Any) -> np.ndarray:
-    """Which samples to look at: spread over all, since sorted labels would else show one class."""
-    total = len(leaves(x)[0])
-    count = min(SAMPLES, total)
-    if count > REACH_ROWS:
-        began = time.perf_counter()
-        answer = forward(model, taken(x, np.arange(2)))  # the first call also loads kernels
-        slow = time.perf_counter() - began > FORWARD_SECONDS
-        if not slow:
-            few = taken(x, np.arange(REACH_ROWS))
-            began = time.perf_counter()
-            answer = forward(model, few)
-        seconds = (time.perf_counter() - began) / len(leaves(answer)[0])
-        each = _entries(answer) / len(leaves(answer)[0])
-        count = min(count, max(REACH_ROWS, int(FORWARD_SECONDS / seconds)), max(2, int(ANSWERS / each)))
-    return np.unique(np.linspace(0, total - 1, count).astype(int))
-
-
-def _draws(
-    model: Any, x: Any, rows: np.ndarray, parts: list[Part], pace: float
-) -> list[tuple[float, list[np.ndarray]]]:
-    """Predictions under random weights, where a pass over the batch, which takes `pace` seconds, leaves time for it."""
-    entries = _entries([part.predictions for part in parts]) / len(rows)
-    few = max(1, min(REACH_ROWS, int(ANSWERS / 4 / entries)))
-    spread = taken(x, rows[:: max(1, len(rows) // few)][:few])
-    constant = any(part.predictions.shape[-1:] == (1,) and np.all(part.predictions == 1) for part in parts)
-    seconds = REACH_SECONDS if pace < FORWARD_SECONDS else 0.0
-    least = ENOUGH_DRAWS if pace < REACH_SECONDS / ENOUGH_DRAWS else FEW_DRAWS if constant else 0
-    return under_random_weights(model, spread, REACH_GAINS, seconds, least, len(parts))
-
-
-def _entries(predictions: Any) -> int:
-    return max(1, sum(math.prod(leaf.shape) for leaf in leaves(predictions)))
-
-
 class _Output:
     """What is known of one output while its facts are gathered."""
 
     def __init__(
-        self, model: Any, part: Part, name: str, draws: list[tuple[float, list[np.ndarray]]], rows: Any
+        self, model: Any, part: Part, name: str, drawn: list[tuple[float, list[np.ndarray]]], batch: FirstBatch
     ) -> None:
-        self.model, self.part, self.name, self.rows = model, part, name, rows
+        self.model, self.part, self.name, self.batch = model, part, name, batch
         self.coarse = "16" in str(part.predictions.dtype)
         self.predictions = np.asarray(part.predictions).astype(np.float32)
         self.targets = None if part.targets is None else np.asarray(part.targets)
         self.width = self.predictions.shape[-1] if self.predictions.ndim > 1 else 1
         self.few = max(2, ASKED * len(self.predictions) // max(1, self.predictions.size))
         self.reach = probing.reach(
-            [(gain, values[part.index]) for gain, values in draws], COARSE if self.coarse else 1e-3
+            [(gain, values[part.index]) for gain, values in drawn], COARSE if self.coarse else 1e-3
         )
 
-    def facts(self, x: Any, y: Any, few_x: Any, sample_weight: Any) -> dict[str, Any]:
+    def facts(self, x: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
         """All facts of this output."""
-        labels = self._all_labels(y)
+        labels, inputs = self._all_labels(y), [leaf[self.batch.rows] for leaf in leaves(x)]
         found: dict[str, Any] = {
             "name": self.name,
             "where": place_of(self.model, self.part.index),
@@ -287,7 +191,7 @@ class _Output:
             "width": self.width,
             "prediction": self._prediction(),
             "reach": self.reach,
-            "labels": _label_facts(labels, self.predictions.shape, [leaf[self.rows] for leaf in leaves(x)], self.rows),
+            "labels": _label_facts(labels, self.predictions.shape, inputs, self.batch.rows),
             "loss": None,
             "weights": _weight_facts(sample_weight) | {"idle_classes": self._idle_classes()},
             "accuracies": {},
@@ -298,7 +202,7 @@ class _Output:
         assert labels is not None
         found["labels"]["unreachable"] = _beyond(labels, self.reach)
         if self.part.loss is not None:
-            found["loss"] = self._loss(found, few_x)
+            found["loss"] = self._loss(found)
         plain_targets = self.targets.astype(np.float32) if self.targets.dtype.kind == "b" else self.targets
         found["accuracies"] = probing.accuracies(plain_targets, self.predictions)
         end = time.perf_counter() + METRIC_SECONDS
@@ -320,7 +224,7 @@ class _Output:
             return found[0] if found and self.targets is not None else None
         # A dict may hold them in another order than the outputs: the samples looked at tell which is which.
         alike = [leaf for leaf in found if leaf.shape[1:] == self.targets.shape[1:]]
-        same = [leaf for leaf in alike if np.allclose(leaf[self.rows], self.targets, equal_nan=True)]
+        same = [leaf for leaf in alike if np.allclose(leaf[self.batch.rows], self.targets, equal_nan=True)]
         return same[0] if same else self.targets
 
     def _idle_classes(self) -> list[int]:
@@ -357,7 +261,7 @@ class _Output:
             "always_one": bool(self.width == 1 and kept.size and (np.abs(self.predictions - 1.0) <= 1e-6).all()),
         }
 
-    def _loss(self, found: dict[str, Any], few_x: Any) -> dict[str, Any]:
+    def _loss(self, found: dict[str, Any]) -> dict[str, Any]:
         part, targets, predictions, labels = self.part, self.targets, self.predictions, found["labels"]
         assert part.loss is not None and targets is not None
         at = _asking(part.loss, targets.dtype)
@@ -384,7 +288,7 @@ class _Output:
             "targets": nature.targets,
             "reason": nature.reason,
             "free": free,
-            "rescued": rescuable and _is_rescued(self.model, part, few_x, free),
+            "rescued": rescuable and _is_rescued(self.model, part, self.batch.x, free),
             "silent": nature.over == "classes" and _is_silent(at, some, shape),
             "pairs_up": probing.pairs_up_wrongly(at, per_prediction) if labels["alignment"] == "flat" else None,
             "opposite": labels["zero_one"] and probing.asks_for_the_opposite(at, per_target, per_prediction),
