@@ -215,26 +215,24 @@ def test_the_similarities_of_all_pairs_are_meant_so() -> None:
 # --- which samples are asked ------------------------------------------------------------------------------------------
 
 
-class Slow(layers.Layer):
-    """Takes as long for a batch as a large model does."""
+def asked_of(seconds: float) -> list[int]:
+    """How many samples a model is asked for at each call, which takes so many seconds."""
+    asked = []
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.seconds, self.asked = seconds, []
-
-    def call(self, x: Any) -> Any:
+    def wait(x: Any) -> Any:
         if tf.executing_eagerly() and not isinstance(x, keras.KerasTensor):
-            time.sleep(self.seconds)
-            self.asked.append(x.shape[0])
+            time.sleep(seconds)
+            asked.append(x.shape[0])
         return x
+
+    facts(model([layers.Lambda(wait), softmax()], SCCE), X, IDS)
+    return asked
 
 
 def test_a_slow_model_is_asked_twice_for_few_samples_and_a_fast_one_for_all() -> None:
-    slow, fast = Slow(0.4), Slow(0.0)
-    for layer in (slow, fast):
-        facts(model([layer, softmax()], SCCE), X, IDS)
-    assert slow.asked[0] == 2 and 2 < slow.asked[1] <= 8 and len(slow.asked) == 2
-    assert N in fast.asked[:3]
+    first, second = asked_of(0.4)
+    assert first == 2 < second <= 8
+    assert N in asked_of(0.0)[:3]
 
 
 def test_a_model_for_one_size_of_a_batch_is_given_no_other() -> None:
