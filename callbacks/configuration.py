@@ -56,6 +56,7 @@ from diagnose._version import __version__
 from diagnose.callbacks import probing
 from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
 from diagnose.callbacks.first_batch import FirstBatch, draws, first_batch, sizes_entering
+from diagnose.callbacks.labels import beyond, class_numbers, heeds_wild_labels, idle_classes, label_facts, weight_facts
 from diagnose.callbacks.loan import build, forward, on_loan
 from diagnose.callbacks.mixing import mixes
 from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of, told
@@ -64,8 +65,6 @@ from diagnose.run import Run
 from diagnose.skill import COARSE, is_distribution
 
 ASKED = 100_000  # entries of crafted predictions for the targets of the batch
-IDLE = 20  # classes of weight 0 that are named
-LABELS = 1_000_000  # entries; of more, evenly spaced samples are looked at
 METRIC_SECONDS = 0.3  # of the one second that an audit may take
 
 
@@ -191,16 +190,16 @@ class _Output:
             "width": self.width,
             "prediction": self._prediction(),
             "reach": self.reach,
-            "labels": _label_facts(labels, self.predictions.shape, inputs, self.batch.rows),
+            "labels": label_facts(labels, self.predictions.shape, inputs, self.batch.rows),
             "loss": None,
-            "weights": _weight_facts(sample_weight) | {"idle_classes": self._idle_classes()},
+            "weights": weight_facts(sample_weight) | {"idle_classes": idle_classes(self.targets, self.part.weights)},
             "accuracies": {},
             "metrics": [],
         }
         if self.targets is None or not found["labels"]["given"]:
             return found
         assert labels is not None
-        found["labels"]["unreachable"] = _beyond(labels, self.reach)
+        found["labels"]["unreachable"] = beyond(labels, self.reach)
         if self.part.loss is not None:
             found["loss"] = self._loss(found)
         plain_targets = self.targets.astype(np.float32) if self.targets.dtype.kind == "b" else self.targets
@@ -226,20 +225,6 @@ class _Output:
         alike = [leaf for leaf in found if leaf.shape[1:] == self.targets.shape[1:]]
         same = [leaf for leaf in alike if np.allclose(leaf[self.batch.rows], self.targets, equal_nan=True)]
         return same[0] if same else self.targets
-
-    def _idle_classes(self) -> list[int]:
-        """Classes of which no sample of the batch has a weight other than 0, where there are others that have."""
-        targets, weights = self.targets, self.part.weights
-        if targets is None or weights is None or targets.dtype.kind not in "buif":
-            return []
-        each = np.asarray(weights).astype(np.float64).reshape(-1)
-        if targets.ndim == 2 and targets.shape[-1] > 1 and (targets.sum(axis=-1) == 1).all():
-            targets = targets.argmax(axis=-1)
-        classes = targets.reshape(-1)
-        if len(classes) != len(targets) or len(classes) != len(each) or (classes != np.round(classes)).any():
-            return []
-        counted = np.unique(classes[each != 0])
-        return [int(number) for number in np.setdiff1d(classes, counted)[:IDLE]] if len(counted) else []
 
     def _prediction(self) -> dict[str, Any]:
         finite = np.isfinite(self.predictions)
@@ -277,7 +262,7 @@ class _Output:
         per_target, per_prediction = targets.shape[1:], predictions.shape[1:]
         some, shape = targets[: self.few], predictions[: self.few].shape
         if nature.targets == "ids":
-            labels |= _class_numbers(at, labels, targets, shape)
+            labels |= class_numbers(at, labels, targets, shape)
         return {
             "name": part.loss_name,
             "weight": part.loss_weight,
@@ -295,7 +280,7 @@ class _Output:
             "repeats": nature.targets == "repeated" or probing.repeats_predictions(at, per_target, per_prediction),
             "heeds_labels": probing.heeds_targets(at, some, shape),
             "takes_negated": probing.takes_negated(at, per_target, per_prediction),
-            "heeds_wild_labels": nature.takes != "unknown" and _heeds_wild(at, labels, some, shape),
+            "heeds_wild_labels": nature.takes != "unknown" and heeds_wild_labels(at, labels, some, shape),
         }
 
     def _metric(self, metric: Any, targets: Any, end: float) -> dict[str, Any]:
@@ -319,70 +304,6 @@ class _Output:
         return {"name": metric.name, "value": value, **nature}
 
 
-def _label_facts(
-    labels: np.ndarray | None, shape: tuple[int, ...], inputs: list[np.ndarray], rows: np.ndarray
-) -> dict[str, Any]:
-    if labels is None or labels.dtype.kind not in "buif":
-        return {"given": False, "dtype": "" if labels is None else str(labels.dtype)}
-    some = labels[rows] if len(labels) > len(rows) else labels
-    low, high = (np.nanmin(labels), np.nanmax(labels)) if labels.size else (None, None)
-    labels = labels[:: 1 + labels.size // LABELS]
-    values = labels.astype(np.float64 if labels.dtype.kind != "f" else labels.dtype)
-    kept = values[np.isfinite(values)]
-    one, per_sample = labels.shape[1:], shape[1:]
-    alignment = "other"
-    if one == per_sample:
-        alignment = "vectors"
-    elif per_sample and per_sample[-1] == 1 and one == per_sample[:-1]:
-        alignment = "flat"
-    elif per_sample and one in (per_sample[:-1], (*per_sample[:-1], 1)):
-        alignment = "ids"
-    found: dict[str, Any] = {
-        "given": True,
-        "shape": list(one),
-        "dtype": str(labels.dtype),
-        "count": len(labels),
-        "min": None if low is None else float(low),
-        "max": None if high is None else float(high),
-        "finite": kept.size / max(1, values.size),
-        "fractional": np.mean(kept != np.round(kept)) if kept.size else 0.0,
-        "distinct": min(1000, len(np.unique(kept))),
-        "alignment": alignment,
-        "zero_one": bool(kept.size and np.isin(kept, (0.0, 1.0)).all()),
-        "plus_minus_one": bool(kept.size and np.isin(kept, (-1.0, 1.0)).all() and (kept == -1.0).any()),
-        "varied": bool(kept.size and np.ptp(kept) > 0),
-        "is_input": any(other.shape == some.shape and np.array_equal(other, some) for other in inputs),
-    }
-    if one and one[-1] > 1:
-        sums = np.nansum(values, axis=-1)
-        zero_one = ((values == 0) | (values == 1)).all(-1)
-        found |= {
-            "one_hot": bool((zero_one & (sums == 1)).all()),
-            "many_hot": np.mean(zero_one & (sums != 1)),
-            "empty_rows": np.mean((values == 0).all(-1)),
-            "row_sum_min": sums.min(),
-            "row_sum_max": sums.max(),
-            "row_sum_mean": sums.mean(),
-            "row_sum_error": sums.std() / math.sqrt(sums.size),
-        }
-    return found
-
-
-def _beyond(labels: np.ndarray, reach: dict[str, Any]) -> float:
-    """Share of the labels that lie beyond the bounds of the output by more than a hundredth of their own span."""
-    values = labels[:: 1 + labels.size // LABELS].astype(np.float64)
-    values = values[np.isfinite(values)]
-    slack = 0.01 * float(np.ptp(values)) if values.size else 0.0
-    low = -math.inf if reach["lower"] is None else reach["lower"] - slack
-    high = math.inf if reach["upper"] is None else reach["upper"] + slack
-    return float(np.mean((values < low) | (values > high))) if values.size else 0.0
-
-
-def _weight_facts(sample_weight: Any) -> dict[str, Any]:
-    found = leaves(sample_weight)
-    return {"given": bool(found), "sum": sum(float(np.abs(leaf).sum()) for leaf in found) if found else None}
-
-
 def _asking(loss: Callable[[Any, Any, Any], Any], kind: np.dtype[Any]) -> probing.Evaluate:
     """The loss as a function on arrays, with targets of the kind that the batch has."""
     whole = kind if kind.kind == "f" else np.dtype(np.int64 if kind.itemsize == 8 else np.int32)
@@ -398,23 +319,6 @@ def _asking(loss: Callable[[Any, Any, Any], Any], kind: np.dtype[Any]) -> probin
     return at
 
 
-def _class_numbers(
-    at: probing.Evaluate, labels: dict[str, Any], targets: np.ndarray, shape: tuple[int, ...]
-) -> dict[str, Any]:
-    """Which class numbers no unit stands for, and whether the loss fails on them or leaves them out."""
-    width = shape[-1]
-    wrong = (targets < 0) | (targets >= width)
-    share, asked = float(np.mean(wrong)), np.unique(targets[wrong])[:20]
-    if not share:  # none in the samples looked at: the extremes of all labels
-        asked = np.array(
-            [edge for edge in (labels["min"], labels["max"]) if edge is not None and not 0 <= edge < width]
-        )
-        share = len(asked) / max(1, labels["count"])
-    even = np.full((1, *shape[1:]), 1.0 / width, np.float32)
-    refused = [math.isnan(at(np.full((1, *targets.shape[1:]), label, targets.dtype), even)) for label in asked]
-    return {"outside": share, "outside_refused": any(refused)}
-
-
 def _is_silent(at: probing.Evaluate, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
     """Whether the loss of these very targets is 0 whatever is predicted."""
     draw = np.random.default_rng(2)
@@ -423,17 +327,6 @@ def _is_silent(at: probing.Evaluate, targets: np.ndarray, shape: tuple[int, ...]
         rows = draw.uniform(0.05, 0.95, shape).astype(np.float32)
         values.append(at(targets, rows / rows.sum(-1, keepdims=True) if len(shape) > 1 and shape[-1] > 1 else rows))
     return all(math.isfinite(value) and abs(value) <= 1e-6 for value in values)
-
-
-def _heeds_wild(at: probing.Evaluate, labels: dict[str, Any], targets: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether labels outside [0, 1] change what is asked of a prediction: a mask of -1 does not."""
-    for edge in (labels["min"], labels["max"]):
-        if edge is not None and not -1e-6 <= edge <= 1.0 + 1e-6:
-            same = np.full(targets.shape, edge, np.float32)
-            low, high = (at(same, np.full(shape, value, np.float32)) for value in (0.3, 0.6))
-            if math.isfinite(low) and abs(low - high) > 1e-6:
-                return True
-    return False
 
 
 def _is_rescued(model: Any, part: Part, x: Any, free: float) -> bool:
