@@ -18,7 +18,7 @@ import tensorflow as tf
 from diagnose.callbacks.pairing import by_output, places_of
 from diagnose.callbacks.reversible import Reversible
 from diagnose.callbacks.shadow import named_leaves
-from diagnose.skill import Task, balanced_skill, constant_answers, majority_share, relative_spread, skill, task_of
+from diagnose.skill import Task, constant_answers
 
 SAMPLES = 1024  # a share of 50 % is then told with a standard error of 1.6 %
 BYTES = 1 << 26  # of samples kept in memory, for large inputs: 64 MB
@@ -121,22 +121,6 @@ class Evaluator:
             means.append(float(np.average(losses, weights=held.sizes)))
         finite = [mean for mean in means if np.isfinite(mean)]
         return min(finite, default=float("nan"))
-
-
-def scores(
-    targets: list[np.ndarray], predictions: list[np.ndarray], names: list[str], class_numbers: list[bool | None]
-) -> tuple[dict[str, Task], dict[str, dict[str, float]]]:
-    """Task and numbers ("skill", "balanced", "majority_share", "spread") of each output; see `skill.task_of`."""
-    tasks, numbers = {}, {}
-    for name, target, prediction, numbered in zip(names, targets, predictions, class_numbers, strict=True):
-        task = tasks[name] = task_of(target, prediction, numbered)
-        numbers[name] = {
-            "skill": skill(task, target, prediction) if task.kind != "unknown" else float("nan"),
-            "balanced": balanced_skill(task, target, prediction),
-            "majority_share": majority_share(task, target),
-            "spread": relative_spread(prediction),
-        }
-    return tasks, numbers
 
 
 def inputs_of(held: HeldSet) -> list[tuple[str, np.ndarray]]:

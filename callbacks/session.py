@@ -26,22 +26,14 @@ from diagnose.callbacks import layout
 from diagnose.callbacks.budget import DENSE_OBSERVATIONS, Budget
 from diagnose.callbacks.configuration import facts
 from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
-from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, sameness, scores
+from diagnose.callbacks.holdout import Evaluator, HeldSet
 from diagnose.callbacks.measuring import Array, Measuring, fingerprint, nonfinite_data
 from diagnose.callbacks.reversible import CannotUndo
 from diagnose.callbacks.saving import saving_error
+from diagnose.callbacks.scoring import scored
 from diagnose.callbacks.shadow import ShadowStep, optimizers_of
 from diagnose.callbacks.weights import Weights, updates_of
 from diagnose.run import Measurement, Run
-from diagnose.skill import (
-    Task,
-    class_counts,
-    label_shift,
-    renamed_skill,
-    rescaled_skill,
-    residual_counts,
-    target_shift,
-)
 from diagnose.store import Store
 
 MOST_OBSERVATIONS = 2000  # kept in a run: 13 MB at 300 series; beyond that older ones are thinned
@@ -409,53 +401,17 @@ class Session:
             return None
 
     def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
-        found: list[Measurement] = []
-        answers: list[Array] = []
-        seen: dict[str, list[np.ndarray]] = {}
-        for side, held in (("train", self._held), ("validation", self._held_validation)):
-            if not held.samples:
-                continue
-            targets, predictions, loss = evaluator(held)
-            names = evaluator.outputs
-            if len(targets) != len(predictions):
-                return
-            seen[side] = targets
-            tasks, numbers = scores(targets, predictions, names, self._measuring.numbered(len(names)))
-            found.append(Measurement(f"loss.{side}", "", step, loss))
-            for name, target, prediction in zip(names, targets, predictions, strict=True):
-                found.append(Measurement(f"skill.{side}", name, step, numbers[name]["skill"]))
-                answers.append((f"classes.{side}", name, step, class_counts(tasks[name], target, prediction)))
-                answers.append((f"residuals.{side}", name, step, residual_counts(tasks[name], target, prediction)))
-                if side == "train":
-                    found.append(Measurement("skill.balanced", name, step, numbers[name]["balanced"]))
-                    found.append(Measurement("prediction.spread", name, step, numbers[name]["spread"]))
-                else:
-                    renamed = renamed_skill(tasks[name], target, prediction)
-                    found.append(Measurement("skill.validation_renamed", name, step, renamed))
-                    rescaled = rescaled_skill(tasks[name], target, prediction)
-                    found.append(Measurement("skill.validation_rescaled", name, step, rescaled))
-                    trained = seen["train"][names.index(name)]
-                    found.append(Measurement("labels.shift", name, step, label_shift(tasks[name], trained, target)))
-                    if name not in self.run.places("targets.shift"):
-                        shift, spread = target_shift(tasks[name], trained, target)
-                        found.append(Measurement("targets.shift", name, step, shift))
-                        found.append(Measurement("targets.spread", name, step, spread))
-            if side == "train" and "task" not in self.run.meta:
-                constant = self._learn_task(evaluator, tasks, numbers, targets, predictions)
-                found.append(Measurement("loss.constant", "", step, constant))
-        if "validation" in seen and not self.run.places("input.validation_mean"):
-            for name, values in inputs_of(self._held_validation):
-                found.append(Measurement("input.validation_mean", name, step, float(values.mean())))
-                found.append(Measurement("input.validation_std", name, step, float(values.std())))
-        if seen and not self.run.places("input.same_share"):
-            for name, (constant, same) in sameness(self._held).items():
-                found.append(Measurement("input.constant_share", name, step, constant))
-                found.append(Measurement("input.same_share", name, step, same))
-        if "task" in self.run.meta:
-            self.run.meta["task"]["held_samples"] = self._held.samples
-            self.run.meta["task"]["held_validation_samples"] = self._held_validation.samples
-        self._keep(None, [each for each in found if not np.isnan(each.value)])
-        self._keep_answers([array for array in answers if array[3].size])
+        held, unseen = self._held, self._held_validation
+        known = {*self.run.quantities, *(("loss.constant",) if "task" in self.run.meta else ())}  # it may be NaN
+        found = scored(evaluator, held, unseen, self._measuring.numbered, known, step)
+        if found is None:
+            return
+        if "task" not in self.run.meta:
+            self.run.meta["task"] = {**next(iter(found.outputs.values())), "outputs": found.outputs}
+        self.run.meta["task"]["held_samples"] = held.samples
+        self.run.meta["task"]["held_validation_samples"] = unseen.samples
+        self._keep(None, [each for each in found.measurements if not np.isnan(each.value)])
+        self._keep_answers([array for array in found.answers if array[3].size])
 
     def _keep_answers(self, answers: list[Array]) -> None:
         """Of the answers class by class the latest are kept, and none before them."""
@@ -467,29 +423,6 @@ class Session:
                 self._store.drop_arrays(gone)
         self._answers = answers
         self._keep(None, [], answers)
-
-    def _learn_task(
-        self,
-        evaluator: Evaluator,
-        tasks: dict[str, Task],
-        numbers: dict[str, dict[str, float]],
-        targets: list[np.ndarray],
-        predictions: list[np.ndarray],
-    ) -> float:
-        """Keep what the outputs are asked for; gives the loss of the best constant answer."""
-        outputs = {
-            name: {
-                "kind": task.kind,
-                "classes": task.classes,
-                "reason": task.reason,
-                "majority_share": numbers[name]["majority_share"],
-                "target_mean": _mean(target),
-                "target_variance": _variance(target),
-            }
-            for (name, task), target in zip(tasks.items(), targets, strict=True)
-        }
-        self.run.meta["task"] = {**next(iter(outputs.values())), "outputs": outputs}
-        return evaluator.constant_loss(self._held, list(tasks.values()), targets, predictions)
 
     # Keeping what was measured.
 
@@ -566,11 +499,3 @@ def _gist(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "{{node" not in line]
     first, last = (lines[0], lines[-1]) if lines else ("", "")
     return (last if first == "Graph execution error:" else first)[:300].rstrip(".")
-
-
-def _mean(targets: np.ndarray) -> float | None:
-    return float(np.mean(targets)) if targets.dtype.kind in "buif" else None
-
-
-def _variance(targets: np.ndarray) -> float | None:
-    return float(np.var(targets)) if targets.dtype.kind in "buif" else None
