@@ -17,7 +17,7 @@ from `run.meta["audit"]`:
   - `prediction`: {"min", "max", "finite" (share), "unit_interval", "distribution" (rows are probabilities that sum to
     1), "row_sum" (mean), "other_axis" (the axis, 0 for the batch, over which they are probabilities that sum to 1 where
     rows are not; else None), "always_one"};
-  - `reach`: what it says under random weights, see `probing.reach`;
+  - `reach`: what it says under random weights, see `reach.reach`;
   - `labels`: over all labels given, not only those of the batch: {"given", "shape", "dtype", "count", "min", "max",
     "finite", "fractional" (share of entries that are no whole numbers), "distinct" (number, at most 1000),
     "alignment" ("vectors", "ids", "flat": (n,) under (n, 1), or "other"), "zero_one", "plus_minus_one", "varied",
@@ -31,11 +31,13 @@ from `run.meta["audit"]`:
     the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
     `probing.pairs_up_wrongly`; "opposite": labels of 0 and 1, and see `probing.asks_for_the_opposite`; "repeats": the
     narrower of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]; "heeds_labels", see
-    `probing.heeds_targets`; "takes_negated", see there};
+    `probing.heeds_targets`; "one_answer", see `probing.wants_one_answer`; "aim", see there;
+    "cut": of an output without an upper bound that stays over 0, see `probing.even_answer`; "takes_negated", see
+    there};
   - `mixes`: whether what is said of a sample depends on the others of the batch, see `mixing.mixes`;
   - `weights`: {"given", "sum", "idle_classes" (those of which every sample has a weight of 0, of one label and weight a
     sample)}, the sample weights; `accuracies`: of this batch, see `probing.accuracies`;
-  - `metrics`: [{"name", "value", "flavours", "deaf", "cut"}], see `probing.metric_nature`.
+  - `metrics`: [{"name", "value", "flavours", "deaf", "cut", see `probing.metric_nature`; "minds", see `_minds`}].
 
 The model is on loan (`loan`): it is handed back as it was found.
 """
@@ -60,9 +62,10 @@ from diagnose.callbacks.labels import beyond, class_numbers, heeds_wild_labels, 
 from diagnose.callbacks.loan import build, forward, on_loan
 from diagnose.callbacks.mixing import mixes
 from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of, told
+from diagnose.callbacks.reach import reach
 from diagnose.diagnosis import Diagnosis, examine
 from diagnose.run import Run
-from diagnose.skill import COARSE, is_distribution
+from diagnose.skill import COARSE, Wanted, is_distribution
 
 ASKED = 100_000  # entries of crafted predictions for the targets of the batch
 METRIC_SECONDS = 0.3  # of the one second that an audit may take
@@ -176,9 +179,7 @@ class _Output:
         self.targets = None if part.targets is None else np.asarray(part.targets)
         self.width = self.predictions.shape[-1] if self.predictions.ndim > 1 else 1
         self.few = max(2, ASKED * len(self.predictions) // max(1, self.predictions.size))
-        self.reach = probing.reach(
-            [(gain, values[part.index]) for gain, values in drawn], COARSE if self.coarse else 1e-3
-        )
+        self.reach = reach([(gain, values[part.index]) for gain, values in drawn], COARSE if self.coarse else 1e-3)
 
     def facts(self, x: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
         """All facts of this output."""
@@ -261,6 +262,8 @@ class _Output:
         rescuable = nature.takes == "logits" and sure and math.isfinite(free)
         per_target, per_prediction = targets.shape[1:], predictions.shape[1:]
         some, shape = targets[: self.few], predictions[: self.few].shape
+        heeds = probing.heeds_targets(at, some, shape)
+        known, inside = nature.takes not in ("unknown", "nothing"), found["prediction"]["unit_interval"]
         if nature.targets == "ids":
             labels |= class_numbers(at, labels, targets, shape)
         return {
@@ -278,10 +281,26 @@ class _Output:
             "pairs_up": probing.pairs_up_wrongly(at, per_prediction) if labels["alignment"] == "flat" else None,
             "opposite": labels["zero_one"] and probing.asks_for_the_opposite(at, per_target, per_prediction),
             "repeats": nature.targets == "repeated" or probing.repeats_predictions(at, per_target, per_prediction),
-            "heeds_labels": probing.heeds_targets(at, some, shape),
+            "heeds_labels": heeds,
+            "aim": ""
+            if (known and nature.takes != "values") or labels["zero_one"]
+            else probing.aim(at, some, shape[1:]),
+            "cut": None if known or not labels["zero_one"] else self._cut(at),
+            "one_answer": heeds
+            and not known
+            and not labels.get("one_hot")
+            and probing.wants_one_answer(at, some, shape[1:], inside),
             "takes_negated": probing.takes_negated(at, per_target, per_prediction),
             "heeds_wild_labels": nature.takes != "unknown" and heeds_wild_labels(at, labels, some, shape),
         }
+
+    def _cut(self, at: probing.Evaluate) -> float | None:
+        """What a distance is compared with; None for an output that is no distance."""
+        lower, upper = self.reach["lower"], self.reach["upper"]
+        if self.targets is None or upper is not None or lower is None or lower < -1e-6:
+            return None
+        most = max(10.0, 2 * float(np.nanmax(self.predictions)))
+        return probing.even_answer(at, self.targets.shape[1:], self.predictions.shape[1:], most)
 
     def _metric(self, metric: Any, targets: Any, end: float) -> dict[str, Any]:
         known = np.asarray(targets)
@@ -301,7 +320,28 @@ class _Output:
 
         value = read(targets, self.part.predictions)
         nature = probing.metric_nature(at, known[: self.few], self.predictions.shape[1:])
-        return {"name": metric.name, "value": value, **nature}
+        minds = known.size == self.predictions.size and _minds(at, known[: self.few], self.predictions.shape[1:])
+        return {"name": metric.name, "value": value, "minds": minds, **nature}
+
+
+def _minds(metric: probing.Evaluate, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a metric tells the labels from twice the labels, and from labels that are all larger by as much."""
+    right = targets.astype(np.float32).reshape(len(targets), *shape)
+    best = metric(targets, right)
+    others = (metric(targets, 2 * right), metric(targets, right + float(np.nanstd(right))))
+    return all(math.isfinite(other) and abs(other - best) > 1e-3 * max(1.0, abs(best)) for other in others)
+
+
+def wanted(output: dict[str, Any]) -> Wanted:
+    """What is wanted of an output, of which these are the facts."""
+    loss = output["loss"] or {}
+    minded = any(metric["minds"] for metric in output["metrics"])
+    return Wanted(
+        class_numbers=output["labels"].get("class_numbers"),
+        labels=minded or loss.get("aim", "") in ("", "labels"),
+        cut=loss.get("cut"),
+        below=bool(loss.get("opposite")) and loss.get("cut") is not None,
+    )
 
 
 def _asking(loss: Callable[[Any, Any, Any], Any], kind: np.dtype[Any]) -> probing.Evaluate:

@@ -16,10 +16,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diagnose.callbacks import probing
 from diagnose.callbacks.arrays import leaves, taken
 from diagnose.callbacks.loan import forward, overhearing, under_random_weights
 from diagnose.callbacks.pairing import Part
+from diagnose.callbacks.reach import WIDE, WILD
 from diagnose.callbacks.taps import leaf_layers, path_of
 
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
@@ -28,8 +28,8 @@ ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
 FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as is the next
 REACH_SECONDS = 0.3
 REACH_GAINS = (
-    *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
-    *(probing.WIDE, probing.WILD, 1.0, probing.WIDE, probing.WILD),
+    *(WIDE, WILD, 1.0, WIDE, WILD),
+    *(WIDE, WILD, 1.0, WIDE, WILD),
 )
 ENOUGH_DRAWS = 7  # three of each large gain, which show a bound
 FEW_DRAWS = 4  # taken whatever the time where an output gives nothing but 1: the rule on it asks for as many

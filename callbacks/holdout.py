@@ -109,6 +109,7 @@ class Evaluator:
             return float("nan")
 
         def loss(x: Any, y: Any, answers: Any) -> Any:
+            self._model._clear_losses()  # the penalties of the trace that called the model last belong to its graph
             samples = tf.shape(keras.tree.flatten(y)[0])[:1]
             constant = [tf.broadcast_to(answer, tf.concat([samples, tf.shape(answer)], axis=0)) for answer in answers]
             return self._loss(x, y, keras.tree.pack_sequence_as(self._structure, constant))

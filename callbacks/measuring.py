@@ -20,7 +20,7 @@ from diagnose.callbacks.shadow import Reading, ShadowStep, SiteReading, named_le
 from diagnose.callbacks.taps import Placed
 from diagnose.quantities import bend
 from diagnose.run import Measurement
-from diagnose.skill import Task, accuracy, majority_class, majority_share, task_of
+from diagnose.skill import Task, Wanted, accuracy, majority_class, majority_share, task_of
 
 DEAD_BATCHES = 10  # the contract's: a unit is dead if its slope was 0 at every sample of so many observed batches
 FINGERPRINT = 16384  # entries of a batch that are hashed: two different batches rarely agree in so many
@@ -41,8 +41,8 @@ class Measuring:
         self.unmeasured: dict[str, str] = {}
         self.sites: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, Task] = {}
-        #: Whether whole numbers as targets are class numbers, by output in their order; see `skill.task_of`.
-        self.class_numbers: list[bool | None] = []
+        #: What is wanted of each output, in their order; empty where nobody asked.
+        self.wanted: list[Wanted] = []
         #: By function: the layers in whose loops it runs.
         self.inside: dict[str, list[str]] = {}
         #: By name: the functions of the user's own.
@@ -183,9 +183,9 @@ class Measuring:
             recent.append(site.alive)
             add("activation.dead_share", site.where, float(1 - np.mean(np.any(recent, axis=0))))
 
-    def numbered(self, outputs: int) -> list[bool | None]:
-        """`class_numbers` of so many outputs; None where nobody looked."""
-        return self.class_numbers if len(self.class_numbers) == outputs else [None] * outputs
+    def wanted_of(self, outputs: int) -> list[Wanted]:
+        """What is wanted of so many outputs."""
+        return self.wanted if len(self.wanted) == outputs else [Wanted()] * outputs
 
     def _measure_outputs(self, reading: Reading, add: Any) -> None:
         if "outputs" in self.instruments:
@@ -200,10 +200,10 @@ class Measuring:
         if len(reading.targets) != len(reading.predictions):
             return
         answers = zip(reading.outputs, reading.targets, reading.predictions, strict=True)
-        for (name, target, prediction), numbered in zip(answers, self.numbered(len(reading.outputs)), strict=True):
+        for (name, target, prediction), wanted in zip(answers, self.wanted_of(len(reading.outputs)), strict=True):
             if "outputs" in self.instruments:
                 if name not in self.tasks or self.tasks[name].kind == "unknown":
-                    self.tasks[name] = task_of(target, prediction, numbered)
+                    self.tasks[name] = task_of(target, prediction, wanted)
                 score = accuracy(self.tasks[name], target, prediction)
                 if np.isfinite(score):
                     add("batch.accuracy", name, score)

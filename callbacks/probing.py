@@ -1,4 +1,4 @@
-"""What a loss or a metric does with predictions made for the purpose; and what an output can say at all.
+"""What a loss or a metric does with predictions made for the purpose.
 
 A name says little: a loss may be a lambda, a softmax may stand in a layer of the user's own, `from_logits` may be lost
 in a wrapper. So each is asked a few questions whose answers differ. A cross-entropy of probabilities grows by the same
@@ -11,14 +11,13 @@ Everything here is NumPy: `configuration` brings the loss, the metric and the ou
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-
-from diagnose.skill import is_distribution
 
 #: (targets, predictions) -> one number; NaN where it could not be computed.
 Evaluate = Callable[[np.ndarray, np.ndarray], float]
@@ -30,6 +29,9 @@ LOG_RATIO = (
 )  # -log p gives 1; a focal loss with gamma 2 gives 0.9, log(p + 1e-3) gives 0.77, a squared error 0.1
 LINE_RATIO = (0.7, 1.6)  # log(1 + exp(-z)) from -16 over -8 to 0 gives 8 / 7.31 = 1.09; a squared error 2.6
 LITTLE = 0.3  # arithmetic: 0 for a cross-entropy over classes, 0.1 with smoothing of 0.3, 1 for entries alone
+CRAFTED = 8  # samples where a loss may compare those of a batch
+INSIDE, ANYWHERE = (0.002, 0.5, 0.998), (-2.0, 0.002, 0.5, 0.998, 2.0)  # answers made up
+CHEAP = 0.02  # of what answers usually cost; arithmetic: a cross-entropy asks 0.2 of it of a constant answer
 SAME = 1e-4  # float32 arithmetic on numbers of order 1 to 10 leaves some 1e-6
 
 
@@ -337,6 +339,103 @@ def heeds_targets(loss: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> 
     return False
 
 
+def wants_one_answer(loss: Evaluate, targets: np.ndarray, shape: Sequence[int], inside: bool) -> bool:
+    """Whether one and the same answer to all samples costs as little as any that heeds their labels.
+
+    targets: of the batch, zeros and ones or measurements; shape: of one prediction; inside: the output stays in
+    [0, 1].
+    False for targets of another size than the predictions, and where the loss gives no numbers for answers made up.
+
+    >>> y = np.array([[0.0], [1.0], [1.0]])
+    >>> half = lambda t, p: float(-np.mean(t * np.log(p)))  # nothing is paid for calling a 0 a 1
+    >>> whole = lambda t, p: half(t, p) + half(1 - t, 1 - p)
+    >>> wants_one_answer(half, y, (1,), True), wants_one_answer(whole, y, (1,), True)
+    (True, False)
+    """
+    if math.prod(targets.shape[1:]) != math.prod(shape):
+        return False
+    if not np.isin(targets, (0.0, 1.0)).all():
+        return _heeds_targets_apart(loss, targets, tuple(shape))
+    marked = (np.indices((CRAFTED, *shape)).sum(axis=0) % 2).astype(bool)
+    crafted = marked.reshape(CRAFTED, *targets.shape[1:]).astype(np.float32)
+    heeding: list[float] = []
+    alike: list[float] = []
+    levels = INSIDE if inside else ANYWHERE
+    for one, zero in itertools.product(levels, levels):
+        # Each label is answered by a number of its own; then all samples are answered as the first, or the second, is.
+        for mask, costs in ((marked, alike if one == zero else heeding), (marked[:1], alike), (marked[1:2], alike)):
+            rows = np.broadcast_to(np.where(mask, one, zero), marked.shape).astype(np.float32)
+            cost = loss(crafted, rows)
+            costs += [cost] if math.isfinite(cost) else []
+    if not heeding or not alike:
+        return False
+    usual = float(np.median(heeding + alike)) - min(heeding)
+    return usual > SAME and min(alike) <= min(heeding) + CHEAP * usual
+
+
+def _heeds_targets_apart(loss: Evaluate, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether targets only add to the loss: what one answer costs more than another is then the same under any."""
+    draw = np.random.default_rng(5)
+    some = targets[:CRAFTED].astype(np.float32)
+    centre, scale = float(np.nanmean(some)), float(np.nanstd(some)) or 1.0
+    made = [(centre + scale * draw.normal(size=some.shape)).astype(np.float32) for _ in range(4)]
+    answers = [(centre + scale * draw.normal(size=(len(some), *shape))).astype(np.float32) for _ in range(4)]
+    costs = np.array([[loss(target, answer) for answer in answers] for target in made]) / scale
+    rises = costs - costs[:, :1]
+    return bool(np.isfinite(costs).all() and np.ptp(rises[0]) > CHEAP and np.ptp(rises, axis=0).max() < CHEAP / 10)
+
+
+def aim(loss: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> str:
+    """What a loss wants of predictions of measurements; targets: of the batch; shape: of one prediction.
+
+    "labels": these cost least of the answers tried; "size", "offset", "which": these do too, and so do answers of
+    another size, moved by as much, or exchanged among the samples; "other": some answer costs less than they do;
+    "" where targets and predictions differ in size, or the loss gives no number.
+
+    >>> y, alike = np.array([[1.0, 2.0], [3.0, 1.0], [2.0, 2.0]]), lambda t, p: float(-np.mean((t * p).sum(-1)
+    ...     / np.linalg.norm(t, axis=-1) / np.linalg.norm(p, axis=-1)))
+    >>> aim(alike, y, (2,)), aim(lambda t, p: float(np.mean((t - p) ** 2)), y, (2,))
+    ('size', 'labels')
+    """
+    if math.prod(targets.shape[1:]) != math.prod(shape) or len(targets) < 2:
+        return ""
+    right = targets.astype(np.float32).reshape(len(targets), *shape)
+    spread = float(np.nanstd(right))
+    noise = (spread * np.random.default_rng(6).normal(size=right.shape)).astype(np.float32)
+    wrong = {"size": 2 * right, "offset": right + spread, "which": np.roll(right, 1, axis=0)}
+    costs = {name: loss(targets, rows) for name, rows in wrong.items()}
+    others = [loss(targets, rows) for rows in (right + noise, right / 2, right - spread)]
+    least, slack = loss(targets, right), CHEAP * abs(max(costs["which"], others[0]) - loss(targets, right))
+    if not math.isfinite(least + slack + sum(costs.values()) + sum(others)) or slack <= SAME * max(1.0, abs(least)):
+        return ""
+    if min(*costs.values(), *others) < least - slack:
+        return "other"
+    return next((name for name, cost in costs.items() if cost <= least + slack / 10), "labels")
+
+
+def even_answer(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int], most: float) -> float | None:
+    """The answer from 0 to `most` that costs the same for labels of 0 and 1; None where none does.
+
+    >>> contrast = lambda t, p: float(np.mean((1 - t) * p**2 + t * np.maximum(2 - p, 0) ** 2))
+    >>> round(even_answer(contrast, (1,), (1,), 10.0), 3)
+    1.0
+    """
+
+    def bias(answer: float) -> float:
+        answers = np.full((ROWS, *shape), answer, np.float32)
+        ones, zeros = (np.full((ROWS, *target_shape), label, np.float32) for label in (1, 0))
+        return loss(ones, answers) - loss(zeros, answers)
+
+    low, high = 0.0, most
+    first, last = bias(low), bias(high)
+    if not first * last < 0:
+        return None
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (middle, high) if bias(middle) * first > 0 else (low, middle)
+    return (low + high) / 2
+
+
 def reads_class_numbers(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
     """Whether a loss takes the target for the place of the entry to be raised: of all, raising that one costs least.
 
@@ -461,75 +560,3 @@ def _cut(metric: Evaluate, target_shape: tuple[int, ...], shape: tuple[int, ...]
         ranks = good == at(0.6, 0.8) == at(0.2, 0.4) == at(-3.0, 3.0)
         return "interval" if ranks and at(2.0, 5.0) != good and at(-5.0, -2.0) != good else ""
     return "half" if at(-1.0, 0.25) == at(-3.0, -1.0) else ""
-
-
-# --- outputs ---------------------------------------------------------------------------------------------------------
-
-PILE = 0.05  # share of entries that must lie at an end for it to be a bound: a sigmoid at gain 16 has some 90 %
-WIDE, WILD = 4.0, 16.0  # gains of the weights drawn: a bound is what does not move from the one to the other
-
-
-def reach(draws: Sequence[tuple[float, np.ndarray]], tolerance: float = 1e-3) -> dict[str, Any]:
-    """What an output can say, from its predictions under weights drawn at random: (gain, predictions) each.
-
-    draws: how many were finite; lower, upper: bounds of its entries, None where none shows; always_one: width 1, and 1
-    under any weights; distribution: rows sum to 1 under any weights; escapes: share of the draws that leave [0, 1];
-    logit_span: the most by which two logits of a row can differ, if that is bounded by 2 or less; logit_floor: logits
-    are cut at the bottom (a ReLU); doubled: the logits are themselves a distribution.
-    """
-    finite = [(gain, values) for gain, values in draws if np.isfinite(values).all()]
-    facts: dict[str, Any] = {"draws": len(finite), "lower": None, "upper": None}
-    wide = [values for gain, values in finite if gain == WIDE]
-    wild = [values for gain, values in finite if gain == WILD]
-    if not finite:
-        return facts
-    width = finite[0][1].shape[-1] if finite[0][1].ndim > 1 else 1
-    enough = len(wide) >= 3 <= len(wild)
-    facts["always_one"] = width == 1 and all((np.abs(values - 1.0) <= 1e-6).all() for _, values in finite)
-    facts["distribution"] = all(is_distribution(values, tolerance) for _, values in finite)
-    facts["escapes"] = float(np.mean([(values.min() < -1e-3) or (values.max() > 1.001) for _, values in finite]))
-    if enough and not facts["always_one"]:
-        facts["upper"] = _bound(wide, wild)
-        lower = _bound([-values for values in wide], [-values for values in wild])
-        facts["lower"] = None if lower is None else -lower
-    if enough and facts["distribution"]:
-        facts |= _behind_softmax(finite, tolerance > 1e-3)
-    return facts
-
-
-def _bound(wide: Sequence[np.ndarray], wild: Sequence[np.ndarray]) -> float | None:
-    top, before = max(float(values.max()) for values in wild), max(float(values.max()) for values in wide)
-    span = before - min(float(values.min()) for values in wide)
-    piled = np.mean([np.mean(values >= top - 0.01 * max(span, 1e-6)) for values in wild])
-    return top if span > 0 and abs(top - before) <= 0.02 * span and piled >= PILE else None
-
-
-def _behind_softmax(draws: Sequence[tuple[float, np.ndarray]], coarse: bool) -> dict[str, Any]:
-    """What the probabilities tell of the logits: their differences are those of log p.
-
-    coarse: 16 bits a number, so that equal ones mean nothing.
-    """
-    seen = [(gain, np.log(values)) for gain, values in draws if values.min() > 1e-30]  # below, float32 has no log left
-    wild, wide = ([logs for gain, logs in seen if gain == size] for size in (WILD, WIDE))
-    facts: dict[str, Any] = {"logit_span": None, "logit_floor": False, "doubled": False}
-    if not seen:
-        return facts
-    spans = np.concatenate([np.ptp(logs, axis=-1).ravel() for _, logs in seen])
-    everywhere = len(seen) == len(draws)  # logits without bound underflow somewhere at gain 16
-    if everywhere and len(wild) >= 3 and spans.max() <= 2.01 and _widest(wild) <= 1.25 * _widest(wide):
-        facts["logit_span"] = float(spans.max())
-        width = seen[0][1].shape[-1]
-        inner = [logs + (1.0 - logs.sum(-1, keepdims=True)) / width for _, logs in seen]
-        sure = float(np.median(np.concatenate([np.ptp(logs, axis=-1).ravel() for logs in wild])))
-        facts["doubled"] = spans.max() <= 1.001 and all(logs.min() >= -1e-3 for logs in inner) and sure > 0.9
-        return facts
-    ties: list[float] = []
-    for _, logs in seen if not coarse else ():
-        count = (logs == logs.min(-1, keepdims=True)).sum(-1)
-        ties.append(float(np.mean((count >= 2) & (count < logs.shape[-1]))))
-    facts["logit_floor"] = len(ties) >= 3 and float(np.mean(ties)) >= 0.1  # free logits have no chance of exact ties
-    return facts
-
-
-def _widest(draws: Sequence[np.ndarray]) -> float:
-    return max((float(np.ptp(logs, axis=-1).max()) for logs in draws), default=0.0)

@@ -13,6 +13,7 @@ from diagnose.callbacks.measuring import Array
 from diagnose.run import Measurement
 from diagnose.skill import (
     Task,
+    Wanted,
     balanced_skill,
     class_counts,
     label_shift,
@@ -50,20 +51,20 @@ def scored(
     evaluator: Evaluator,
     train: HeldSet,
     validation: HeldSet,
-    numbered: Callable[[int], list[bool | None]],
+    wanted_of: Callable[[int], list[Wanted]],
     known: Container[str],
     step: int,
 ) -> Scored | None:
     """Ask the model for both sets; None where targets and outputs are no pairs.
 
-    train: not empty; validation: may be empty. numbered: see `Measuring.numbered`.
+    train: not empty; validation: may be empty. wanted_of: by the number of outputs, what is wanted of each.
     known: quantities that are measured once, and were; the rest is measured anew.
     """
     found = Scored()
     sides: dict[str, _Side] = {}
     for name, held in (("train", train), ("validation", validation)):
         if held.samples:
-            side = _asked(evaluator, held, numbered)
+            side = _asked(evaluator, held, wanted_of)
             if side is None:
                 return None
             sides[name] = side
@@ -99,13 +100,13 @@ def scored(
     return found
 
 
-def _asked(evaluator: Evaluator, held: HeldSet, numbered: Callable[[int], list[bool | None]]) -> _Side | None:
+def _asked(evaluator: Evaluator, held: HeldSet, wanted_of: Callable[[int], list[Wanted]]) -> _Side | None:
     targets, predictions, loss = evaluator(held)
     names = evaluator.outputs
     if len(targets) != len(predictions):
         return None
-    pairs = zip(targets, predictions, numbered(len(names)), strict=True)
-    tasks = [task_of(target, prediction, numbers) for target, prediction, numbers in pairs]
+    pairs = zip(targets, predictions, wanted_of(len(names)), strict=True)
+    tasks = [task_of(target, prediction, wanted) for target, prediction, wanted in pairs]
     return _Side(
         dict(zip(names, targets, strict=True)),
         dict(zip(names, predictions, strict=True)),

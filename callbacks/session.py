@@ -24,7 +24,7 @@ from diagnose.activation import quick_profile
 from diagnose.activation.saving import saving_in_a_layer
 from diagnose.callbacks import layout
 from diagnose.callbacks.budget import DENSE_OBSERVATIONS, Budget
-from diagnose.callbacks.configuration import facts
+from diagnose.callbacks.configuration import facts, wanted
 from diagnose.callbacks.handover import Handover, spec_key, steps_per_execution
 from diagnose.callbacks.holdout import Evaluator, HeldSet
 from diagnose.callbacks.measuring import Array, Measuring, fingerprint, nonfinite_data
@@ -291,9 +291,7 @@ class Session:
                 x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
                 if all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch)):  # none ragged or sparse
                     self.run.meta["audit"] = seen = facts(model, x, y, sample_weight)
-                    self._measuring.class_numbers = [
-                        output["labels"].get("class_numbers") for output in seen["outputs"]
-                    ]
+                    self._measuring.wanted = [wanted(output) for output in seen["outputs"]]
         self._save_meta()
 
     def _profile(self) -> None:
@@ -403,7 +401,7 @@ class Session:
     def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
         held, unseen = self._held, self._held_validation
         known = {*self.run.quantities, *(("loss.constant",) if "task" in self.run.meta else ())}  # it may be NaN
-        found = scored(evaluator, held, unseen, self._measuring.numbered, known, step)
+        found = scored(evaluator, held, unseen, self._measuring.wanted_of, known, step)
         if found is None:
             return
         if "task" not in self.run.meta:

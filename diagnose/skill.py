@@ -35,24 +35,39 @@ class Task:
     kind: "categorical" (one of many classes), "binary", "multilabel", "regression", or "unknown".
     classes: number of classes ("categorical", "binary": 2), of labels ("multilabel"), else 0.
     reason: why the kind is unknown; "" where it is known.
+    cut, below: see `Wanted`.
     """
 
     kind: TaskKind
     classes: int = 0
     reason: str = ""
+    cut: float | None = None
+    below: bool = False
 
 
-def task_of(targets: np.ndarray, predictions: np.ndarray, class_numbers: bool | None = None) -> Task:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What loss and metrics want of an output, as far as they were asked; the numbers alone do not show it.
+
+    class_numbers: whole numbers are read as places on the predictions' last axis; None where nobody could ask: then the
+        largest number must stand for the last place. Rows of probabilities, which sum to 1, say so themselves.
+    labels: of measurements, the labels themselves are wanted, and not an order, a direction or a rate behind them.
+    cut: the answer that costs the same for labels of 0 and 1, where an output is a distance; below: nearer means 1.
+    """
+
+    class_numbers: bool | None = None
+    labels: bool = True
+    cut: float | None = None
+    below: bool = False
+
+
+def task_of(targets: np.ndarray, predictions: np.ndarray, wanted: Wanted = Wanted()) -> Task:
     """What is asked for, from targets and predictions, both (samples, ...).
 
-    class_numbers: whether the loss or a metric reads whole numbers as places on the predictions' last axis; None where
-        nobody could ask them: then the largest number must stand for the last place. Rows of probabilities, which sum
-        to 1, say so themselves.
-
-    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3)))
-    Task(kind='categorical', classes=3, reason='')
-    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 8))).kind, task_of(np.array([0, 2]), np.zeros((2, 3)), False).kind
-    ('unknown', 'unknown')
+    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3))).kind
+    'categorical'
+    >>> task_of(np.array([0, 2, 1]), np.ones((3, 8))).kind, task_of(np.array([0, 1]), np.eye(2), Wanted(False)).kind
+    ('unknown', 'categorical')
     >>> task_of(np.array([0.5, 1.7]), np.zeros((2, 1))).kind
     'regression'
     """
@@ -68,9 +83,8 @@ def task_of(targets: np.ndarray, predictions: np.ndarray, class_numbers: bool | 
             return Task(
                 "unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape"
             )
-        if class_numbers is None:
-            class_numbers = finite.max() == width - 1
-        if class_numbers or is_distribution(p, COARSE):
+        numbered = finite.max() == width - 1 if wanted.class_numbers is None else wanted.class_numbers
+        if numbered or is_distribution(p, COARSE):
             return Task("categorical", width)
         return Task("unknown", reason="no loss and no accuracy is known to read the targets as class numbers")
     if y.size != p.size:
@@ -83,9 +97,10 @@ def task_of(targets: np.ndarray, predictions: np.ndarray, class_numbers: bool | 
             return Task("categorical", width)
         if values <= {0.0, 1.0} and whole:
             return Task("multilabel", width)
-        return Task("regression")
-    if whole and len(values) <= 2 and values <= {-1.0, 0.0, 1.0}:
-        return Task("binary", 2)
+    elif whole and len(values) <= 2 and values <= {-1.0, 0.0, 1.0}:
+        return Task("binary", 2, cut=wanted.cut, below=wanted.below)
+    if not wanted.labels:
+        return Task("unknown", reason="the loss wants something else of the predictions than the targets themselves")
     return Task("regression")
 
 
@@ -104,8 +119,8 @@ def is_distribution(predictions: np.ndarray, tolerance: float = 1e-3) -> bool:
 def accuracy(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
     """Share of the targets that the predictions get right, in [0, 1]; NaN for a regression.
 
-    A row of predictions with a NaN is wrong. Binary and multilabel predictions count from 0.5 on if all of them lie in
-    [0, 1], else from 0 on (logits).
+    A row of predictions with a NaN is wrong. Binary and multilabel predictions count from the task's cut on, else from
+    0.5 on if all of them lie in [0, 1], else from 0 on (logits).
 
     >>> accuracy(Task("categorical", 2), np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
     0.6666666666666666
@@ -385,9 +400,12 @@ def _truth_and_answer(task: Task, targets: np.ndarray, predictions: np.ndarray) 
     if task.kind == "categorical":
         rows = p.reshape(-1, task.classes)
         return _class_ids(task, y), np.where(np.isfinite(rows).all(axis=1), rows.argmax(axis=1), -1)
-    threshold = 0.5 if np.nanmin(p, initial=0.0) >= 0 and np.nanmax(p, initial=1.0) <= 1 else 0.0
+    cut = task.cut
+    if cut is None:
+        cut = 0.5 if np.nanmin(p, initial=0.0) >= 0 and np.nanmax(p, initial=1.0) <= 1 else 0.0
     truth, said = y.reshape(-1) > 0.5, p.reshape(-1)
-    return truth.astype(np.int64), np.where(np.isfinite(said), said > threshold, -1).astype(np.int64)
+    answer = said < cut if task.below else said > cut
+    return truth.astype(np.int64), np.where(np.isfinite(said), answer, -1).astype(np.int64)
 
 
 def _class_ids(task: Task, y: np.ndarray) -> np.ndarray:

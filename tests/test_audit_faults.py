@@ -356,6 +356,21 @@ FAULTS: dict[str, tuple[str, Case, Case]] = {
         lambda: (model(softmax(), lambda t, p: -losses.sparse_categorical_crossentropy(t, p)), X, IDS),
         lambda: (model(softmax(), lambda t, p: losses.sparse_categorical_crossentropy(t, p)), X, IDS),
     ),
+    "a focal loss that counts the ones only": (
+        "mismatched-loss",
+        lambda: (model(sigmoid(), lambda t, p: -t * (1 - p) ** 2 * ops.log(p + 1e-6), None), X, YES),
+        lambda: (model(sigmoid(), "binary_focal_crossentropy", None), X, YES),
+    ),
+    "a difference that is not squared": (
+        "mismatched-loss",
+        lambda: (model(D(1), lambda t, p: t - p, None), X, REAL[:, None]),
+        lambda: (model(D(1), lambda t, p: (t - p) ** 2, None), X, REAL[:, None]),
+    ),
+    "a difference of means": (
+        "mismatched-loss",
+        lambda: (model(D(1), lambda t, p: (ops.mean(t) - ops.mean(p)) ** 2, "mae"), X, REAL[:, None]),
+        lambda: (model(D(1), lambda t, p: ops.mean((t - p) ** 2), "mae"), X, REAL[:, None]),
+    ),
     "hinge of a sigmoid": (
         "mismatched-loss",
         lambda: (model(sigmoid(), "hinge", None), X, 2 * YES - 1),

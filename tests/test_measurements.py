@@ -221,6 +221,20 @@ def test_the_constant_loss_is_that_of_all_held_samples_not_of_one_batch():
     assert monitor.run.series("loss.constant").values[0] == pytest.approx(np.log(4), rel=1e-5)
 
 
+def test_a_penalty_on_what_a_layer_gives_is_no_part_of_the_losses_compared():
+    keras.utils.set_random_seed(0)
+    penalized = layers.Dense(4, "relu", activity_regularizer=keras.regularizers.L1(100.0))
+    model = keras.Sequential([layers.Input((2,)), penalized, layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
+    x, y = np.random.default_rng(0).normal(size=(64, 2)), np.arange(64) % 2
+    monitor = TrainingMonitor(every=1)
+    model.fit(x, y, verbose=0, callbacks=[monitor])
+    assert monitor.run.notes == [] and monitor.run.series("batch.loss").values[0] > 10
+    assert monitor.run.series("loss.constant").values[0] == pytest.approx(np.log(2), rel=1e-5)
+    own = keras.losses.binary_crossentropy(y, model.predict(x, verbose=0)[:, 0])
+    assert monitor.run.series("loss.train").values[-1] == pytest.approx(float(own), rel=1e-4)
+
+
 @pytest.mark.parametrize("confident", [1.0, 60.0])
 def test_logits_that_keras_hangs_on_an_output_are_handed_on(confident):
     """A tap that dropped them would compute the loss from clipped probabilities: 13.3 for 60.0."""

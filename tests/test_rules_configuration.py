@@ -15,7 +15,7 @@ from keras import ops
 from diagnose.callbacks import TrainingMonitor
 from diagnose.diagnosis import examine
 from diagnose.rules import ALL_RULES
-from diagnose.run import Run
+from diagnose.run import Measurement, Run
 from diagnose.verdict import Finding
 
 CONFIGURATION = [
@@ -38,6 +38,9 @@ CONFIGURATION = [
     "mixed-samples",
     "odd-initial-loss",
 ]
+
+
+METRIC = {"name": "accuracy", "value": 0.25, "flavours": ["argmax"], "deaf": False, "cut": "", "minds": False}
 
 
 def audited(iterations: int = 0, **parts: dict[str, Any]) -> Run:
@@ -105,7 +108,7 @@ def audited(iterations: int = 0, **parts: dict[str, Any]) -> Run:
         "mixes": {"difference": 0.0, "by": None},
         "weights": {"given": False, "sum": None},
         "accuracies": {"argmax": 0.25},
-        "metrics": [{"name": "accuracy", "value": 0.25, "flavours": ["argmax"], "deaf": False, "cut": ""}],
+        "metrics": [METRIC],
     }
     for name, changes in parts.items():
         output[name] = {**output[name], **changes} if isinstance(changes, dict) and output[name] else changes
@@ -271,11 +274,30 @@ def test_a_loss_that_heeds_no_label_is_a_fault_where_an_accuracy_is_measured() -
     assert [f.severity for f in blind(loss={"heeds_labels": False}, metrics=[])] == ["critical"]  # a cross-entropy
 
 
+@pytest.mark.parametrize("fact", [{"takes_negated": "values"}, {"one_answer": True}], ids=["turned sign", "one answer"])
 @pytest.mark.parametrize(("weight", "others", "found"), [(1.0, 0, 1), (-0.1, 0, 0), (1.0, 1, 0)])
-def test_a_turned_sign_is_a_fault_unless_it_may_be_an_adversary(weight: float, others: int, found: int) -> None:
-    run = audited(loss={"takes": "unknown", "takes_negated": "values", "weight": weight})
+def test_a_loss_that_asks_for_what_is_wrong_is_a_fault_unless_it_may_be_an_adversary(
+    fact: dict[str, Any], weight: float, others: int, found: int
+) -> None:
+    run = audited(loss={"takes": "unknown", "weight": weight, **fact})
     sound = audited().meta["audit"]["outputs"][0] | {"where": "other"}
     run.meta["audit"]["outputs"].extend([sound] * others)
+    assert len(findings("mismatched-loss", run)) == found
+
+
+@pytest.mark.parametrize(
+    ("left", "trained", "measured", "found"),
+    [("size", False, True, 0), ("size", True, True, 1), ("size", True, False, 0), ("which", False, True, 1)],
+)
+def test_what_a_loss_leaves_open_is_a_fault_where_it_is_not_learned(
+    left: str, trained: bool, measured: bool, found: int
+) -> None:
+    """A likeness of directions may be all that is wanted; who also measures the distance wants more."""
+    run = audited(loss={"takes": "unknown", "aim": left}, metrics=[METRIC | {"minds": measured}])
+    if trained:
+        run.meta["task"] = {"kind": "regression", "outputs": {"": {"kind": "regression"}}}
+        run.add(*(Measurement("skill.train", "", step, -1.0) for step in (0, 400, 800)))
+        run.add(*(Measurement("optimizer.updates", "", step, float(step)) for step in (0, 400, 800)))
     assert len(findings("mismatched-loss", run)) == found
 
 

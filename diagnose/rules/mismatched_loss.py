@@ -5,12 +5,16 @@ Sees: what the loss expects, what the output can say, and the form of the labels
 Harm: by pair. A squared error on probabilities has a slope that fades where the model is wrong and sure. A binary
 cross-entropy on a softmax counts every class for itself, most of them zeros. A softmax can't say that two classes
 hold at once. A hinge wants margins beyond 1, which a probability never reaches. A loss that heeds no label teaches
-nothing about them, and one of the wrong sign teaches to be as wrong as can be.
+nothing about them, one of the wrong sign teaches to be as wrong as can be, and one that costs least for the same answer
+to all samples teaches that answer.
 
 Fires: a distance loss on one-hot labels; a binary cross-entropy on a softmax of three or more exclusive classes or of
 several at once; a cross-entropy over classes with rows of several ones; a hinge on an output kept in [0, 1]. Critical:
 a loss that is the same whatever the labels are (a label smoothing of 1), if it is a cross-entropy or an accuracy is
-measured beside it; a loss of the table with its sign turned. A note: a squared error on a sigmoid with labels 0 and 1.
+measured beside it; a loss of the table with its sign turned; a loss of no pair for which one answer to all samples
+costs as little as any (labels of 0 and 1), or under which labels only add to the cost (measurements). Where a metric is
+measured beside it: a loss of measurements that leaves open which sample has which, or, if they are not learned, their
+size or their offset. A note: a squared error on a sigmoid with labels 0 and 1.
 
 It is unsure of several 1s where there is one a row on average, and many rows are empty: the labels may be wrongly
 built (empty-targets).
@@ -19,8 +23,8 @@ Rests: the pairs of the table (binary: sigmoid and binary cross-entropy; one of 
 once: sigmoids and binary; measurements: linear and MSE, MAE or Huber; in [0, 1]: sigmoid and MSE or binary
 cross-entropy; margins: linear or tanh and hinge), inputs as labels (autoencoders), two classes under a softmax (the
 same loss either way), and whatever another rule of this part explains. On losses of no pair (contrastive, quantiles,
-likelihoods, similarities): their sign is not known. On a turned sign beside other losses or under a negative loss
-weight, which may be an adversary's.
+likelihoods, similarities): their sign is not known. On a turned sign, or one answer to all, beside other losses or
+under a negative loss weight, which may be an adversary's.
 
 Remedy: the pair of the table that the labels ask for.
 
@@ -33,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.outcome import outcome_of
 from diagnose.rules._configuration import (
     CONSEQUENCES,
     Output,
@@ -57,12 +62,22 @@ PART = "configuration"
 EXPLAINS = CONSEQUENCES
 
 SEVERAL = 0.01  # a guess: rarer, they are slips of labelling
+OPEN = {
+    "size": "costs the same for twice the labels as for the labels: how large they are is not learned",
+    "offset": "costs the same for labels that are all larger by as much: where they lie is not learned",
+    "which": "costs the same when the samples exchange their answers: which has which label is not learned",
+}
 
 
 def judge(run: Run) -> Iterator[Verdict]:
     """One verdict for each output."""
     alone = sum(output["loss"] is not None for output in outputs(run)) == 1
-    yield from each_output(run, lambda output: _teaches_wrongly(output, alone) or _look(output))
+    learns = outcome_of(run).name not in ("not-learning", "hollow-loss")
+
+    def look(output: Output) -> Verdict:
+        return _teaches_wrongly(output, alone) or _teaches_in_part(output, learns) or _look(output)
+
+    yield from each_output(run, look)
 
 
 def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
@@ -88,7 +103,31 @@ def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
             0.95,
             "critical",
         )
+    if loss.get("one_answer") and alone and loss["weight"] > 0:
+        return _finding(
+            output,
+            "costs least for one and the same answer to all samples, whatever their labels are",
+            "Compute the loss by hand for right and wrong answers: each label needs an answer of its own that costs "
+            "least. Often the part that punishes the other label is missing, has the wrong sign, or no square or "
+            "absolute value is taken of a difference.",
+            0.9,
+            "critical",
+        )
     return None
+
+
+def _teaches_in_part(output: Output, learns: bool) -> Finding | None:
+    """What the loss leaves open of measurements that are measured in another way, too."""
+    loss = output["loss"]
+    left = loss.get("aim") if loss is not None and any(metric.get("minds") for metric in output["metrics"]) else ""
+    if left not in OPEN or output["labels"].get("one_hot") or (learns and left != "which"):
+        return None
+    return _finding(
+        output,
+        OPEN[left],
+        'Compile with a loss that is least where prediction and label agree: `loss="mse"`, or "mae", or "huber".',
+        0.75,
+    )
 
 
 def _look(output: Output) -> Verdict:
