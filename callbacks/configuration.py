@@ -31,12 +31,13 @@ from `run.meta["audit"]`:
     the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
     `probing.pairs_up_wrongly`; "opposite": labels of 0 and 1, and see `probing.asks_for_the_opposite`; "repeats": the
     narrower of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]; "heeds_labels", see
-    `probing.heeds_targets`; "one_answer", see `probing.wants_one_answer`; "aim", see there;
-    "cut": of an output without an upper bound that stays over 0, see `probing.even_answer`; "takes_negated", see
-    there};
+    `probing.heeds_targets`; "one_answer", see `probing.wants_one_answer`; "aim", see there; "positive", see
+    `probing.wants_positive`; "cut": of an output without an upper bound that stays over 0, see `probing.even_answer`;
+    "takes_negated", see there};
   - `mixes`: whether what is said of a sample depends on the others of the batch, see `mixing.mixes`;
   - `weights`: {"given", "sum", "idle_classes" (those of which every sample has a weight of 0, of one label and weight a
-    sample)}, the sample weights; `accuracies`: of this batch, see `probing.accuracies`;
+    sample), "by_class" (mean weight of each, by its number)}, the sample weights; `accuracies`: of this batch, see
+    `probing.accuracies`;
   - `metrics`: [{"name", "value", "flavours", "deaf", "cut", see `probing.metric_nature`; "minds", see `_minds`}].
 
 The model is on loan (`loan`): it is handed back as it was found.
@@ -58,7 +59,15 @@ from diagnose._version import __version__
 from diagnose.callbacks import probing
 from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
 from diagnose.callbacks.first_batch import FirstBatch, draws, first_batch, sizes_entering
-from diagnose.callbacks.labels import beyond, class_numbers, heeds_wild_labels, idle_classes, label_facts, weight_facts
+from diagnose.callbacks.labels import (
+    beyond,
+    class_numbers,
+    class_weights,
+    heeds_wild_labels,
+    idle_classes,
+    label_facts,
+    weight_facts,
+)
 from diagnose.callbacks.loan import build, forward, on_loan
 from diagnose.callbacks.mixing import mixes
 from diagnose.callbacks.pairing import Part, Whole, names_of, parts_of, place_of, told
@@ -193,7 +202,11 @@ class _Output:
             "reach": self.reach,
             "labels": label_facts(labels, self.predictions.shape, inputs, self.batch.rows),
             "loss": None,
-            "weights": weight_facts(sample_weight) | {"idle_classes": idle_classes(self.targets, self.part.weights)},
+            "weights": weight_facts(sample_weight)
+            | {
+                "idle_classes": idle_classes(self.targets, self.part.weights),
+                "by_class": class_weights(self.targets, self.part.weights),
+            },
             "accuracies": {},
             "metrics": [],
         }
@@ -263,7 +276,8 @@ class _Output:
         per_target, per_prediction = targets.shape[1:], predictions.shape[1:]
         some, shape = targets[: self.few], predictions[: self.few].shape
         heeds = probing.heeds_targets(at, some, shape)
-        known, inside = nature.takes not in ("unknown", "nothing"), found["prediction"]["unit_interval"]
+        known = nature.takes not in ("unknown", "nothing")
+        numeric, inside = not known or nature.takes == "values", found["prediction"]["unit_interval"]
         if nature.targets == "ids":
             labels |= class_numbers(at, labels, targets, shape)
         return {
@@ -282,10 +296,9 @@ class _Output:
             "opposite": labels["zero_one"] and probing.asks_for_the_opposite(at, per_target, per_prediction),
             "repeats": nature.targets == "repeated" or probing.repeats_predictions(at, per_target, per_prediction),
             "heeds_labels": heeds,
-            "aim": ""
-            if (known and nature.takes != "values") or labels["zero_one"]
-            else probing.aim(at, some, shape[1:]),
+            "aim": probing.aim(at, some, shape[1:]) if numeric and not labels["zero_one"] else "",
             "cut": None if known or not labels["zero_one"] else self._cut(at),
+            "positive": numeric and probing.wants_positive(at, per_target, per_prediction),
             "one_answer": heeds
             and not known
             and not labels.get("one_hot")

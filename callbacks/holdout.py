@@ -134,6 +134,16 @@ def inputs_of(held: HeldSet) -> list[tuple[str, np.ndarray]]:
     ]
 
 
+def row_numbers(held: HeldSet) -> set[str]:
+    """Inputs of one integer a sample: they name the rows of a table, and have no size."""
+    x = held.batches[0][0]
+    return {
+        name
+        for name, leaf in named_leaves(x)
+        if isinstance(leaf, tf.Tensor) and leaf.dtype.is_integer and int(np.prod(leaf.shape[1:])) == 1
+    }
+
+
 def sameness(held: HeldSet) -> dict[str, tuple[float, float]]:
     """How little the numeric inputs of a set that is not empty vary, by input: two shares, each in [0, 1].
 

@@ -11,7 +11,7 @@ from diagnose.callbacks.arrays import leaves
 from diagnose.callbacks.probing import Evaluate
 
 LABELS = 1_000_000  # entries; of more, evenly spaced samples are looked at
-IDLE = 20  # classes of weight 0 that are named
+IDLE = 20  # classes that are named
 
 
 def label_facts(
@@ -88,14 +88,31 @@ def idle_classes(targets: np.ndarray | None, weights: Any) -> list[int]:
     """Classes of which no sample of the batch has a weight other than 0, where there are others that have."""
     if targets is None or weights is None or targets.dtype.kind not in "buif":
         return []
+    classes, each = _classes_and_weights(targets, weights)
+    counted = np.unique(classes[each != 0])
+    return [int(number) for number in np.setdiff1d(classes, counted)[:IDLE]] if len(counted) else []
+
+
+def class_weights(targets: np.ndarray | None, weights: Any) -> dict[str, float]:
+    """Mean weight of the samples of each class, by its number; empty where that can't be told, or of many classes."""
+    if targets is None or weights is None or targets.dtype.kind not in "buif":
+        return {}
+    classes, each = _classes_and_weights(targets, weights)
+    numbers = np.unique(classes)
+    return (
+        {str(int(number)): float(each[classes == number].mean()) for number in numbers} if len(numbers) <= IDLE else {}
+    )
+
+
+def _classes_and_weights(targets: np.ndarray, weights: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The class number and the weight of each sample; none where there is not one of both a sample."""
     each = np.asarray(weights).astype(np.float64).reshape(-1)
     if targets.ndim == 2 and targets.shape[-1] > 1 and (targets.sum(axis=-1) == 1).all():
         targets = targets.argmax(axis=-1)
     classes = targets.reshape(-1)
     if len(classes) != len(targets) or len(classes) != len(each) or (classes != np.round(classes)).any():
-        return []
-    counted = np.unique(classes[each != 0])
-    return [int(number) for number in np.setdiff1d(classes, counted)[:IDLE]] if len(counted) else []
+        return np.empty(0), np.empty(0)
+    return classes, each
 
 
 def class_numbers(at: Evaluate, labels: dict[str, Any], targets: np.ndarray, shape: tuple[int, ...]) -> dict[str, Any]:

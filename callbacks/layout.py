@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from diagnose._version import __version__
+from diagnose.activation import captured_variables
 from diagnose.callbacks.shadow import optimizers_of
 from diagnose.callbacks.taps import leaf_layers, path_of
 from diagnose.callbacks.weights import otherwise_trained
@@ -66,12 +67,21 @@ def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
                 "units": _static(getattr(layer, "units", None) or getattr(layer, "filters", None)),
                 "rate": _static(getattr(layer, "rate", None)),
                 "momentum": _static(getattr(layer, "momentum", None)),
+                "constraint": type(bound).__name__ if (bound := getattr(layer, "kernel_constraint", None)) else "",
+                "loose": [getattr(each, "path", each.name) for each in loose_parameters(layer)],
                 **({"inbound": [path_of(parent) for parent in inbound[layer]]} if layer in inbound else {}),
                 **({"within": path_of(within[layer])} if layer in within else {}),
             }
             for order, layer in enumerate(ordered)
         ],
     }
+
+
+def loose_parameters(layer: Any) -> list[Any]:
+    """Trainable variables that a layer reads and Keras does not know of: TensorFlow's own, or its function's."""
+    held = [value for value in vars(layer).values() if isinstance(value, tf.Variable)]
+    held += captured_variables(layer.function) if isinstance(layer, keras.layers.Lambda) else []
+    return [variable for variable in held if variable.trainable and tf.as_dtype(variable.dtype).is_floating]
 
 
 def _within(layers: Sequence[Any], inbound: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -436,6 +436,21 @@ def even_answer(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int
     return (low + high) / 2
 
 
+def wants_positive(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a loss has a value for predictions over 0, and none for those under it: a logarithm or root of them.
+
+    >>> poisson = lambda t, p: float(np.mean(p - t * np.log(np.where(p > 0, p, np.nan))))
+    >>> wants_positive(poisson, (1,), (1,)), wants_positive(lambda t, p: float(np.mean((t - p) ** 2)), (1,), (1,))
+    (True, False)
+    """
+    targets = np.ones((ROWS, *target_shape), np.float32)
+    over, under = (
+        [math.isfinite(loss(targets, np.full((ROWS, *shape), sign * size, np.float32))) for size in (0.5, 2.0, 9.0)]
+        for sign in (1, -1)
+    )
+    return all(over) and not any(under)
+
+
 def reads_class_numbers(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
     """Whether a loss takes the target for the place of the entry to be raised: of all, raising that one costs least.
 

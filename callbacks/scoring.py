@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, sameness
+from diagnose.callbacks.holdout import Evaluator, HeldSet, inputs_of, row_numbers, sameness
 from diagnose.callbacks.measuring import Array
 from diagnose.run import Measurement
 from diagnose.skill import (
@@ -80,7 +80,10 @@ def scored(
     if "validation" in sides:
         found.measurements += _of_validation(seen, sides["validation"], known, step)
         if "input.validation_mean" not in known:
+            numbers = row_numbers(validation)
             for name, values in inputs_of(validation):
+                if name in numbers:
+                    continue
                 found.measurements.append(Measurement("input.validation_mean", name, step, float(values.mean())))
                 found.measurements.append(Measurement("input.validation_std", name, step, float(values.std())))
     if "input.same_share" not in known:

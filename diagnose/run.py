@@ -12,7 +12,8 @@ What `Run.meta` may hold (every key can be absent, so that a run made by hand fo
   are not trainable any more), "layers": [layer, ...]}, in the order of the calls. A layer is {"path", "class", "order"
   (int), "inbound" (paths that feed it; absent where not known, as in subclassed models), "within" (path of the
   outermost layer that holds it, as a recurrent layer does its cell; absent where none does), "variables" (paths),
-  "trainable" (bool), "units" (int or None), "rate" (dropout), "momentum" (of moving statistics)}.
+  "trainable" (bool), "units" (int or None), "rate" (dropout), "momentum" (of moving statistics),
+  "constraint" (class of the kernel's, or ""), "loose" (names of trainable variables that it reads and no layer owns)}.
 - `sites`: [site, ...] in the order of the calls. A site is one activation function at one place: {"where", "layer"
   (path), "function" (its name), "role" ("hidden", "output", "gate", "attention"), "elementwise" (bool or None),
   "units", "order", "dtype", "custom" (bool: not one of Keras' own), "into_kernels" (bool: what leaves it gets to

@@ -159,6 +159,6 @@ def _cross_entropy(output: Output) -> str:
     return "SparseCategoricalCrossentropy" if output["loss"]["targets"] == "ids" else "CategoricalCrossentropy"
 
 
-def with_activation(output: Output) -> str:
-    """The output layer with the activation that turns its numbers into probabilities, as code."""
-    return f'Dense({output["width"]}, activation="{"softmax" if over(output) == "classes" else "sigmoid"}")'
+def with_activation(output: Output, name: str = "") -> str:
+    """The output layer with this activation, or with the one that turns its numbers into probabilities, as code."""
+    return f'Dense({output["width"]}, activation="{name or ("softmax" if over(output) == "classes" else "sigmoid")}")'

@@ -12,6 +12,8 @@ labels, and a skill on training samples of answering the commonest always. A cla
 or more were held, that is never the answer, though the others are found (by the outcome's `DECENT`) or it weighs
 nothing. SEEN labels or more that are all of one class, under a loss that reads them as classes.
 
+A weight under that of the commonest class makes a class as much rarer.
+
 Rests: where the rare classes are found, whatever the accuracy; where the commonest is not found either; under
 EARLY_UPDATES updates, or while the loss still falls or the mean recall of the classes still grows: the common answer is
 what every training learns first. Of many labels at once none is the commonest, and each has shares of its own. Where a
@@ -43,7 +45,7 @@ from diagnose.yardstick import Skills, balanced_skill, majority_share, rising, s
 
 PART = "data"
 SHOWS_HARM = True  # that a class is never found is the harm, however low the loss and high the accuracy
-EXPLAINS = ("constant-predictions",)
+EXPLAINS = ("constant-predictions", "unfinished-training")
 
 COMMON = 0.9  # a guess: nine in ten is the accuracy that people are content with
 TIMES = 10  # a guess: one in ten is as rare as COMMON leaves to two classes
@@ -79,8 +81,9 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
         never, idle = _never_answered(run, where, answers)
         if len(never):
             return _erased(where, answers, never, idle)
-        rare = _forgotten(answers)
-        return Healthy(where) if rare is None else _finding(where, answers, rare)
+        weights = _weights(run, where, answers)
+        rare = _forgotten(answers, weights)
+        return Healthy(where) if rare is None else _finding(where, answers, rare, weights)
     if share <= COMMON:
         return Healthy(where)
     if where not in skills.train:
@@ -183,11 +186,20 @@ def _kind(run: Run, where: str) -> str:
     return str(task.get("outputs", {}).get(where, task).get("kind", ""))
 
 
-def _forgotten(answers: ClassAnswers) -> int | None:
+def _weights(run: Run, where: str, answers: ClassAnswers) -> np.ndarray:
+    """What a sample of each class weighs beside one of the commonest, at most 1: weights may make a rare one rarer."""
+    audited = _audited(run, where)
+    known = audited["weights"].get("by_class", {}) if audited is not None else {}
+    common = known.get(str(answers.classes[int(answers.samples.argmax())])) or 0.0
+    each = [min(1.0, known.get(str(number), common) / common) if common > 0 else 1.0 for number in answers.classes]
+    return np.array(each)
+
+
+def _forgotten(answers: ClassAnswers, weights: np.ndarray) -> int | None:
     """Place of the commonest class that is hardly found for its rareness; None without one."""
-    common = int(answers.samples.argmax())
-    rare = answers.samples * TIMES <= answers.samples[common]
-    if answers.samples[common] > COMMON * answers.samples.sum():
+    common, counts = int(answers.samples.argmax()), answers.samples * weights
+    rare = counts * TIMES <= counts[common]
+    if counts[common] > COMMON * counts.sum():
         rare = answers.samples < answers.samples[common]
     lost = np.flatnonzero(rare & answers.known & (answers.recall < FOUND))
     if not len(lost) or answers.recall[common] < HALF:
@@ -195,15 +207,16 @@ def _forgotten(answers: ClassAnswers) -> int | None:
     return int(lost[answers.samples[lost].argmax()])
 
 
-def _finding(where: str, answers: ClassAnswers, rare: int) -> Finding:
+def _finding(where: str, answers: ClassAnswers, rare: int, weights: np.ndarray) -> Finding:
     common, of_output = int(answers.samples.argmax()), f" of output `{where}`" if where else ""
     share, samples, right = answers.samples[common] / answers.samples.sum(), answers.samples[rare], answers.right[rare]
     return Finding(
         where,
         f"{percent(share)} of the labels{of_output} are of class {answers.classes[common]}, and of the {samples} "
         f"training samples of class {answers.classes[rare]} looked at {right or 'none'} "
-        f"{'are' if right > 1 else 'is'} answered right.",
-        severity="warning",
+        f"{'are' if right > 1 else 'is'} answered right"
+        + (f"; each weighs {weights[rare]:.2g} times as much as one of the commonest." if weights[rare] < 1 else "."),
+        severity="critical" if weights[rare] < 1 else "warning",
         blames=("data", "loss", "metric"),
         evidence={
             "share of the commonest class": float(share),
@@ -212,7 +225,7 @@ def _finding(where: str, answers: ClassAnswers, rare: int) -> Finding:
         },
         remedy=_remedy(where, float(answers.samples[common] / samples), int(answers.classes[rare])),
         refute="The recall of the rare classes on training samples is well over 0.",
-        confidence=0.65,
+        confidence=0.8 if weights[rare] < 1 else 0.65,
     )
 
 

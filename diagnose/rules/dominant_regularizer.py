@@ -5,15 +5,17 @@ Sees: `batch.regularization`, the part of the batch's loss that regularizers and
 Harm: the training makes weights small instead of predictions good.
 
 Fires: the penalty is over TIMES the loss of the data, at 4 of the last 5 observations or in the median of all (it has
-made the weights small by the end, and itself with them).
+made the weights small by the end, and itself with them). Or under LEFT of the kernels' first size is left, and the
+optimizer's weight decay alone would have taken as much, or a constraint of the kernels did.
 
 Rests: a data loss near 0, where everything outweighs it; a good skill (then it is a note).
 
-Remedy: a smaller factor of the regularizer, as the message computes it.
+Remedy: a smaller factor of the regularizer, as the message computes it; a weight decay of USUAL; a looser constraint.
 
 Refute: the skill is no better without regularization.
 
-Source: arithmetic: beyond 1 the sum falls faster by smaller weights than by better answers; twice, to be sure.
+Source: arithmetic: a rate times a decay is the share of a weight that each update takes away (Loshchilov and Hutter
+2019, section 2); beyond 1 the sum falls faster by smaller weights than by better answers; twice, to be sure.
 """
 
 from __future__ import annotations
@@ -22,20 +24,38 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.layout import Layout
+from diagnose.rules._gradients import kernels
 from diagnose.rules._persistence import lasting, recent, too_few
-from diagnose.rules._wording import times
+from diagnose.rules._wording import percent, times
 from diagnose.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "optimizer"
-EXPLAINS = ("slow-progress", "constant-predictions", "fading-signal", "vanishing-gradient", "collapsed-representation")
+EXPLAINS = (
+    "slow-progress",
+    "constant-predictions",
+    "fading-signal",
+    "vanishing-gradient",
+    "zero-gradient",
+    "collapsed-representation",
+    "dead-units",
+    "large-updates",
+    "plateau",
+)
 
 TIMES = 2.0  # a guess: see Source
+LEFT = 0.1  # a guess: with a tenth of its kernels' size a network says next to nothing
+NOTHING = 1e-4
+USUAL = 0.004  # Keras' default of AdamW
 FITTED = 0.1  # a guess: at a tenth of their first loss the data are fitted, whatever the penalty
 
 
 def judge(run: Run) -> Iterator[Verdict]:
-    """The penalty against the loss of the data."""
+    """The penalty against the loss of the data, then what presses on the weights beside the loss."""
+    if (pressed := _pressed(run)) is not None:
+        yield pressed
+        return
     penalty, loss = run.series("batch.regularization").finite(), run.series("batch.loss").finite()
     steps, one, other = np.intersect1d(penalty.steps, loss.steps, return_indices=True)
     part, data = penalty.values[one], loss.values[other] - penalty.values[one]
@@ -62,4 +82,41 @@ def judge(run: Run) -> Iterator[Verdict]:
         remedy=f"Divide the factor of the regularizers by {times(10 * now)}.",
         refute="The skill is no better without regularization.",
         confidence=0.8,
+    )
+
+
+def _pressed(run: Run) -> Finding | None:
+    """Weights that a decay or a constraint has made small, which are no part of the loss."""
+    names = kernels(run, Layout(run))
+    sizes = [run.series("weight.rms", name).finite() for name in names]
+    left = [float(size.values[-1] / size.values[0]) for size in sizes if len(size) > 1 and size.values[0] > 0]
+    if not left or np.median(left) >= LEFT:
+        return None
+    decay = run.meta.get("optimizer", {}).get("weight_decay")
+    rates = run.series("optimizer.learning_rate").finite().values
+    updates = run.series("optimizer.updates").finite().values
+    taken = float(np.mean(rates) * (updates[-1] - updates[0])) if len(rates) and len(updates) else 0.0
+    bound = {
+        layer["path"]: layer["constraint"]
+        for layer in run.meta.get("model", {}).get("layers", ())
+        if layer.get("constraint")
+    }
+    if isinstance(decay, (int, float)) and decay * taken > -np.log(LEFT):
+        what, remedy = f"the weight decay of {decay:g}", f"Set weight_decay={USUAL} (now {decay:g})."
+    elif bound:
+        what = f"a constraint ({next(iter(bound.values()))} at `{next(iter(bound))}`)"
+        remedy = "Loosen the `kernel_constraint`, or leave it off: MaxNorm(3) is usual."
+    else:
+        return None
+    return Finding(
+        "",
+        f"{percent(float(np.median(left))) if np.median(left) > NOTHING else 'Next to nothing'} of the kernels' first "
+        f"size is left: {what} presses on them.",
+        severity="critical",
+        blames=("regularization",),
+        since=int(sizes[0].steps[0]),
+        evidence={"size over that at first": float(np.median(left))},
+        remedy=remedy,
+        refute="The kernels keep their size without it.",
+        confidence=0.85,
     )

@@ -1,7 +1,8 @@
 """Frozen weights: what should learn does not move, or what should stay as it is moves.
 
-Sees: the model's trainable parameters; `update.ratio` of every kernel, with its `gradient.rms`; where the optimizer
-was given no gradient at all, `optimizer.updates` and `weight.rms`; and which variables the optimizer was built for.
+Sees: the model's trainable parameters, and those that layers read without owning them; `update.ratio` of every kernel,
+with its `gradient.rms`; where the optimizer was given no gradient at all, `optimizer.updates` and `weight.rms`; and
+which variables the optimizer was built for.
 
 Harm: the model answers at the end what it answered at the start; or a base that should be kept is spoiled.
 
@@ -9,7 +10,7 @@ Fires: no trainable parameter at all; or every kernel's update is exactly 0 at 4
 gradient times the rate is over RESOLUTION of the weight; or no gradient ever reached the optimizer, its counter stands
 still, and so does every weight, over STEPS steps or more. Or `trainable` was changed after a first fit and without
 compile: variables that are trainable, that the optimizer was built without, and whose size stays the same to the last
-bit; or variables that are not trainable, and move.
+bit; or variables that are not trainable, and move. Or a layer reads trainable variables that no layer owns.
 
 Rests: a frozen base under a head that trains (transfer learning); a gradient so small that its step is lost in
 rounding: then the gradient is the trouble, and a vanishing gradient says so.
@@ -38,7 +39,7 @@ from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "optimizer"
-EXPLAINS = ("small-updates", "constant-predictions", "slow-progress", "collapsed-representation")
+EXPLAINS = ("small-updates", "constant-predictions", "slow-progress", "collapsed-representation", "unfinished-training")
 
 STEPS = 20  # a guess: longer than gradients are ever accumulated before an update
 RESOLUTION = 6e-8  # arithmetic: half the spacing of float32 at 1; a smaller step leaves the weight as it was
@@ -58,6 +59,9 @@ def judge(run: Run) -> Iterator[Verdict]:
             refute="A weight differs before and after a step.",
             confidence=0.95,
         )
+        return
+    if (loose := _loose(run)) is not None:
+        yield loose
         return
     if (unheeded := _unheeded(run, layout)) is not None:
         yield unheeded
@@ -88,7 +92,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         + (f", taken down from {lowered[0]:.3g} by step {lowered[2]}." if lowered else "."),
         severity="critical",
         blames=("learning-rate", "optimizer") if stopped or lowered else ("optimizer", "layers"),
-        since=min(since),
+        since=lowered[2] if lowered else min(since),
         evidence={"kernels": float(len(moving)), "update ratio": 0.0},
         remedy=STRETCH
         if lowered
@@ -97,6 +101,29 @@ def judge(run: Run) -> Iterator[Verdict]:
         else "Look at the loss scale, at a custom train_step, and at which variables the optimizer was given.",
         refute="A weight differs before and after a step.",
         confidence=0.9,
+    )
+
+
+def _loose(run: Run) -> Finding | None:
+    """A layer with parameters that are none of the model's: a `tf.Variable`, or layers inside a Lambda."""
+    found = {
+        layer["path"]: layer["loose"] for layer in run.meta.get("model", {}).get("layers", ()) if layer.get("loose")
+    }
+    if not found:
+        return None
+    where, names = next(iter(found.items()))
+    count = sum(map(len, found.values()))
+    return Finding(
+        where,
+        f"`{where}` reads {some(names)}, which the model does not know: {'it is' if count == 1 else 'they are'} never "
+        "trained or saved.",
+        severity="critical",
+        blames=("layers",),
+        evidence={"variables": float(count)},
+        remedy="In a Layer of your own, create them with `self.add_weight(...)`; call layers in the model itself, not "
+        "inside a Lambda. What is meant to stay: `trainable = False`.",
+        refute="They are among model.trainable_variables.",
+        confidence=0.85,
     )
 
 

@@ -3,10 +3,10 @@
 Sees: what the loss expects, what the output can say, and the form of the labels.
 
 Harm: by pair. A squared error on probabilities has a slope that fades where the model is wrong and sure. A binary
-cross-entropy on a softmax counts every class for itself, most of them zeros. A softmax can't say that two classes
-hold at once. A hinge wants margins beyond 1, which a probability never reaches. A loss that heeds no label teaches
-nothing about them, one of the wrong sign teaches to be as wrong as can be, and one that costs least for the same answer
-to all samples teaches that answer.
+cross-entropy on a softmax counts every class for itself, most of them zeros. A softmax can't say that two classes hold
+at once. A hinge wants margins beyond 1, which a probability never reaches. A loss that heeds no label teaches nothing
+about them, one of the wrong sign teaches to be as wrong as can be, and one that costs least for the same answer to all
+samples teaches that answer.
 
 Fires: a distance loss on one-hot labels; a binary cross-entropy on a softmax of three or more exclusive classes or of
 several at once; a cross-entropy over classes with rows of several ones; a hinge on an output kept in [0, 1]. Critical:
@@ -14,7 +14,8 @@ a loss that is the same whatever the labels are (a label smoothing of 1), if it 
 measured beside it; a loss of the table with its sign turned; a loss of no pair for which one answer to all samples
 costs as little as any (labels of 0 and 1), or under which labels only add to the cost (measurements). Where a metric is
 measured beside it: a loss of measurements that leaves open which sample has which, or, if they are not learned, their
-size or their offset. A note: a squared error on a sigmoid with labels 0 and 1.
+size or their offset. A loss under DROWNED of another output's, where little is learned of it. A note: a squared error
+on a sigmoid with labels 0 and 1.
 
 It is unsure of several 1s where there is one a row on average, and many rows are empty: the labels may be wrongly
 built (empty-targets).
@@ -57,10 +58,13 @@ from diagnose.rules._configuration import (
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Severity, Verdict
+from diagnose.yardstick import skills_of
 
 PART = "configuration"
 EXPLAINS = CONSEQUENCES
 
+LITTLE = 0.25  # a guess: a quarter of what there is to win
+DROWNED = 1e-4  # arithmetic: a gradient a hundred times smaller, as the root of a squared error, is noise in the sum
 SEVERAL = 0.01  # a guess: rarer, they are slips of labelling
 OPEN = {
     "size": "costs the same for twice the labels as for the labels: how large they are is not learned",
@@ -75,7 +79,8 @@ def judge(run: Run) -> Iterator[Verdict]:
     learns = outcome_of(run).name not in ("not-learning", "hollow-loss")
 
     def look(output: Output) -> Verdict:
-        return _teaches_wrongly(output, alone) or _teaches_in_part(output, learns) or _look(output)
+        wrong = _teaches_wrongly(output, alone) or _teaches_in_part(output, learns) or _drowned(run, output)
+        return wrong or _look(output)
 
     yield from each_output(run, look)
 
@@ -127,6 +132,27 @@ def _teaches_in_part(output: Output, learns: bool) -> Finding | None:
         OPEN[left],
         'Compile with a loss that is least where prediction and label agree: `loss="mse"`, or "mae", or "huber".',
         0.75,
+    )
+
+
+def _drowned(run: Run, output: Output) -> Finding | None:
+    """A loss that counts for nothing in the sum of all, and an output that learns nothing."""
+    parts = {
+        other["name"]: abs(other["loss"]["value"] * other["loss"]["weight"])
+        for other in outputs(run)
+        if other["loss"] is not None and other["loss"]["value"] is not None
+    }
+    largest, name = max(parts, key=lambda part: parts[part], default=""), output["name"]
+    if not 0 < parts.get(name, 0.0) < DROWNED * parts.get(largest, 0.0) or skills_of(run).train.get(name, 1.0) > LITTLE:
+        return None
+    return _finding(
+        output,
+        f"is {parts[name]:.2g}, and that of `{largest}` is {parts[largest]:.2g}: in their sum it counts for nothing, "
+        "and little is learned of it",
+        f"Scale the targets of `{largest}` to unit variance, or weigh its loss: "
+        f'`loss_weights={{"{largest}": {parts[name] / parts[largest]:.1g}}}` in compile.',
+        0.85,
+        "critical",
     )
 
 

@@ -5,8 +5,8 @@ Sees: the predictions of one batch and under random weights; whether the loss be
 Harm: numbers outside [0, 1] are clipped before the logarithm, where no gradient is left, or make NaN; rows that don't
 sum to 1 are divided by their sum, so a reported probability is none. Loss 7 to 12, accuracy at chance, no warning.
 
-Fires: predictions outside [0, 1]; or, for a loss over classes, rows that don't sum to 1 (sigmoids where a softmax
-belongs).
+Fires: predictions outside [0, 1], or under 0 where the loss has no value for them (Poisson); or, for a loss over
+classes, rows that don't sum to 1 (sigmoids where a softmax belongs).
 
 Rests: a loss that takes logits, distances or margins; one whose nature could not be told.
 
@@ -50,6 +50,20 @@ def judge(run: Run) -> Iterator[Verdict]:
 
 
 def _look(output: Output) -> Verdict:
+    loss, reach = output["loss"] or {}, output["reach"]
+    if loss.get("positive") and (
+        (output["prediction"]["min"] or 0.0) < 0 or (reach.get("draws") and reach["lower"] is None)
+    ):
+        return Finding(
+            place(output),
+            f"{quoted(output)} gives {span(output)}, and its loss `{loss['name']}` has no value for numbers under 0.",
+            severity="critical",
+            blames=("activation", "loss"),
+            evidence=_numbers(output),
+            remedy=f'End in `{with_activation(output, "softplus")}`, or "exponential".',
+            refute="Predictions stay over 0 under any weights.",
+            confidence=0.95,
+        )
     if (reason := untold(output)) is not None:
         return reason
     if takes(output) != "probabilities" or output["prediction"]["always_one"]:

@@ -6,11 +6,14 @@ guess.
 Harm: far over ln C the model is sure of wrong answers: outputs start too large, and the first steps only undo that.
 Far under it there is nothing left to learn, or the loss does not count what it seems to.
 
-Fires: over HIGH times ln C, or under LOW times, before the first update. Always a note.
+Fires: over HIGH times ln C, or under LOW times, before the first update: a note. Of measurements, over FAR times the
+loss of the best constant answer at first and still over it at the end: the targets are far smaller than what an
+untrained layer gives.
 
 Rests: a model that has been trained; weighted batches; anything another rule of this part explains.
 
-Remedy: smaller inputs (scale them to unit variance) or weights; an output layer that starts near 0.
+Remedy: targets of unit variance; smaller inputs (scale them to unit variance) or weights; an output layer that starts
+near 0.
 
 Refute: the loss returns to ln C with the output layer's kernel set to zeros.
 
@@ -29,17 +32,22 @@ from diagnose.rules._configuration import (
     escapes,
     healthy,
     is_cross_entropy,
+    outputs,
     over,
     place,
     quoted,
     takes,
     untold,
 )
+from diagnose.rules._wording import times
 from diagnose.run import Run
 from diagnose.verdict import Finding, NotMeasured, Verdict
+from diagnose.yardstick import last_finite
 
 PART = "configuration"
+EXPLAINS = ("unfinished-training", "constant-predictions", "large-updates")
 
+FAR = 1e4  # arithmetic: of a squared error, answers a hundred times as large as the targets' spread
 HIGH = 2.0  # a guess: an untrained output layer costs about ln C, seldom twice that
 LOW = 0.1  # a guess: far under what any untrained layer reaches by chance
 
@@ -47,7 +55,30 @@ LOW = 0.1  # a guess: far under what any untrained layer reaches by chance
 def judge(run: Run) -> Iterator[Verdict]:
     """One verdict for each output."""
     updates = int(run.meta.get("audit", {}).get("iterations", 0))
-    yield from each_output(run, lambda output: _look(output, updates))
+    yield from each_output(run, lambda output: _tiny(run, output) or _look(output, updates))
+
+
+def _tiny(run: Run, output: Output) -> Finding | None:
+    """Targets so small that what an untrained layer gives is off by orders of magnitude."""
+    constant, losses = last_finite(run, "loss.constant", ""), run.series("loss.train").finite().values
+    if len(outputs(run)) > 1 or takes(output) != "values" or not constant or constant < 0 or not len(losses):
+        return None
+    first, last = output["loss"]["value"], float(losses[-1])
+    if first is None or first < FAR * constant or last < constant:
+        return None
+    labels = output["labels"]
+    return Finding(
+        place(output),
+        f"The loss of {quoted(output)} began at {times(first / constant)} times that of the best constant answer, and "
+        f"is still {times(last / constant)} times as large: the targets, from {labels['min']:.3g} to "
+        f"{labels['max']:.3g}, are far smaller than what an untrained layer gives.",
+        severity="warning",
+        blames=("preprocessing", "loss"),
+        evidence={"first loss over that of a constant": first / constant, "now": last / constant},
+        remedy="Scale the targets: y = (y - y.mean()) / y.std(), and scale the predictions back.",
+        refute="The loss falls under that of a constant answer with the targets as they are.",
+        confidence=0.8,
+    )
 
 
 def _look(output: Output, updates: int) -> Verdict:

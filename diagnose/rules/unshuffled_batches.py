@@ -27,7 +27,14 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.yardstick import majority_share
 
 PART = "data"
-EXPLAINS = ("oscillating-loss", "constant-predictions", "diverging-loss", "train-eval-gap")
+EXPLAINS = (
+    "oscillating-loss",
+    "constant-predictions",
+    "diverging-loss",
+    "train-eval-gap",
+    "dead-units",
+    "collapsed-representation",
+)
 
 ONE = 0.95  # arithmetic: 8 samples of two equal classes are of one in 1 of 128 batches
 HALF = 0.5
