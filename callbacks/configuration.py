@@ -19,13 +19,14 @@ from `run.meta["audit"]`:
     rows are not; else None), "always_one"};
   - `reach`: what it says under random weights, see `reach.reach`;
   - `labels`: over all labels given, not only those of the batch: {"given", "shape", "dtype", "count", "min", "max",
-    "finite", "fractional" (share of entries that are no whole numbers), "distinct" (number, at most 1000),
-    "alignment" ("vectors", "ids", "flat": (n,) under (n, 1), or "other"), "zero_one", "plus_minus_one", "varied",
-    "is_input", "class_numbers" (the loss or a metric reads them as places on the predictions' last axis; None where
-    none could be asked); for rows: "one_hot" (every row), "many_hot" (share of rows of 0 and 1 with another sum than
-    1), "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max", "row_sum_mean" and its standard error
-    "row_sum_error"; for class numbers: "outside" (share that no unit stands for), "outside_refused" (the loss fails on
-    them); "unreachable": share beyond the bounds of `reach`};
+    "finite", "fractional" (share of entries that are no whole numbers), "distinct" (number, at most 1000), "alignment"
+    ("vectors", "ids", "flat": (n,) under (n, 1), or "other"), "zero_one", "plus_minus_one", "varied", "is_input",
+    "class_numbers" (the loss or a metric reads them as places on the predictions' last axis; None where none could be
+    asked); for rows: "one_hot" (every row), "weighted_one_hot" (at most one entry of each row is not 0, and those have
+    both signs or many values: what was done, times what it is worth), "many_hot" (share of rows of 0 and 1 with another
+    sum than 1), "empty_rows" (share of rows of zeros), "row_sum_min", "row_sum_max", "row_sum_mean" and its standard
+    error "row_sum_error"; for class numbers: "outside" (share that no unit stands for), "outside_refused" (the loss
+    fails on them); "unreachable": share beyond the bounds of `reach`};
   - `loss` (None without one): {"name", "value", "weight", "error"; "takes", "over", "targets", "reason", see
     `probing.LossNature`; "free": its value without sample weights and mask; "rescued": Keras takes the logits behind
     the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
@@ -349,9 +350,10 @@ def wanted(output: dict[str, Any]) -> Wanted:
     """What is wanted of an output, of which these are the facts."""
     loss = output["loss"] or {}
     minded = any(metric["minds"] for metric in output["metrics"])
+    paid = bool(output["labels"].get("weighted_one_hot")) and loss.get("takes") != "values"
     return Wanted(
         class_numbers=output["labels"].get("class_numbers"),
-        labels=minded or loss.get("aim", "") in ("", "labels"),
+        labels=minded or not (paid or loss.get("aim", "") not in ("", "labels")),
         cut=loss.get("cut"),
         below=bool(loss.get("opposite")) and loss.get("cut") is not None,
     )

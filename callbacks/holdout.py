@@ -58,7 +58,7 @@ class Evaluator:
     """Asks the model for held sets in inference mode, undoing whatever that writes.
 
     scored: whether the train step uses the model's `compute_loss`; the loss is NaN where it has one of its own.
-    held: a set that is not empty; others must hold batches of the same structure, of any size.
+    held: a set that is not empty; others must hold batches of the same structure, of any size and type.
     """
 
     def __init__(self, model: Any, held: HeldSet, *, scored: bool = True) -> None:
@@ -87,12 +87,19 @@ class Evaluator:
         targets: list[list[np.ndarray]] = []
         predictions: list[list[np.ndarray]] = []
         losses = []
-        for x, y in held.batches:
+        for batch in held.batches:
+            x, y = self._as_expected(batch)
             answers, loss = self._ask(x, y)
             targets.append([leaf.numpy() for leaf in by_output(y, self.outputs)])
             predictions.append([_numpy(answer) for answer in answers])
             losses.append(float(loss))
         return _joined(targets), _joined(predictions), float(np.average(losses, weights=held.sizes))
+
+    def _as_expected(self, batch: Any) -> Any:
+        """A batch in the types of the first; validation data may come in others, and fit takes both."""
+        return tf.nest.map_structure(
+            lambda leaf, spec: leaf if leaf.dtype == spec.dtype else tf.cast(leaf, spec.dtype), batch, self._specs
+        )
 
     def constant_loss(
         self, held: HeldSet, tasks: list[Task], targets: list[np.ndarray], predictions: list[np.ndarray]

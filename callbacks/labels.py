@@ -58,6 +58,9 @@ def label_facts(
         zero_one = ((values == 0) | (values == 1)).all(-1)
         found |= {
             "one_hot": bool((zero_one & (sums == 1)).all()),
+            "weighted_one_hot": bool(
+                ((values != 0).sum(-1) <= 1).all() and (kept.min() < 0 < kept.max() or len(np.unique(kept)) > 3)
+            ),
             "many_hot": np.mean(zero_one & (sums != 1)),
             "empty_rows": np.mean((values == 0).all(-1)),
             "row_sum_min": sums.min(),

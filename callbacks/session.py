@@ -290,8 +290,9 @@ class Session:
             if "outputs" in self.instruments and "audit" not in self.run.meta and shadow.standard:
                 x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
                 if all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch)):  # none ragged or sparse
-                    self.run.meta["audit"] = seen = facts(model, x, y, sample_weight)
-                    self._measuring.wanted = [wanted(output) for output in seen["outputs"]]
+                    with contextlib.suppress(NotImplementedError):  # a model whose train_step is all there is
+                        self.run.meta["audit"] = seen = facts(model, x, y, sample_weight)
+                        self._measuring.wanted = [wanted(output) for output in seen["outputs"]]
         self._save_meta()
 
     def _profile(self) -> None:

@@ -7,7 +7,8 @@ since the model is paid for certainty and not for being right.
 
 Fires: any label below 0 or above 1 under a cross-entropy, binary or over rows of labels.
 
-Rests: class numbers under a sparse loss; a label the loss leaves out (a mask of -1).
+Rests: class numbers under a sparse loss; a label the loss leaves out (a mask of -1); one entry a row, of both signs or
+many values: what was done, times what it was worth (a policy gradient).
 
 Remedy: labels 0 and 1: `y = (y == y.max())`; `y = (y + 1) / 2` for -1 and 1; or a hinge loss for -1 and 1.
 
@@ -46,6 +47,8 @@ def _look(output: Output) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
     labels, loss = output["labels"], output["loss"]
+    if labels.get("weighted_one_hot"):
+        return healthy(output)
     if not is_cross_entropy(output) or loss["targets"] != "vectors" or not loss["heeds_wild_labels"]:
         return healthy(output)
     return Finding(

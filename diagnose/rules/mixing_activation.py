@@ -6,7 +6,8 @@ metrics lie. Over units, the function is a layer of its own, and axis mistakes h
 Fires: over the batch: critical. Over units or places without being a normalization: a warning.
 Rests: on normalizations, told by what they keep the same for all rows (a sum, a log-sum-exp, a sum of squares, the
 largest entry: softmax, log_softmax, a unit norm), or by outputs that stay within a bound for inputs of any size while
-all units are treated alike (sparsemax); and on gates and maxima that fold or unfold the last axis (glu): a note.
+all units are treated alike (sparsemax); on gates and maxima that fold
+or unfold the last axis (glu); and on layers, which may do what they like: a note.
 Remedy: give the axis: axis=-1 mixes over units only.
 Refute: over the batch, a sample alone and the same sample within a batch get the same output. Over units or places,
 changing one of them leaves the outputs of the others as they were.
@@ -56,7 +57,8 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     else:
         others = "units" if mixing.units else "places"
         message = f"Each output of {profile.name} depends on other {others} of the same sample."
-    severity = "critical" if mixing.batch else "note" if mixing.normalizes or folds else "warning"
+    meant = mixing.normalizes or folds or profile.kind == "layer"
+    severity = "critical" if mixing.batch else "note" if meant else "warning"
     yield Finding(
         "",
         message,
@@ -73,7 +75,7 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         },
         remedy="Compute over axis=-1, never over axis 0, the batch."
         if mixing.batch
-        else "Nothing to do, if the last axis is the one that is meant."
+        else "Nothing to do, if that is what it is for, over the axis that is meant."
         if severity == "note"
         else "Work element by element, or make it a Layer whose name says what it mixes.",
         refute="A sample alone and the same sample within a batch get the same output."

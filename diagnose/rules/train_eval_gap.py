@@ -9,7 +9,7 @@ not fit.
 Fires: the skill in training mode is over the one in inference mode by GAP at the last evaluation, beyond its noise.
 Critical where less than half of it is left. A note where moving statistics of an ordinary momentum have not had the
 updates yet to forget what they began with; a layer with one that LATE updates don't wash out is named. Where no layer
-keeps such statistics, a note before LATE updates.
+keeps such statistics, a note before LATE updates. Never a note at a skill in inference mode of LITTLE or less.
 
 Rests: dropout, which makes training mode the worse of the two; a task without classes.
 
@@ -40,6 +40,7 @@ EXPLAINS = ("constant-predictions", "suspicious-validation", "noisy-gradient", "
 GAP = 0.25  # a guess: well over what ten batches of 32 can be off by chance
 LEAST = 5  # batches
 LATE = 1000  # arithmetic: Keras' momentum of 0.99 has forgotten what it began with after some hundred updates
+LITTLE = 0.25  # a guess: under a quarter of what there is to win, that statistics lag is the harm itself
 KEPT = 0.05  # a guess: a share of what moving statistics began with (mean 0, variance 1) that may be left
 
 
@@ -69,7 +70,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         momenta = {layer["path"]: layer["momentum"] for layer in layers if layer.get("momentum")}
         kept = {path: momentum**updates for path, momentum in momenta.items() if momentum**updates > KEPT}
         slow = {path: share for path, share in kept.items() if momenta[path] ** LATE > KEPT}
-        early = not slow and (bool(kept) if momenta else updates < LATE)
+        early = not slow and inference > LITTLE and (bool(kept) if momenta else updates < LATE)
         place = max(slow, key=slow.__getitem__, default=where)
         yield Finding(
             place,
