@@ -206,6 +206,15 @@ def test_a_class_ten_times_as_rare_as_the_commonest_counts_among_many():
     assert not findings("class-imbalance", answering([500, 50, 450], [480, 5, 440]))
 
 
+def test_weights_that_make_a_rare_class_rarer_are_told():
+    run = answering([500, 100, 400], [480, 4, 390])
+    assert not findings("class-imbalance", run)  # five times as rare
+    weights = {"by_class": {"0": 2.0, "1": 0.5, "2": 2.0}}
+    run.meta["audit"] = {"outputs": [{"name": "output_0", "loss": None, "weights": weights}]}
+    (finding,) = findings("class-imbalance", run)
+    assert "each weighs 0.25 times as much" in finding.message and finding.severity == "critical"
+
+
 def test_a_model_that_does_not_answer_the_commonest_class_has_another_fault():
     assert not findings("class-imbalance", answering([950, 50], [0, 0]))
 

@@ -8,6 +8,7 @@ import pytest
 from configurations import (
     BCE,
     CCE,
+    COUNTS,
     IDS,
     ONE_HOT,
     REAL,
@@ -370,6 +371,11 @@ FAULTS: dict[str, tuple[str, Case, Case]] = {
         "mismatched-loss",
         lambda: (model(D(1), lambda t, p: (ops.mean(t) - ops.mean(p)) ** 2, "mae"), X, REAL[:, None]),
         lambda: (model(D(1), lambda t, p: ops.mean((t - p) ** 2), "mae"), X, REAL[:, None]),
+    ),
+    "Poisson under a linear layer": (
+        "missing-output-activation",
+        lambda: (model(D(1), "poisson", None), X, COUNTS),
+        lambda: (model(D(1, activation="softplus"), "poisson", None), X, COUNTS),
     ),
     "hinge of a sigmoid": (
         "mismatched-loss",

@@ -10,6 +10,7 @@ from configurations import (
     BINARY_MAP,
     CCE,
     CLASS_MAP,
+    COUNTS,
     IDS,
     IMAGES,
     LOGIT_LOSSES,
@@ -179,6 +180,23 @@ SOUND: dict[str, Case] = {
     "half precision": lambda: (in_half_precision(lambda: model(softmax(), SCCE)), X, IDS),
     "half precision, many classes": lambda: (in_half_precision(lambda: model(softmax(300), SCCE)), X, IDS),
     "half precision, sigmoid": lambda: (in_half_precision(lambda: model(sigmoid(), BCE)), X, YES),
+    "policy gradient": lambda: (
+        model(softmax(), lambda t, p: -ops.sum(t * ops.log(p), -1), None),
+        X,
+        ONE_HOT * (REAL - REAL.mean())[:, None],
+    ),
+    "distance of pairs": lambda: (
+        model(D(1, activation="softplus"), lambda t, d: t * d**2 + (1 - t) * ops.maximum(2 - d, 0) ** 2, None),
+        X,
+        YES,
+    ),
+    "log of a rate": lambda: (model(D(1), lambda t, p: ops.exp(p) - t * p, None), X, COUNTS[:, None]),
+    "order in a list": lambda: (
+        model(D(4), lambda t, p: -ops.sum(ops.softmax(t) * ops.log_softmax(p), -1), None),
+        X,
+        X[:, :4],
+    ),
+    "a critic": lambda: (model(D(1), lambda t, p: (1 - 2 * t) * p, None), X, YES),
     "no labels": lambda: (model(D(1), "mse", None), X, None),
 }
 

@@ -408,6 +408,36 @@ def test_an_odd_initial_loss_is_never_more_than_a_note() -> None:
     assert {finding.severity for finding in findings("odd-initial-loss", audited(loss={"value": 99.0}))} == {"note"}
 
 
+def regression_from(first: float, last: float, constant: float) -> Run:
+    run = audited(loss={"takes": "values", "value": first}, labels={"min": -2e-5, "max": 2e-5})
+    run.add(Measurement("loss.constant", "", 0, constant), Measurement("loss.train", "", 9, last))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [(1.1e-6, 2e-10, True), (0.9e-6, 2e-10, False), (1.1e-6, 0.9e-10, False)],
+    ids=["far and still over", "not so far", "learned"],
+)
+def test_targets_far_smaller_than_untrained_answers_are_told_if_they_stay_so(
+    first: float, last: float, found: bool
+) -> None:
+    told = findings("odd-initial-loss", regression_from(first, last, 1e-10))
+    assert [finding.severity for finding in told] == (["warning"] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "skill", "found"), [(2e-9, 0.1, 1), (2e-9, 0.3, 0), (2e-4, 0.1, 0)], ids=["drowned", "learned", "heard"]
+)
+def test_a_loss_that_another_one_drowns_is_told_where_little_is_learned(value: float, skill: float, found: int) -> None:
+    run = audited(loss={"value": value})
+    run.meta["audit"]["outputs"].append(audited().meta["audit"]["outputs"][0] | {"name": "price", "where": "price"})
+    run.add(Measurement("skill.train", "answer", 9, skill), Measurement("skill.train", "price", 9, 0.9))
+    told = findings("mismatched-loss", run)
+    assert [finding.where for finding in told] == ["answer"] * found
+    assert all('loss_weights={"price": 1e-09}' in finding.remedy for finding in told)
+
+
 # --- reporting --------------------------------------------------------------------------------------------------------
 
 

@@ -123,7 +123,7 @@ def normalized(momentum: float) -> dict:
 
 
 def test_moving_statistics_that_never_catch_up_are_named_and_ordinary_ones_get_their_time():
-    series = {"skill.train": [0.0] * 100 + [0.1], "batch.accuracy": [0.91] * 101}
+    series = {"skill.train": [0.0] * 99 + [0.3, 0.3], "batch.accuracy": [0.91] * 101}
     (slow,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.9999)))
     assert (slow.where, slow.severity) == ("norm", "critical")
     assert "99 % what they began with" in slow.message
@@ -131,6 +131,10 @@ def test_moving_statistics_that_never_catch_up_are_named_and_ordinary_ones_get_t
     assert (usual.where, usual.severity) == ("", "note")
     (settled,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.9)))
     assert settled.severity == "critical"
+    nothing = {**series, "skill.train": [0.0] * 101}  # what predict gives is no better than a guess
+    assert [found.severity for found in findings("train-eval-gap", run_of(nothing, **FIT, **normalized(0.99)))] == [
+        "critical"
+    ]
 
 
 def test_a_falling_loss_at_low_skill_is_unfinished_and_a_settled_one_is_not():

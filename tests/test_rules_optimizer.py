@@ -190,6 +190,42 @@ def test_a_schedule_that_is_through_at_once_is_the_fault_and_not_a_rest():
     assert "taken down from 0.01 by step 1" in stopped.message
 
 
+def test_a_rate_that_ends_at_nothing_leaves_no_updates_to_be_small():
+    rates = {"optimizer.learning_rate": [1e-2, 5e-3, 1e-3, 0.0, 0.0]}
+    run = run_of(updates([1e-3, 1e-3, 1e-3, 0.0, 0.0]) | rates, layers="a", steps_seen=1000)
+    (finding,) = findings("small-updates", run)
+    assert "and to 0, while the loss was still falling" in finding.message
+
+
+def pressed(**optimizer: float):
+    series = gradients(a=[0.1] * 3) | {("weight.rms", "a/kernel"): [0.2, 0.1, 0.015]}
+    series |= {"optimizer.learning_rate": [1e-2] * 3, "optimizer.updates": [0.0, 100.0, 200.0]}
+    return run_of(series, layers="a", optimizer=optimizer)
+
+
+def test_a_weight_decay_that_takes_all_the_weights_is_a_dominant_regularizer():
+    """200 updates that take 2 % each leave 2 % of a weight; those of 1 % leave 13 %, and 7 % are left here."""
+    (finding,) = findings("dominant-regularizer", pressed(weight_decay=2.0))
+    assert finding.severity == "critical" and "weight_decay=0.004 (now 2)" in finding.remedy
+    assert findings("dominant-regularizer", pressed(weight_decay=1.0)) == []
+    assert findings("dominant-regularizer", pressed()) == []
+
+
+def test_a_constraint_may_press_as_hard_as_a_decay():
+    run = pressed()
+    run.meta["model"]["layers"][0]["constraint"] = "MaxNorm"
+    (finding,) = findings("dominant-regularizer", run)
+    assert "a constraint (MaxNorm at `a`)" in finding.message
+
+
+def test_parameters_that_a_layer_reads_and_none_owns_are_frozen():
+    run = run_of(updates([1e-3] * 5), layers="ab")
+    run.meta["model"]["layers"][1]["loose"] = ["dense/kernel"]
+    (finding,) = findings("frozen-weights", run)
+    assert (finding.where, finding.blames) == ("b", ("layers",))
+    assert "`dense/kernel`, which the model does not know: it is never trained" in finding.message
+
+
 def test_a_rate_lowered_after_the_loss_had_settled_did_no_harm():
     rates = {"optimizer.learning_rate": [1e-2, 1e-2, 1e-2, 1e-5, 1e-7, 1e-8, 1e-9]}
     run = run_of(updates([1e-3] * 3 + [1e-7] * 4) | rates, layers="a", steps_seen=8, fit={"steps": 1})
