@@ -12,6 +12,7 @@ from `run.meta["audit"]`:
   sequence of numbers: {"where", "features" (of the last axis), "least", "typical" (median), "most": sizes of the
   features, "least_at", "most_at": which, "becomes": size of what the kernel should make of it, see `_becomes`; None
   where that is not known}; the size of a feature is the rms of its entries that are not 0.
+- `erased`: where that is one and the same number in all entries of all samples: {"where", "value"}; else None.
 - `outputs`: one entry each, in Keras' order:
   - `name`, `where` (Keras path of what ends it), `shape` (of one sample), `width` (of its last axis);
   - `prediction`: {"min", "max", "finite" (share), "unit_interval", "distribution" (rows are probabilities that sum to
@@ -59,7 +60,7 @@ import tensorflow as tf
 from diagnose._version import __version__
 from diagnose.callbacks import probing
 from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
-from diagnose.callbacks.first_batch import FirstBatch, draws, first_batch, sizes_entering
+from diagnose.callbacks.first_batch import FirstBatch, draws, erased, first_batch, sizes_entering
 from diagnose.callbacks.labels import (
     beyond,
     class_numbers,
@@ -168,6 +169,7 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, An
             "iterations": int(model.optimizer.iterations) if model.optimizer is not None else 0,
             "loss": _whole_facts(whole, extra),
             "entering": sizes_entering(*batch.entering) if batch.entering else None,
+            "erased": erased(*batch.entering) if batch.entering else None,
             "outputs": outputs,
         }
     )

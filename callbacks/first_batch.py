@@ -24,6 +24,7 @@ from diagnose.callbacks.taps import leaf_layers, path_of
 
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
 FEW = 16
+SAME = 1e-6  # arithmetic: float32 rounds by 6e-8 of a number, and a sum of many by more
 ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
 FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as is the next
 REACH_SECONDS = 0.3
@@ -140,6 +141,16 @@ def sizes_entering(layer: Any, given: Any) -> dict[str, Any] | None:
         "most_at": int(most),
         "becomes": _becomes(layer, values),
     }
+
+
+def erased(layer: Any, given: Any) -> dict[str, Any] | None:
+    """Whether all that a layer is given, for all samples, is one number: {"where", "value"}; None where it is not."""
+    if not isinstance(given, tf.Tensor) or tf.is_symbolic_tensor(given) or not given.dtype.is_floating:
+        return None
+    values = tf.cast(given, tf.float32).numpy()
+    if len(values) < 2 or not np.ptp(values) <= SAME * np.abs(values).max():
+        return None
+    return {"where": path_of(layer), "value": values.flat[0]}
 
 
 def _becomes(layer: Any, values: np.ndarray) -> float | None:

@@ -242,6 +242,18 @@ def test_a_model_for_one_size_of_a_batch_is_given_no_other() -> None:
     assert audit(made, SEQUENCES, IDS).run.meta["audit"]["samples"] == 8
 
 
+def test_layers_that_leave_one_number_of_all_samples_are_known_and_others_are_not() -> None:
+    def erased(normalization: Any, x: Any = SEQUENCES[..., :1]) -> Any:
+        inputs = keras.Input(x.shape[1:])
+        made = keras.Model(inputs, softmax()(layers.Flatten()(layers.Conv1D(3, 2)(normalization(inputs)))))
+        made.compile("sgd", SCCE)
+        return facts(made, x, IDS)["erased"]
+
+    assert erased(layers.LayerNormalization(axis=-1))["value"] == 0.0
+    assert erased(layers.LayerNormalization(axis=1)) is None
+    assert erased(layers.LayerNormalization(axis=-1), SEQUENCES) is None
+
+
 # --- nothing changes --------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,14 @@ def test_what_raw_pixels_do_is_not_known_without_activations():
     assert kinds("unscaled-input", run_of(RAW)) == {"NotMeasured"}
 
 
+def test_what_is_erased_before_the_first_kernel_is_told_where_it_is():
+    run = run_of({"input.min": [0.0] * 5, "input.max": [1.0] * 5}, layers="ab", audit={"erased": None})
+    assert findings("constant-input", run) == []
+    run.meta["audit"]["erased"] = {"where": "b", "value": 0.0}
+    (finding,) = findings("constant-input", run)
+    assert (finding.where, finding.blames[0]) == ("a", "layers")
+
+
 def entering(**sizes: float | None) -> dict:
     known = {"where": "a", "features": 8, "least": 1.0, "most": 1.0, "least_at": 2, "most_at": 5}
     return {"entering": {**known, **sizes}}

@@ -6,7 +6,8 @@ training samples.
 Harm: with the same input for every sample, no answer can depend on it.
 
 Fires: an input whose smallest and largest entry are equal, at 4 of the last 5 observations; or over ALIKE of the
-samples are one and the same input, number by number. A note where over UNUSED of the features never vary.
+samples are one and the same input, number by number; or an input that varies, and of which the first layer with a
+kernel is given one number only, for all samples. A note where over UNUSED of the features never vary.
 
 Rests: one input of several (a constant side input is odd, not fatal: a note); under SAMPLES held samples, where a rare
 feature may not have been met; single features that never vary, such as the corners of pictures.
@@ -22,6 +23,7 @@ Source: arithmetic: no function of a constant varies; the bounds are guesses.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from diagnose.rules._persistence import lasting, too_few
 from diagnose.rules._wording import percent
@@ -59,7 +61,7 @@ def judge(run: Run) -> Iterator[Verdict]:
             continue
         since = lasting(high, high.values <= low.values)
         if since is None:
-            yield _of_samples(run, where, len(places) == 1)
+            yield _erased(run, where) or _of_samples(run, where, len(places) == 1)
             continue
         yield Finding(
             where,
@@ -73,6 +75,31 @@ def judge(run: Run) -> Iterator[Verdict]:
             refute="x.std() of what fit gets is over 0.",
             confidence=0.95,
         )
+
+
+def _erased(run: Run, where: str) -> Finding | None:
+    """An input that varies, and of which nothing gets to the first kernel."""
+    found = run.meta.get("audit", {}).get("erased")
+    if found is None:
+        return None
+    before = next((layer.get("inbound") for layer in _layers(run) if layer["path"] == found["where"]), None)
+    by = f": `{before[0]}`, before it, leaves nothing else" if before else ""
+    return Finding(
+        before[0] if before else found["where"],
+        f"Whatever the sample, all that `{found['where']}` is given is {found['value']:.3g}{by}.",
+        severity="critical",
+        blames=("layers", "preprocessing"),
+        since=0,
+        evidence={"value": float(found["value"])},
+        remedy="Look at what stands before that layer: a normalization over an axis of size 1 gives zeros (`axis`), as "
+        "does a cast or a division of integers.",
+        refute="What enters that layer differs from sample to sample.",
+        confidence=0.9,
+    )
+
+
+def _layers(run: Run) -> list[dict[str, Any]]:
+    return list(run.meta.get("model", {}).get("layers", ()))
 
 
 def _of_samples(run: Run, where: str, alone: bool) -> Verdict:
