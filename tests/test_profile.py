@@ -501,6 +501,15 @@ def test_the_figure_has_a_panel_for_the_curve_and_one_for_depth():
     ]
 
 
+def test_an_exchange_of_channels_that_leaves_the_first_in_its_place_mixes_units():
+    class Shuffle(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.concatenate([x[..., ::2], x[..., 1::2]], axis=-1)
+
+    found = profile(Shuffle())
+    assert found.mixing.units and "gradientless-activation" not in {finding.rule for finding in found.findings}
+
+
 def test_the_comparison_of_all_of_keras_holds_what_textbooks_say():
     start = time.monotonic()
     table = compare_activations()
