@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
+from diagnose.activation.facts import Shape
 from diagnose.rules._profile import is_constant, missing
 from diagnose.verdict import Finding, Healthy, Verdict
 
@@ -59,15 +60,18 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         f"For inputs of size 1, {profile.name} gives outputs of size {size:.2g} (root mean square).",
         blames=("activation", "initialization"),
         evidence={"second moment": shape.second_moment},
-        remedy=_remedy(size, shape.largest_slope),
+        remedy=_remedy(size, shape),
         refute="The activations measured have a size between 0.1 and 10, or a normalization layer follows.",
         confidence=0.8,
     )
 
 
-def _remedy(size: float, slope: float) -> str:
+def _remedy(size: float, shape: Shape) -> str:
+    slope = shape.largest_slope
     if size == 0:
         return "Scale its output to a size near 1."
+    if 0 < shape.std < SLIVER * abs(shape.mean):
+        return f"Centre its output: f(z) - {shape.mean:.3g} has a standard deviation of {shape.std:.2g}."
     if slope > 0 and size / slope < SLIVER:
         return f"Stretch it both ways: f(z * {size / slope:.2g}) * {1 / size:.2g} has size and slope of about 1."
     return f"Multiply its output by {1 / size:.3g}."

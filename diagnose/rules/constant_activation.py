@@ -39,7 +39,9 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
     if reason is not None or shape is None:
         yield reason or Healthy()
         return
-    if not is_constant(shape):
+    gaps = (gap for numerics in profile.numerics for gap in numerics.forward)
+    broken = any(gap.low < -1 and gap.high > 1 for gap in gaps)  # NaN for all inputs of ordinary size is no constant
+    if broken or not is_constant(shape):
         yield Healthy()
         return
     yield Finding(

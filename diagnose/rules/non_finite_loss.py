@@ -8,7 +8,8 @@ Fires: at the first such loss; where only the validation loss is not finite, the
 
 Rests: a single step that loss scaling skipped: with a loss scale and finite weights it is a note.
 
-Remedy: a loss on logits (`from_logits=True`) in place of log and division by hand; a smaller learning rate; data
+Remedy: of a cross-entropy, a loss on logits (`from_logits=True`) in place of log and division by hand; of another loss,
+arguments over 0 for its logarithms, roots and divisions; a smaller learning rate; data
 without NaN.
 
 Refute: the loss of the same batch, computed in float64, is finite.
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.rules._configuration import is_cross_entropy, outputs
 from diagnose.rules._numbers import Break, evidence_of, possible, untrained, when
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -93,6 +95,12 @@ def _of_validation(value: float, epoch: int) -> Finding:
 def _finding(run: Run, message: str, step: int | None, evidence: dict[str, float | str], survived: bool) -> Finding:
     blames = possible(run, step, "loss", "learning-rate", "activation", "preprocessing")
     rate = "" if untrained(run, step) else "; lower the learning rate"
+    numbers = run.meta.get("task", {}).get("kind") == "regression" or not any(map(is_cross_entropy, outputs(run)))
+    how = (
+        "Keep what enters logarithms, roots and divisions of the loss over 0 (softplus, or + 1e-6)"
+        if numbers
+        else "Use a loss on logits (from_logits=True) in place of logs and divisions by hand"
+    )
     data = "; look for NaN in the data" if "preprocessing" in blames else ""
     return Finding(
         "",
@@ -101,7 +109,7 @@ def _finding(run: Run, message: str, step: int | None, evidence: dict[str, float
         blames=blames,
         since=step,
         evidence=evidence,
-        remedy=f"Use a loss on logits (from_logits=True) in place of logs and divisions by hand{rate}{data}.",
+        remedy=f"{how}{rate}{data}.",
         refute="The loss of the same batch, computed in float64, is finite.",
         confidence=0.6,
     )

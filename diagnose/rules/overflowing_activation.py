@@ -92,6 +92,8 @@ def _words(gap: Gap) -> str:
     low, high = (edge if abs(edge) > DENORMAL else 0.0 for edge in (gap.low, gap.high))
     if low == high:
         return f"{kind} at z = {low:.6g}"
+    if low == -math.inf and high == math.inf:
+        return f"not finite ({kind}) for any z"
     if high == math.inf:
         return f"not finite ({kind}) from z = {low:.6g} on"
     if low == -math.inf:
@@ -109,7 +111,9 @@ def _remedy(construct: str, kind: str) -> str:
             "Use the built-in that does the same safely (softplus, sigmoid, elu, logsumexp), or clamp the argument "
             "of the exponential."
         )
-    if construct in ("log", "sqrt", "power", "asin", "acos", "xlogy") and kind != "inf":
+    if construct in ("asin", "acos", "atanh"):
+        return "Keep the argument within -1 and 1: clip it, or use tanh."
+    if construct in ("log", "sqrt", "power", "xlogy") and kind != "inf":
         return "Keep the argument in its domain: log(max(z, 1e-6)), sqrt(max(z, 0) + 1e-6)."
     if construct in ("division", "reciprocal", "rsqrt"):
         return "Keep the divisor away from 0: add a small number inside it."

@@ -89,17 +89,7 @@ def _inputs(run: Run) -> Iterator[Finding]:
 
 
 def _labels(run: Run) -> Iterator[Finding]:
-    for where in run.places("labels.shift"):
-        shift = run.series("labels.shift", where).finite().values
-        if len(shift) and shift[-1] > LABELS:
-            yield _finding(
-                where,
-                "Training and validation labels have other class shares: "
-                f"{percent(float(shift[-1]))} of them would have to change.",
-                {"shift": float(shift[-1])},
-                "data",
-                "Draw the split at random: validation_split takes the last part of the arrays, unshuffled.",
-            )
+    renumbered = set()  # other numbers of the same classes give other shares, too
     for where in run.places("skill.validation_renamed"):
         renamed, plain = (
             run.series("skill.validation_renamed", where).finite().values,
@@ -107,6 +97,7 @@ def _labels(run: Run) -> Iterator[Finding]:
         )
         # A constant answer below chance can always be renamed up to skill 0: the renamed one must be good by itself.
         if len(renamed) and len(plain) and renamed[-1] > RENAMED and renamed[-1] - plain[-1] > RENAMED:
+            renumbered.add(where)
             yield _finding(
                 where,
                 "With its classes renamed the model would have a validation skill of "
@@ -115,6 +106,17 @@ def _labels(run: Run) -> Iterator[Finding]:
                 {"skill with classes renamed": float(renamed[-1]), "skill": float(plain[-1])},
                 "labels",
                 "Give both sets the same class order (class_names=... in image_dataset_from_directory).",
+            )
+    for where in run.places("labels.shift"):
+        shift = run.series("labels.shift", where).finite().values
+        if len(shift) and shift[-1] > LABELS and where not in renumbered:
+            yield _finding(
+                where,
+                "Training and validation labels have other class shares: "
+                f"{percent(float(shift[-1]))} of them would have to change.",
+                {"shift": float(shift[-1])},
+                "data",
+                "Draw the split at random: validation_split takes the last part of the arrays, unshuffled.",
             )
 
 

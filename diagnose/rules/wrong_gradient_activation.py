@@ -16,11 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.activation_profile import ActivationProfile
+from diagnose.activation.facts import GradientCheck
 from diagnose.rules._profile import missing
 from diagnose.rules._wording import percent
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 PART = "function"
+FACTOR = 0.1  # a guess: of the slope, by which it may still be off once it is divided
 SUBJECT = "profile"
 ANYWHERE = True  # it acts on whatever inputs are met
 EXPLAINS = ("vanishing-gradient", "exploding-gradient", "zero-gradient", "blocked-gradient", "amplified-gradient")
@@ -80,8 +82,14 @@ def judge(profile: ActivationProfile) -> Iterator[Verdict]:
         else "Nothing to do, if the stand-in is meant."
         if gradient.surrogate
         else f"Divide the gradient of the custom_gradient by {gradient.ratio:.3g}, or derive it anew."
-        if gradient.ratio not in (0.0, 1.0)
+        if gradient.ratio not in (0.0, 1.0) and _is_factor(gradient)
         else "Derive the gradient of the custom_gradient anew.",
         refute="A check against central differences in float64 agrees.",
         confidence=0.95,
     )
+
+
+def _is_factor(gradient: GradientCheck) -> bool:
+    """Whether what is right in the median is right where the slope is off most, too."""
+    left = abs(gradient.autodiff / gradient.ratio - gradient.differences)
+    return left <= FACTOR * max(abs(gradient.differences), abs(gradient.autodiff / gradient.ratio))
