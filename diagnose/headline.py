@@ -37,7 +37,8 @@ def headline(
         return f"healthy: {outcome.reason} {count} could look and found nothing that harms."
     if outcome.name == "unknown":
         return f"no fault found, but what the training achieved is unknown: {outcome.reason} {count} could look."
-    return f"{outcome.name}: {outcome.reason} No rule found why; {count} could look, {silent} found nothing."
+    name = outcome.name.replace("-", " ")
+    return f"{name}: {outcome.reason} No rule found why; {count} could look, {silent} found nothing."
 
 
 def _of_cause(cause: Finding, others: Sequence[Finding]) -> str:

@@ -73,7 +73,8 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"Nothing is learned and the loss stands still: it changed by {percent(change)} over the last third of "
+        f"Nothing is learned and the loss {'stands still: it fell' if change >= 0 else 'does not fall: it rose'} by "
+        f"{percent(abs(change))} over the last third of "
         "the run.",
         severity="warning",
         blames=("layers", "data", "learning-rate"),
