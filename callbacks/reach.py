@@ -18,6 +18,7 @@ def reach(draws: Sequence[tuple[float, np.ndarray]], tolerance: float = 1e-3) ->
 
     draws: how many were finite; lower, upper: bounds of its entries, None where none shows; always_one: width 1, and 1
     under any weights; distribution: rows sum to 1 under any weights; escapes: share of the draws that leave [0, 1];
+    negative: share of those that hold a number under 0;
     logit_span: the most by which two logits of a row can differ, if that is bounded by 2 or less; logit_floor: logits
     are cut at the bottom (a ReLU); doubled: the logits are themselves a distribution.
     """
@@ -28,6 +29,7 @@ def reach(draws: Sequence[tuple[float, np.ndarray]], tolerance: float = 1e-3) ->
     if not finite:
         return facts
     width = finite[0][1].shape[-1] if finite[0][1].ndim > 1 else 1
+    facts["negative"] = float(np.mean([values.min() < 0 for _, values in finite]))
     enough = len(wide) >= 3 <= len(wild)
     facts["always_one"] = width == 1 and all((np.abs(values - 1.0) <= 1e-6).all() for _, values in finite)
     facts["distribution"] = all(is_distribution(values, tolerance) for _, values in finite)
