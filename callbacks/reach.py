@@ -18,9 +18,9 @@ def reach(draws: Sequence[tuple[float, np.ndarray]], tolerance: float = 1e-3) ->
 
     draws: how many were finite; lower, upper: bounds of its entries, None where none shows; always_one: width 1, and 1
     under any weights; distribution: rows sum to 1 under any weights; escapes: share of the draws that leave [0, 1];
-    negative: share of those that hold a number under 0;
-    logit_span: the most by which two logits of a row can differ, if that is bounded by 2 or less; logit_floor: logits
-    are cut at the bottom (a ReLU); doubled: the logits are themselves a distribution.
+    negative: share of those that hold a number under 0; logit_span: the most by which two logits of a row can differ,
+    if that is bounded by 2 or less; logit_floor: logits are cut at the bottom (a ReLU); doubled: the logits are
+    themselves a distribution.
     """
     finite = [(gain, values) for gain, values in draws if np.isfinite(values).all()]
     facts: dict[str, Any] = {"draws": len(finite), "lower": None, "upper": None}

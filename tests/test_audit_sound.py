@@ -106,6 +106,7 @@ SOUND: dict[str, Case] = {
     "sigmoid, MSE, labels 0 and 1 (a note)": lambda: (model(sigmoid(), "mse"), X, YES),
     "tanh, MSE": lambda: (model(D(1, activation="tanh"), "mse", "mae"), X, np.tanh(REAL)),
     "relu, positive targets": lambda: (model(D(1, activation="relu"), "mse", "mae"), X, np.abs(REAL)),
+    "exponential, Poisson": lambda: (model(D(1, activation="exponential"), "poisson", None), X, COUNTS),
     "softplus, Poisson": lambda: (model(D(1, activation="softplus"), "poisson", None), X, RNG.poisson(2, N)),
     "exponential, MSLE": lambda: (model(D(1, activation="exponential"), "msle", None), X, 100 * np.abs(REAL)),
     "class numbers as measurements": lambda: (model(D(1), "mse", "mae"), X, IDS),

@@ -51,9 +51,8 @@ def judge(run: Run) -> Iterator[Verdict]:
 
 def _look(output: Output) -> Verdict:
     loss, reach = output["loss"] or {}, output["reach"]
-    if loss.get("positive") and (
-        (output["prediction"]["min"] or 0.0) < 0 or (reach.get("draws") and reach["lower"] is None)
-    ):
+    falls = (output["prediction"]["min"] or 0.0) < 0 or (reach.get("negative") or 0.0) > 0
+    if loss.get("positive") and falls:
         return Finding(
             place(output),
             f"{quoted(output)} gives {span(output)}, and its loss `{loss['name']}` has no value for numbers under 0.",
