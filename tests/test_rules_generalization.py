@@ -145,6 +145,8 @@ def test_a_falling_loss_at_low_skill_is_unfinished_and_a_settled_one_is_not():
     (finding,) = findings("unfinished-training", run_of(barely, fit={"epochs": 100, "steps": 10}, **FIT))
     assert finding.severity == "warning"
     assert "4 epochs of 100" in finding.message
+    (note,) = findings("unfinished-training", run_of({**barely, "loss.constant": [1.8]}, **FIT))
+    assert note.severity == "note"  # of many words to choose from few can be guessed right
     rare = {"kind": "binary", "majority_share": 0.97, "held_samples": 1000}
     hidden = {"loss.train": [0.2, 0.16, 0.12, 0.09], "skill.train": [0.0] * 4, "loss.constant": [0.14]}
     (note,) = findings("unfinished-training", run_of(hidden, task=rare, steps_seen=2000))

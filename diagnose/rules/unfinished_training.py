@@ -7,7 +7,8 @@ Harm: none but impatience: what looks like a bad model may be a good one half-wa
 Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE; a note from
 there to LOW, unless a callback stopped it before half of its epochs while the validation loss was at its best.
 
-Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells.
+Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells, or
+where the loss is under WON of the best constant answer's.
 
 Remedy: more epochs, as many as the present pace needs; then see. Of one that was stopped, `monitor`, `mode` and
 `patience` of the callback that did it.
@@ -28,7 +29,7 @@ from diagnose.rules._updates import far_targets
 from diagnose.rules._wording import percent
 from diagnose.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.yardstick import LOPSIDED, majority_share, still_falling
+from diagnose.yardstick import LOPSIDED, last_finite, majority_share, still_falling
 
 PART = "generalization"
 SHOWS_HARM = True  # little skill after all epochs is itself the harm
@@ -36,6 +37,7 @@ LAST_RESORT = True  # "and nothing else is wrong": whatever else is found explai
 
 FALL = 0.01  # a guess: see Source
 LITTLE = 0.25  # a guess: a quarter of what there is to win; above it a short training is on its way
+WON = 0.8  # a guess: a fifth of a constant answer's loss
 LOW = DECENT
 LEAST = 3
 
@@ -59,7 +61,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         return
     planned = run.meta.get("fit", {}).get("epochs")
     seen = counted(len(losses), "epoch") + (f" of {planned}" if planned and planned > len(losses) else "")
-    little = outcome.train < LITTLE and not _hidden_by_one_class(run, outcome)
+    little = outcome.train < LITTLE and not _hidden_by_one_class(run, outcome) and not _shows_in_the_loss(run)
     stopped = bool(planned) and len(losses) < planned / 2 and _stopped_at_its_best(run)
     yield Finding(
         "",
@@ -81,6 +83,12 @@ def _hidden_by_one_class(run: Run, outcome: Outcome) -> bool:
     """Whether the loss says that something is learned, while so common a class leaves no skill to be seen."""
     shares = [majority_share(run, where) or 0.0 for where in run.places("skill.train")]
     return outcome.name == "learning" and max(shares, default=0.0) >= LOPSIDED
+
+
+def _shows_in_the_loss(run: Run) -> bool:
+    """Whether the loss has won what the skill does not show: of many words to choose from few can be guessed right."""
+    loss, constant = last_finite(run, "loss.train", ""), last_finite(run, "loss.constant", "")
+    return loss is not None and constant is not None and 0 < loss < WON * constant
 
 
 def _stopped_at_its_best(run: Run) -> bool:
