@@ -37,9 +37,9 @@ from `run.meta["audit"]`:
     `probing.wants_positive`; "cut": of an output without an upper bound that stays over 0, see `probing.even_answer`;
     "takes_negated", see there};
   - `mixes`: whether what is said of a sample depends on the others of the batch, see `mixing.mixes`;
-  - `weights`: {"given", "sum", "idle_classes" (those of which every sample has a weight of 0, of one label and weight a
-    sample), "by_class" (mean weight of each, by its number)}, the sample weights; `accuracies`: of this batch, see
-    `probing.accuracies`;
+  - `weights`: {"given", "sum", "negative" (some are), "idle_classes" (those of which every sample has a weight of 0, of
+    one label and weight a sample), "by_class" (mean weight of each, by its number)}, the sample weights; `accuracies`:
+    of this batch, see `probing.accuracies`;
   - `metrics`: [{"name", "value", "flavours", "deaf", "cut", see `probing.metric_nature`; "minds", see `_minds`}].
 
 The model is on loan (`loan`): it is handed back as it was found.
@@ -350,12 +350,17 @@ def _minds(metric: probing.Evaluate, targets: np.ndarray, shape: tuple[int, ...]
 
 def wanted(output: dict[str, Any]) -> Wanted:
     """What is wanted of an output, of which these are the facts."""
-    loss = output["loss"] or {}
-    minded = any(metric["minds"] for metric in output["metrics"])
-    paid = bool(output["labels"].get("weighted_one_hot")) and loss.get("takes") != "values"
+    loss, labels = output["loss"] or {}, output["labels"]
+    instead = ""
+    if output["weights"].get("negative"):
+        instead = "some samples have negative weights, which ask for anything but their labels"
+    elif labels.get("weighted_one_hot") and loss.get("takes") != "values":
+        instead = "the targets hold what each choice was worth, and not which is right"
+    elif loss.get("aim", "") not in ("", "labels") and not any(metric["minds"] for metric in output["metrics"]):
+        instead = "the loss wants something else of the predictions than the targets themselves"
     return Wanted(
-        class_numbers=output["labels"].get("class_numbers"),
-        labels=minded or not (paid or loss.get("aim", "") not in ("", "labels")),
+        class_numbers=labels.get("class_numbers"),
+        instead=instead,
         cut=loss.get("cut"),
         below=bool(loss.get("opposite")) and loss.get("cut") is not None,
     )

@@ -82,9 +82,13 @@ def beyond(labels: np.ndarray, reach: dict[str, Any]) -> float:
 
 
 def weight_facts(sample_weight: Any) -> dict[str, Any]:
-    """Whether there are sample weights, in whatever structure, and the sum of their sizes."""
+    """Whether there are sample weights, in whatever structure, the sum of their sizes, and the sign of some."""
     found = leaves(sample_weight)
-    return {"given": bool(found), "sum": sum(float(np.abs(leaf).sum()) for leaf in found) if found else None}
+    return {
+        "given": bool(found),
+        "sum": sum(float(np.abs(leaf).sum()) for leaf in found) if found else None,
+        "negative": any(bool((leaf < 0).any()) for leaf in found),
+    }
 
 
 def idle_classes(targets: np.ndarray | None, weights: Any) -> list[int]:

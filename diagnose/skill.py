@@ -51,12 +51,12 @@ class Wanted:
 
     class_numbers: whole numbers are read as places on the predictions' last axis; None where nobody could ask: then the
         largest number must stand for the last place. Rows of probabilities, which sum to 1, say so themselves.
-    labels: of measurements, the labels themselves are wanted, and not an order, a direction or a rate behind them.
+    instead: what is wanted in place of the labels themselves (an order, a direction, a rate), as a reason; "" for them.
     cut: the answer that costs the same for labels of 0 and 1, where an output is a distance; below: nearer means 1.
     """
 
     class_numbers: bool | None = None
-    labels: bool = True
+    instead: str = ""
     cut: float | None = None
     below: bool = False
 
@@ -74,6 +74,8 @@ def task_of(targets: np.ndarray, predictions: np.ndarray, wanted: Wanted = Wante
     y, p = np.asarray(targets), np.asarray(predictions)
     if y.dtype.kind not in "buif" or y.size == 0:
         return Task("unknown", reason=f"the targets are of the type {y.dtype}, with {counted(y.size, 'entry')}")
+    if wanted.instead:
+        return Task("unknown", reason=wanted.instead)
     width = p.shape[-1] if p.ndim > 1 else 1
     finite = y[np.isfinite(y)]
     whole = bool(np.all(finite == np.round(finite)))
@@ -99,8 +101,6 @@ def task_of(targets: np.ndarray, predictions: np.ndarray, wanted: Wanted = Wante
             return Task("multilabel", width)
     elif whole and len(values) <= 2 and values <= {-1.0, 0.0, 1.0}:
         return Task("binary", 2, cut=wanted.cut, below=wanted.below)
-    if not wanted.labels:
-        return Task("unknown", reason="the loss wants something else of the predictions than the targets themselves")
     return Task("regression")
 
 

@@ -42,7 +42,8 @@ from configurations import (
 )
 from keras import layers, metrics, ops
 
-from diagnose.callbacks.configuration import audit, facts
+from diagnose.callbacks.configuration import audit, facts, wanted
+from diagnose.skill import accuracy, task_of
 
 # --- places and numbers -----------------------------------------------------------------------------------------------
 
@@ -210,6 +211,44 @@ def test_without_samples_that_differ_nothing_is_asked(x: np.ndarray) -> None:
 def test_the_similarities_of_all_pairs_are_meant_so() -> None:
     pairs = model([D(4), layers.Lambda(lambda z: ops.matmul(z, ops.transpose(z)))], "mse")
     assert mixed(pairs, X, np.eye(N)) == [None]
+
+
+# --- what is wanted ---------------------------------------------------------------------------------------------------
+
+
+def order(t: Any, p: Any) -> Any:
+    return -ops.sum(ops.softmax(t) * ops.log_softmax(p), -1)
+
+
+@pytest.mark.parametrize(
+    ("made", "y", "weights", "instead"),
+    [
+        (lambda: model(D(1), "mse"), REAL[:, None], None, ""),
+        (lambda: model(D(4), order, None), X[:, :4], None, "the loss wants something else"),
+        (lambda: model(D(4), order, "mae"), X[:, :4], None, ""),  # who measures the distance wants the labels
+        (lambda: model(softmax(), CCE, None), ONE_HOT * REAL[:, None], None, "the targets hold what each choice"),
+        (lambda: model(softmax(), SCCE), IDS, REAL, "some samples have negative weights"),
+        (lambda: model(softmax(), SCCE), IDS, np.abs(REAL), ""),
+    ],
+)
+def test_where_something_else_than_the_labels_is_wanted_it_is_said(
+    made: Callable[[], Any], y: Any, weights: Any, instead: str
+) -> None:
+    (output,) = facts(made(), X, y, weights)["outputs"]
+    found = wanted(output).instead
+    assert found.startswith(instead) and bool(found) == bool(instead)
+    assert (task_of(y, np.zeros((N, output["width"])), wanted(output)).kind == "unknown") == bool(instead)
+
+
+def test_a_distance_is_cut_where_both_labels_cost_the_same() -> None:
+    def contrast(t: Any, d: Any) -> Any:
+        return t * d**2 + (1 - t) * ops.maximum(3.0 - d, 0.0) ** 2
+
+    made = model(D(1, activation="softplus"), contrast, None)
+    (output,) = facts(made, X, YES)["outputs"]
+    task = task_of(YES, np.ones((N, 1)), wanted(output))
+    assert task.cut == pytest.approx(1.5, abs=0.01) and task.below
+    assert accuracy(task, np.array([1, 1, 0, 0]), np.array([[0.4], [1.4], [1.6], [9.0]])) == 1.0
 
 
 # --- which samples are asked ------------------------------------------------------------------------------------------
