@@ -39,8 +39,9 @@ from `run.meta["audit"]`:
   - `mixes`: whether what is said of a sample depends on the others of the batch, see `mixing.mixes`;
   - `weights`: {"given", "sum", "negative" (some are), "idle_classes" (those of which every sample has a weight of 0, of
     one label and weight a sample), "by_class" (mean weight of each, by its number)}, the sample weights; `accuracies`:
-    of this batch, see `probing.accuracies`;
-  - `metrics`: [{"name", "value", "flavours", "deaf", "cut", see `probing.metric_nature`; "minds", see `_minds`}].
+    of this batch, see `metrics.accuracies`;
+  - `metrics`: [{"name", "value", "flavours", "deaf", "cut", see `metrics.metric_nature`; "minds", see `minds_labels`
+    there}].
 
 The model is on loan (`loan`): it is handed back as it was found.
 """
@@ -58,7 +59,7 @@ import numpy as np
 import tensorflow as tf
 
 from diagnose._version import __version__
-from diagnose.callbacks import probing
+from diagnose.callbacks import metrics, probing
 from diagnose.callbacks.arrays import arrays, leaves, number, plain, taken
 from diagnose.callbacks.first_batch import FirstBatch, draws, erased, first_batch, sizes_entering
 from diagnose.callbacks.labels import (
@@ -220,7 +221,7 @@ class _Output:
         if self.part.loss is not None:
             found["loss"] = self._loss(found)
         plain_targets = self.targets.astype(np.float32) if self.targets.dtype.kind == "b" else self.targets
-        found["accuracies"] = probing.accuracies(plain_targets, self.predictions)
+        found["accuracies"] = metrics.accuracies(plain_targets, self.predictions)
         end = time.perf_counter() + METRIC_SECONDS
         found["metrics"] = [self._metric(metric, targets, end) for metric, targets in self.part.metrics]
         counted = any("argmax" in metric["flavours"] for metric in found["metrics"])
@@ -335,17 +336,11 @@ class _Output:
             return read(tf.convert_to_tensor(some.astype(known.dtype)), tf.convert_to_tensor(given))
 
         value = read(targets, self.part.predictions)
-        nature = probing.metric_nature(at, known[: self.few], self.predictions.shape[1:])
-        minds = known.size == self.predictions.size and _minds(at, known[: self.few], self.predictions.shape[1:])
+        nature = metrics.metric_nature(at, known[: self.few], self.predictions.shape[1:])
+        minds = known.size == self.predictions.size and metrics.minds_labels(
+            at, known[: self.few], self.predictions.shape[1:]
+        )
         return {"name": metric.name, "value": value, "minds": minds, **nature}
-
-
-def _minds(metric: probing.Evaluate, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether a metric tells the labels from twice the labels, and from labels that are all larger by as much."""
-    right = targets.astype(np.float32).reshape(len(targets), *shape)
-    best = metric(targets, right)
-    others = (metric(targets, 2 * right), metric(targets, right + float(np.nanstd(right))))
-    return all(math.isfinite(other) and abs(other - best) > 1e-3 * max(1.0, abs(best)) for other in others)
 
 
 def wanted(output: dict[str, Any]) -> Wanted:

@@ -7,12 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from diagnose.callbacks.metrics import accuracies, metric_nature
 from diagnose.callbacks.probing import (
-    accuracies,
     aim,
     heeds_targets,
     loss_nature,
-    metric_nature,
     pairs_up_wrongly,
     reads_class_numbers,
     repeats_predictions,
