@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -82,6 +82,14 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {first[:300]}"
 
 
+class _Entry(NamedTuple):
+    """One compiled loss, as newer Keras keeps it."""
+
+    loss: Any
+    loss_weights: float | None
+    name: str = ""
+
+
 class _Recorder:
     """Stands in for one compiled loss, and writes down which targets Keras gives it for which predictions."""
 
@@ -111,7 +119,10 @@ def _recorded(model: Any, y: Any, predictions: Any, weights: Any, whole: Whole) 
     entries = getattr(copy, "_flat_losses", None) or []
     for index, entry in enumerate(entries):
         entries[index] = entry._replace(loss=_Recorder(entry, recorded))
-    if y is not None and entries:
+    losses = getattr(copy, "flat_losses", None) or []  # of older Keras, such as 3.6, without names
+    for index, (loss, weight) in enumerate(zip(losses, getattr(copy, "flat_loss_weights", ()), strict=False)):
+        losses[index] = loss and _Recorder(_Entry(loss, weight), recorded)
+    if y is not None and (entries or losses):
         try:
             copy(y, predictions, weights)
         except Exception as error:
