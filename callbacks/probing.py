@@ -405,12 +405,14 @@ def aim(loss: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> str:
     wrong = {"size": 2 * right, "offset": right + spread, "which": np.roll(right, 1, axis=0)}
     costs = {name: loss(targets, rows) for name, rows in wrong.items()}
     others = [loss(targets, rows) for rows in (right + noise, right / 2, right - spread)]
-    least, slack = loss(targets, right), CHEAP * abs(max(costs["which"], others[0]) - loss(targets, right))
-    if not math.isfinite(least + slack + sum(costs.values()) + sum(others)) or slack <= SAME * max(1.0, abs(least)):
+    least = loss(targets, right)
+    more = {name: cost - least for name, cost in costs.items()}
+    felt = [abs(cost) for cost in (*more.values(), *(cost - least for cost in others)) if abs(cost) > SAME]
+    if not math.isfinite(least + sum(more.values()) + sum(others)) or not felt:
         return ""
-    if min(*costs.values(), *others) < least - slack:
+    if min(*more.values(), *(cost - least for cost in others)) < -CHEAP * float(np.median(felt)):
         return "other"
-    return next((name for name, cost in costs.items() if cost <= least + slack / 10), "labels")
+    return next((name for name, cost in more.items() if cost <= CHEAP / 10 * min(felt)), "labels")
 
 
 def even_answer(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int], most: float) -> float | None:

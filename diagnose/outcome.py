@@ -198,6 +198,8 @@ def _memorizing(run: Run, skills: Skills) -> Outcome | None:
 
 def _not_learning(run: Run, skills: Skills) -> Outcome | None:
     """One output at the baseline is enough; where others learn, harm shows in part, and one that rises may go on."""
+    if _refused(run):
+        return Outcome("not-learning", "the fit ended in its first step, in which no variable got a gradient.", "clear")
     updates = updates_of(run)
     stuck = [
         where for where in skills.stuck if balanced_skill(run, where) is None and not informed_by_the_loss(run, where)
@@ -219,6 +221,14 @@ def _not_learning(run: Run, skills: Skills) -> Outcome | None:
     reason = f"{after}{skill_in_words(run, skill, where)}{fell}{_beside(skills, where)}."
     harm: Harm = "partial" if some_learn else "clear"
     return Outcome("not-learning", reason, harm, skill, skills.validation.get(where))
+
+
+def _refused(run: Run) -> bool:
+    """Whether the first step was seen and never done, and had a loss and no gradient: Keras refuses to go on then."""
+    trainable = run.meta.get("model", {}).get("trainable_parameters") or 0
+    watched = "gradients" in (run.meta.get("monitor", {}).get("instruments") or ())
+    begun = run.observations > 0 and run.meta.get("steps_seen") == 0 and len(run.series("batch.loss").finite()) > 0
+    return bool(begun and trainable and watched and not run.places("gradient.rms") and not run.meta.get("finished"))
 
 
 def _learning(run: Run, skills: Skills) -> Outcome | None:

@@ -416,6 +416,10 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "one hot": (lambda z: tf.one_hot(tf.argmax(z, -1), tf.shape(z)[-1], dtype=z.dtype), {"gradientless-activation"}),
     "wrong sign": (with_gradient(tf.tanh, lambda u, z: -u * tanh_slope(z)), {"wrong-gradient-activation"}),
     "wrong scale": (with_gradient(tf.tanh, lambda u, z: 2 * u * tanh_slope(z)), {"wrong-gradient-activation"}),
+    "a relu with no upstream": (
+        with_gradient(tf.nn.relu, lambda u, z: tf.cast(z > 0, z.dtype)),
+        {"wrong-gradient-activation"},
+    ),
     "no upstream": (with_gradient(tf.tanh, lambda u, z: tanh_slope(z)), {"wrong-gradient-activation"}),
     "constant": (lambda z: 0.0 * z + 3.0, {"constant-activation"}),
     "softmax over the batch": (lambda z: tf.nn.softmax(z, axis=0), {"mixing-activation"}),

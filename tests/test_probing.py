@@ -208,6 +208,7 @@ def test_a_loss_that_asks_for_the_labels_is_satisfied_by_no_one_answer(loss, tar
         (absolute, "labels"),
         (lambda t, p: float(np.mean(np.maximum(0.9 * (t - p), 0.1 * (p - t)))), "labels"),
         (lambda t, p: float(np.mean(np.log(np.cosh(p - t)))), "labels"),
+        (lambda t, p: float(np.mean(np.abs(t - p) / np.where(t > 2, t, 1e-7))), "labels"),  # a share of next to nothing
         (lambda t, p: float(np.mean(np.exp(p) - t * p)), "other"),  # of counts, by the logarithm of their rate
         (lambda t, p: float(np.mean((np.log(t + 1) - p) ** 2)), "other"),
         (lambda t, p: float(np.mean(np.logaddexp(0, (p[:, None] - p[None]) * np.sign(t[None] - t[:, None])))), "other"),

@@ -532,3 +532,15 @@ def test_other_normalizations_and_ways_around_one_are_not_taken_for_it(normalize
     inputs = keras.Input((6,))
     hidden = normalize()(D(8)(inputs))
     assert unbent(keras.Model(inputs, D(1)(D(8, "relu")(hidden)))) == []
+
+
+def test_a_fit_that_keras_refuses_for_want_of_gradients_names_what_has_none():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1, activation=tf.round)])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    monitor = TrainingMonitor()
+    with pytest.raises(ValueError, match="No gradients"):
+        model.fit(x, 3 * x[:, :1], verbose=0, callbacks=[monitor])
+    diagnosis = monitor.diagnosis
+    assert (diagnosis.outcome, diagnosis.causes[0].rule) == ("not-learning", "gradientless-activation")

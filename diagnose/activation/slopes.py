@@ -67,13 +67,13 @@ def check(target: Target, precision: str, seen: Look, shape: Shape, answer: str)
         differences=float(central[worst]),
         ratio=ratio,
         wrong_share=float(np.mean(error[trusted] > WRONG)),
-        upstream=_upstream(target, precision, places[:256]),
+        upstream=_upstream(target, precision, places[:: 1 + len(places) // 256]),
         surrogate=shape.step_share > 0.9,
     )
 
 
 def _upstream(target: Target, precision: str, places: np.ndarray) -> str:
-    """Whether what arrives from above is handed on in proportion."""
+    """Whether what arrives from above is handed on in proportion, all over the range: half of a ReLU has no slope."""
     one = target.values_and_slopes(places, precision)[1]
     minus_three = target.values_and_slopes(places, precision, upstream=-3.0)[1]
     if one is None or minus_three is None:

@@ -35,6 +35,7 @@ from diagnose.run import Run
 from diagnose.verdict import Finding, Verdict
 
 PART = "configuration"
+SEVERAL = 4  # a guess: of classes some come several times in a batch, of whole measurements few do
 EXPLAINS = (*CONSEQUENCES, "accuracy-of-regression", "wrong-accuracy-flavour", "non-finite-loss")
 
 
@@ -75,7 +76,7 @@ def _remedy(output: Output) -> str:
         return 'Give labels 0 and 1: `y = (y + 1) / 2`; or compile with `loss="hinge"` and a linear output.'
     if labels["distinct"] == 2:
         return f"Give labels 0 and 1: `y = (y == {labels['max']:g}).astype(int)`."
-    if labels["fractional"] > 0 or output["width"] > 1:
+    if labels["fractional"] > 0 or output["width"] > 1 or labels["distinct"] > labels["count"] / SEVERAL:
         return 'For measurements end in a linear layer and compile with `loss="mse"`, or scale the labels to [0, 1].'
     classes = labels["distinct"]
     softmax = f'`Dense({classes}, activation="softmax")`'

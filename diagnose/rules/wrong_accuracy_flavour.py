@@ -66,6 +66,8 @@ def _mistake(output: Output, flavours: set[str]) -> tuple[str, str, str] | None:
     ):
         return "looks at the largest entry of a row only, though several labels may hold at once", *fitting
     if flavours == {"exact"} and labels["distinct"] <= 2:
+        if labels.get("one_hot") and over(output) == "classes":
+            fitting = ("argmax", "keras.metrics.CategoricalAccuracy()")
         return "asks predictions to equal the labels to the last digit", *fitting
     if "argmax" in flavours or labels["alignment"] == "ids":
         if "first" in flavours and "argmax" not in flavours:
