@@ -30,9 +30,9 @@ from `run.meta["audit"]`:
     fails on them); "unreachable": share beyond the bounds of `reach`};
   - `loss` (None without one): {"name", "value", "weight", "error"; "takes", "over", "targets", "reason", see
     `probing.LossNature`; "free": its value without sample weights and mask; "rescued": Keras takes the logits behind
-    the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see
-    `probing.pairs_up_wrongly`; "opposite": labels of 0 and 1, and see `probing.asks_for_the_opposite`; "repeats": the
-    narrower of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]; "heeds_labels", see
+    the probabilities; "silent": 0 for these targets, whatever is predicted; "pairs_up", see `probing.pairs_up_wrongly`
+    and `pairs_all_up`; "opposite": labels of 0 and 1, and see `probing.asks_for_the_opposite`; "repeats": the narrower
+    of targets and predictions is repeated; "heeds_wild_labels": those outside [0, 1]; "heeds_labels", see
     `probing.heeds_targets`; "one_answer", see `probing.wants_one_answer`; "aim", see there; "positive", see
     `probing.wants_positive`; "cut": of an output without an upper bound that stays over 0, see `probing.even_answer`;
     "takes_negated", see there};
@@ -279,7 +279,11 @@ class _Output:
         rescuable = nature.takes == "logits" and sure and math.isfinite(free)
         per_target, per_prediction = targets.shape[1:], predictions.shape[1:]
         some, shape = targets[: self.few], predictions[: self.few].shape
-        heeds = probing.heeds_targets(at, some, shape)
+        heeds, pairs_up = probing.heeds_targets(at, some, shape), None
+        if labels["alignment"] == "flat":
+            pairs_up = probing.pairs_up_wrongly(at, per_prediction)
+        if pairs_up is None and labels["alignment"] in ("flat", "vectors") and math.prod(per_prediction) == 1:
+            pairs_up = probing.pairs_all_up(at, per_target, per_prediction)
         known = nature.takes not in ("unknown", "nothing")
         numeric, inside = not known or nature.takes == "values", found["prediction"]["unit_interval"]
         if nature.targets == "ids":
@@ -296,11 +300,11 @@ class _Output:
             "free": free,
             "rescued": rescuable and _is_rescued(self.model, part, self.batch.x, free),
             "silent": nature.over == "classes" and _is_silent(at, some, shape),
-            "pairs_up": probing.pairs_up_wrongly(at, per_prediction) if labels["alignment"] == "flat" else None,
+            "pairs_up": pairs_up,
             "opposite": labels["zero_one"] and probing.asks_for_the_opposite(at, per_target, per_prediction),
             "repeats": nature.targets == "repeated" or probing.repeats_predictions(at, per_target, per_prediction),
             "heeds_labels": heeds,
-            "aim": probing.aim(at, some, shape[1:]) if numeric and not labels["zero_one"] else "",
+            "aim": probing.aim(at, some, shape[1:]) if numeric and not (pairs_up or labels["zero_one"]) else "",
             "cut": None if known or not labels["zero_one"] else self._cut(at),
             "positive": numeric and probing.wants_positive(at, per_target, per_prediction),
             "one_answer": heeds

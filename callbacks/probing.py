@@ -281,6 +281,27 @@ def pairs_up_wrongly(loss: Evaluate, shape: Sequence[int]) -> float | None:
     return flat / aligned if _same(pairs, flat) and aligned > 0 else None
 
 
+def pairs_all_up(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> float | None:
+    """How many times larger the loss of a few samples is than the mean of theirs alone, where it is that of all pairs.
+
+    So it is where the loss itself drops an axis of the targets before it subtracts. None where it is not.
+
+    >>> squared = lambda t, p: float(np.mean((t - p) ** 2))
+    >>> flattened = lambda t, p: float(np.mean((t.reshape(-1) - p) ** 2))
+    >>> pairs_all_up(squared, (1,), (1,)), pairs_all_up(flattened, (1,), (1,))
+    (None, 24.33333396911621)
+    """
+    targets = np.arange(1.0, 7.0, dtype=np.float32)
+    samples = [targets[i : i + 1].reshape(1, *target_shape) for i in range(len(targets))]
+    answers = [targets[i : i + 1].reshape(1, *shape) + np.float32(0.5) for i in range(len(targets))]
+    whole = loss(np.concatenate(samples), np.concatenate(answers))
+    alone = float(np.mean([loss(*pair) for pair in zip(samples, answers, strict=True)]))
+    if not (math.isfinite(whole) and math.isfinite(alone) and alone > 0) or _same(whole, alone):
+        return None
+    pairs = float(np.mean([loss(*pair) for pair in itertools.product(samples, answers)]))
+    return whole / alone if _same(whole, pairs) else None
+
+
 def asks_for_the_opposite(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
     """Whether a loss wants small predictions for 1 and large ones for 0, as of a distance that says how alike two are.
 

@@ -277,6 +277,16 @@ FAULTS: dict[str, tuple[str, Case, Case]] = {
         lambda: (tagger(), np.zeros((N, 5), int), TAGS),
         lambda: (tagger(), TOKENS, TAGS),
     ),
+    "a loss that flattens flat labels": (
+        "broadcast-loss",
+        lambda: (model(D(1), lambda t, p: ops.mean((ops.reshape(t, (-1,)) - p) ** 2), None), X, REAL),
+        lambda: (model(D(1), lambda t, p: ops.mean((ops.reshape(t, (-1, 1)) - p) ** 2), None), X, REAL),
+    ),
+    "a loss that flattens the labels": (
+        "broadcast-loss",
+        lambda: (model(D(1), lambda t, p: ops.mean((ops.reshape(t, (-1,)) - p) ** 2), None), X, REAL[:, None]),
+        lambda: (model(D(1), lambda t, p: ops.mean((ops.reshape(t, (-1, 1)) - p) ** 2), None), X, REAL[:, None]),
+    ),
     "labels (n,) under predictions (n, 1)": (
         "broadcast-loss",
         lambda: (model(D(1), Unaligned(), None), X, REAL),

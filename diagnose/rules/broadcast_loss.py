@@ -6,8 +6,9 @@ Harm: labels (n,) minus predictions (n, 1) is a table of n times n differences: 
 of all labels. The loss falls to their variance and stays there. One label for several units makes them all learn the
 same.
 
-Fires: the loss of (n,) labels is that of all pairs and differs from that of (n, 1); or a narrower side is repeated
-over the other, and every entry is treated alike.
+Fires: the loss of (n,) labels is that of all pairs and differs from that of (n, 1); or the loss of a batch is that of
+all pairs, and not the mean of its samples' alone (the loss itself drops an axis); or a narrower side is repeated over
+the other, and every entry is treated alike.
 
 Rests: losses that bring the shapes together first, as Keras' own do; one target for several quantiles; class numbers.
 
@@ -53,8 +54,8 @@ def _look(output: Output) -> Verdict:
                 "labels": given,
                 "predictions": made,
             },
-            remedy="Give the labels a column: `y = y.reshape(-1, 1)`; or, inside the loss, "
-            "`y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))`.",
+            remedy=("In" if given == made else "Give the labels a column: `y = y.reshape(-1, 1)`; or, in")
+            + "side the loss, `y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))`.",
             refute="The loss stays the same when the labels get the shape of the predictions.",
             confidence=0.98,
         )
