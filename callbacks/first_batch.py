@@ -23,7 +23,7 @@ from diagnose.callbacks.reach import WIDE, WILD
 from diagnose.callbacks.taps import leaf_layers, path_of
 
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
-FEW = 16
+FEW = 16  # a guess: rows that still show several classes, and bounds where weights are drawn
 SAME = 1e-6  # arithmetic: float32 rounds by 6e-8 of a number, and a sum of many by more
 ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
 FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as is the next

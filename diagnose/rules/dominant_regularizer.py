@@ -46,7 +46,7 @@ EXPLAINS = (
 
 TIMES = 2.0  # a guess: see Source
 LEFT = 0.1  # a guess: with a tenth of its kernels' size a network says next to nothing
-NOTHING = 1e-4
+NOTHING = 1e-4  # of it, for the words only
 USUAL = 0.004  # Keras' default of AdamW
 FITTED = 0.1  # a guess: at a tenth of their first loss the data are fitted, whatever the penalty
 

@@ -112,11 +112,11 @@ def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
         return _finding(
             output,
             "costs least for one and the same answer to all samples, whatever their labels are",
-            "Compute the loss by hand for right and wrong answers: each label needs an answer of its own that costs "
-            "least. Often the part that punishes the other label is missing, has the wrong sign, or no square or "
-            "absolute value is taken of a difference.",
+            "Mend the loss so that each label has an answer of its own that costs least. Often the part that punishes "
+            "the other label is missing or has the wrong sign, or no square or absolute value is taken of a difference.",
             0.9,
             "critical",
+            "Some answers made up to follow the labels cost less than any one answer to all samples.",
         )
     return None
 
@@ -234,7 +234,9 @@ def _look(output: Output) -> Verdict:
     return healthy(output)
 
 
-def _finding(output: Output, what: str, remedy: str, confidence: float, severity: Severity = "warning") -> Finding:
+def _finding(
+    output: Output, what: str, remedy: str, confidence: float, severity: Severity = "warning", refute: str = ""
+) -> Finding:
     labels, loss = output["labels"], output["loss"]
     evidence: dict[str, float | str] = {
         "loss takes": f"{loss['takes_negated']}, with its sign turned" if loss.get("takes_negated") else loss["takes"],
@@ -250,8 +252,8 @@ def _finding(output: Output, what: str, remedy: str, confidence: float, severity
         blames=("loss", "activation"),
         evidence=evidence,
         remedy=remedy,
-        refute="The recommended loss trains no better from the same start."
-        if severity == "critical"
+        refute=refute or "The recommended loss trains no better from the same start."
+        if refute or severity == "critical"
         else "The recommended pair trains no better from the same start.",
         confidence=confidence,
     )
