@@ -113,7 +113,7 @@ def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
             output,
             "costs least for one and the same answer to all samples, whatever their labels are",
             "Mend the loss so that each label has an answer of its own that costs least. Often the part that punishes "
-            "the other label is missing or has the wrong sign, or no square or absolute value is taken of a difference.",
+            "the other label is missing or has the wrong sign, or no square is taken of a difference.",
             0.9,
             "critical",
             "Some answers made up to follow the labels cost less than any one answer to all samples.",
