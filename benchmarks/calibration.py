@@ -28,11 +28,11 @@ from sklearn.datasets import load_digits, make_friedman1, make_moons
 
 from diagnose import Diagnosis, Run, examine
 from diagnose.callbacks import TrainingMonitor
-from diagnose.layout import Layout
-from diagnose.rules._gap import gap_of, outputs_of
-from diagnose.rules._gradients import kernels, ratio_of
-from diagnose.rules._persistence import recent
-from diagnose.rules._updates import typical_ratio
+from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
+from diagnose.rules.evidence.gradients import kernels, ratio_of
+from diagnose.rules.evidence.persistence import recent
+from diagnose.rules.evidence.updates import typical_ratio
+from diagnose.run.layout import Layout
 
 
 @dataclass

@@ -208,7 +208,8 @@ def run_method(method: str, work: str, blocks: int, seconds: float) -> dict:
 
         def callbacks_of(taker):
             if method == "monitor":
-                from diagnose.callbacks import TrainingMonitor, budget
+                from diagnose.callbacks import TrainingMonitor
+                from diagnose.callbacks.watching import budget
 
                 budget.time = StandingClock(taker)
                 monitors.append(TrainingMonitor(f"{directory}/run.sqlite"))

@@ -3,7 +3,7 @@
 Imported as `diagnose.callbacks`; this folder is a room of its own at the top of the tree (see the link in diagnose/).
 """
 
-from diagnose.callbacks.configuration import audit
+from diagnose.callbacks.auditing.audit import audit
 from diagnose.callbacks.monitor import (
     GapMonitor,
     GradientMonitor,
@@ -12,7 +12,7 @@ from diagnose.callbacks.monitor import (
     SaturationMonitor,
     TrainingMonitor,
 )
-from diagnose.callbacks.taps import watch
+from diagnose.callbacks.observing.tensorflow.taps import watch
 
 __all__ = [
     "GapMonitor",

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from diagnose.callbacks.session import Session
-from diagnose.run import Run
-from diagnose.store import Store
+from diagnose.callbacks.watching.session import Session
+from diagnose.run.run import Run
+from diagnose.run.store import Store
 
 if TYPE_CHECKING:
-    from diagnose.diagnosis import Diagnosis
+    from diagnose.api import Diagnosis
 
 #: What can be watched: activation sites; gradients; non-finite numbers; loss, accuracy and skill; weights and updates.
 INSTRUMENTS = ("activations", "gradients", "numerics", "outputs", "weights")
@@ -78,7 +78,7 @@ class TrainingMonitor(keras.callbacks.Callback):
     @property
     def diagnosis(self) -> Diagnosis:
         """What it means; also during a fit, and after one that failed or was interrupted."""
-        from diagnose.diagnosis import examine
+        from diagnose.api import examine
 
         return examine(self.run)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from diagnose._version import __version__
-from diagnose.diagnosis import Diagnosis, examine
-from diagnose.run import Measurement, Run
-from diagnose.store import load
+from diagnose.api import ActivationProfile, Diagnosis, examine, profile
+from diagnose.run.run import Measurement, Run
+from diagnose.run.store import load
 from diagnose.verdict import Finding, Healthy, NotMeasured
 
 if TYPE_CHECKING:
-    from diagnose.activation import ActivationProfile, compare_activations, profile
+    from diagnose.comparing import compare_activations
 
 __all__ = [
     "ActivationProfile",
@@ -34,8 +34,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ActivationProfile", "compare_activations", "profile"):
-        import diagnose.activation
+    if name == "compare_activations":  # its table is one of pandas
+        from diagnose.comparing import compare_activations
 
-        return getattr(diagnose.activation, name)
+        return compare_activations
     raise AttributeError(f"module 'diagnose' has no attribute {name!r}")

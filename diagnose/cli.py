@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from diagnose.report.index import Entry
-    from diagnose.rules import Rule
+    from diagnose.rules.rule import Rule
 
 WRONG = 1
 UNREADABLE = 2
@@ -113,8 +113,8 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
     Exit code 1 says that there is something to change, 2 that nothing was measured, so that nobody can tell.
     """
     with _refusing(OSError, ValueError):
-        from diagnose.diagnosis import examine
-        from diagnose.store import load
+        from diagnose.api import examine
+        from diagnose.run.store import load
 
         seen = load(run)
     diagnosis = examine(seen)
@@ -146,8 +146,8 @@ def activation(ctx: click.Context, function: str, page: Path | None) -> None:
 
     FUNCTION is module:function, path/to/file.py:function, or the name of an activation of Keras.
     """
-    from diagnose.activation import profile
-    from diagnose.activation.spec import check_spec, resolve
+    from diagnose.activation.calling.spec import check_spec, resolve
+    from diagnose.api import profile
 
     with _refusing(ValueError):
         check_spec(function)  # before Keras is loaded, which takes seconds
@@ -168,7 +168,7 @@ def rules(name: str | None) -> None:
     """List the rules, or show the manual page of the one called NAME."""
     from rich.console import Console
 
-    from diagnose.rules import ALL_RULES
+    from diagnose.rules.catalogue import ALL_RULES
 
     known = {rule.name: rule for rule in ALL_RULES}
     console = Console(width=_columns(), highlight=False)
@@ -187,7 +187,7 @@ def _list_rules(console: Console, known: list[Rule]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from diagnose.rules import PARTS
+    from diagnose.rules.rule import PARTS
 
     for part, title in PARTS.items():
         members = [rule for rule in known if rule.part == part]
@@ -212,7 +212,7 @@ def _show_rule(console: Console, rule: Rule) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from diagnose.rules import PARTS, STORY_PARTS
+    from diagnose.rules.rule import PARTS, STORY_PARTS
 
     console.print(Text(rule.name, style="bold cyan"), Text(f"  {PARTS[rule.part]}", style="dim"), sep="")
     console.print(Text(rule.title))
@@ -230,9 +230,11 @@ def _show_rule(console: Console, rule: Rule) -> None:
 def _with_values(text: str, rule: Rule) -> str:
     """The text with the value behind each threshold of the rule's module that it names: CROWD becomes CROWD (0.5)."""
 
+    thresholds = rule.thresholds
+
     def with_value(name: re.Match[str]) -> str:
-        value = getattr(rule.module, name[0], None)
-        return f"{name[0]} ({value:g})" if isinstance(value, int | float) else name[0]
+        value = thresholds.get(name[0])
+        return name[0] if value is None else f"{name[0]} ({value:g})"
 
     return re.sub(r"\b[A-Z][A-Z0-9_]+\b", with_value, text)
 

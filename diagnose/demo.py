@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from diagnose.diagnosis import Diagnosis
+    from diagnose.api import Diagnosis
 
 EPOCHS = 10
 EVERY, OVERHEAD = 10, 0.5  # these trainings last seconds: too short for a budget of a few per cent

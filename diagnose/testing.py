@@ -30,8 +30,8 @@ def assert_sound_activation(f: Any, allow: Iterable[str] = (), *, dtype: str = "
         do: Look for a clip, a cast or a factor of 0 that swallows the input.
     Name a rule in `allow` to accept it.
     """
-    from diagnose.activation import profile
-    from diagnose.rules import ALL_RULES
+    from diagnose.api import profile
+    from diagnose.rules.catalogue import ALL_RULES
 
     allowed = {allow} if isinstance(allow, str) else set(allow)
     known = {rule.name for rule in ALL_RULES if rule.subject == "profile"}

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from diagnose.quantities import ARRAYS, QUANTITIES
-from diagnose.rules import ALL_RULES, PARTS, STORY_PARTS
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.rules.rule import PARTS, STORY_PARTS
+from diagnose.run.quantities import ARRAYS, QUANTITIES
 
 HERE = Path(__file__).parent
 
@@ -25,7 +26,8 @@ def quantities_page() -> str:
         [
             "# Quantities",
             "",
-            "What a run can hold, made from `diagnose/quantities.py`. `run.table(name)` gives one as a pandas table.",
+            "What a run can hold, made from `diagnose/run/quantities.py`. `run.table(name)` gives one as a "
+            "pandas table.",
             "",
             "| Quantity | Meaning | Unit | Range | `where` is a |",
             "|---|---|---|---|---|",

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.rules import ALL_RULES
-from diagnose.run import Run
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.run.run import Run
 from diagnose.verdict import Finding, Verdict
 
 Values = Sequence[float] | np.ndarray

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnose.diagnosis import Diagnosis
-from diagnose.run import Run
+from diagnose.api import Diagnosis
+from diagnose.run.run import Run
 from diagnose.verdict import Finding, NotMeasured
 
 STEPS = np.unique(np.concatenate([np.arange(20), np.linspace(20, 899, 60).astype(int)]))

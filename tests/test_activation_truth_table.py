@@ -15,16 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import mpmath
 import numpy as np
 import pytest
+import tensorflow as tf
+from profiles import examine_function
 from scipy import integrate, optimize
 
-tf = pytest.importorskip("tensorflow")
-import keras  # noqa: E402
-
-from diagnose.activation import ActivationProfile  # noqa: E402
-from diagnose.activation.profiling import examine_function  # noqa: E402
+from diagnose.api import ActivationProfile
 
 INF = math.inf
 
@@ -453,7 +452,7 @@ def test_the_table_holds_what_was_promised():
 
 
 def test_every_activation_of_keras_is_in_the_table():
-    from diagnose.activation.comparing import keras_activations
+    from diagnose.comparing import keras_activations
 
     names = {(getattr(f, "func", None) and f.func.__name__) or f for f in keras_activations()}
     assert names <= set(EXPECTED)

@@ -11,11 +11,11 @@ from keras import layers
 from trainings import Training, dense_stack, several
 
 from diagnose import examine, load
-from diagnose.answers import class_answers, classes_tell, residuals, residuals_tell
 from diagnose.callbacks import TrainingMonitor
+from diagnose.outcome.class_answers import class_answers, classes_tell, residuals, residuals_tell
 from diagnose.report.figures import class_figures, residual_charts
 from diagnose.report.figures.answers import ROWS
-from diagnose.run import Run
+from diagnose.run.run import Run
 from diagnose.verdict import Healthy, NotMeasured
 
 EPOCHS = 3

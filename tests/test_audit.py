@@ -42,8 +42,8 @@ from configurations import (
 )
 from keras import layers, metrics, ops
 
-from diagnose.callbacks.configuration import audit, facts, wanted
-from diagnose.skill import accuracy, task_of
+from diagnose.callbacks.auditing.audit import audit, facts, wanted
+from diagnose.outcome.arithmetic import accuracy, task_of
 
 # --- places and numbers -----------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ from configurations import (
 )
 from keras import layers, losses, metrics, ops
 
-from diagnose.callbacks.configuration import audit
+from diagnose.callbacks.auditing.audit import audit
 
 
 def turned(axes: tuple[int, ...]) -> layers.Layer:

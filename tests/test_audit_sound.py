@@ -50,7 +50,7 @@ from configurations import (
 )
 from keras import layers, losses, metrics, ops
 
-from diagnose.callbacks.configuration import audit
+from diagnose.callbacks.auditing.audit import audit
 
 SOUND: dict[str, Case] = {
     "softmax, SCCE": lambda: (model(softmax(), SCCE), X, IDS),

@@ -22,8 +22,9 @@ from test_store import written
 from diagnose import __version__, load
 from diagnose.cli import main
 from diagnose.demo import NETWORKS
-from diagnose.rules import ALL_RULES, STORY_PARTS
-from diagnose.store import Store
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.rules.rule import STORY_PARTS
+from diagnose.run.store import Store
 
 
 def keras_diagnose(*arguments: object):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hand_made import run_of
 
-from diagnose.diagnosis import examine
-from diagnose.explanation import Node, explain
-from diagnose.headline import brief, headline
-from diagnose.layout import Layout
-from diagnose.outcome import Outcome
-from diagnose.rules import ALL_RULES
-from diagnose.run import Run
+from diagnose.api import examine
+from diagnose.diagnosis.explanation import Node, explain
+from diagnose.diagnosis.headline import brief, headline
+from diagnose.outcome.outcome import Outcome
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.run.layout import Layout
+from diagnose.run.run import Run
 from diagnose.verdict import SEVERITIES, Finding
 
 TASK = {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}
@@ -283,7 +283,7 @@ def flat_profile() -> dict:
     """The facts about tanh(x**5), which is flat around 0."""
     import keras
 
-    from diagnose.activation import profile
+    from diagnose.api import profile
 
     return profile(lambda z: keras.ops.tanh(z**5)).to_dict()
 

@@ -20,19 +20,18 @@ from diagnose.callbacks import (
     NumericsMonitor,
     SaturationMonitor,
     TrainingMonitor,
-    budget,
-    curves,
-    handover,
-    holdout,
-    layout,
-    measuring,
-    reductions,
-    relay,
-    session,
-    shadow,
-    weights,
 )
-from diagnose.store import Store
+from diagnose.callbacks.measuring.observations import held_samples as holdout
+from diagnose.callbacks.measuring.observations import observations as measuring
+from diagnose.callbacks.measuring.observations import slopes as curves
+from diagnose.callbacks.measuring.observations import variables as weights
+from diagnose.callbacks.model import description as layout
+from diagnose.callbacks.observing.tensorflow import batch_relay as relay
+from diagnose.callbacks.observing.tensorflow import reductions
+from diagnose.callbacks.observing.tensorflow import shadow_step as shadow
+from diagnose.callbacks.observing.tensorflow import step_stand_in as handover
+from diagnose.callbacks.watching import budget, session
+from diagnose.run.store import Store
 
 
 def fit(callbacks, model=None, **options):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from diagnose.callbacks.layout import describe_layers, loose_parameters
+from diagnose.callbacks.model.description import describe_layers, loose_parameters
 
 
 class OfItsOwn(layers.Layer):

@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from diagnose.callbacks import TrainingMonitor, budget, watch
-from diagnose.callbacks.curves import Curve, saturated_share
-from diagnose.callbacks.holdout import HeldSet, sameness
-from diagnose.quantities import QUANTITIES, bend
+from diagnose.callbacks import TrainingMonitor, watch
+from diagnose.callbacks.measuring.held_samples import HeldSet, sameness
+from diagnose.callbacks.measuring.slopes import Curve, saturated_share
+from diagnose.callbacks.watching import budget
+from diagnose.run.quantities import QUANTITIES, bend
 
 RATE = 0.05
 SIZE = 32

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hand_made import run_of
 
-from diagnose.outcome import OUTCOMES, outcome_of
-from diagnose.run import Run
-from diagnose.yardstick import noise_band
+from diagnose.outcome.outcome import OUTCOMES, outcome_of
+from diagnose.outcome.skills import noise_band
+from diagnose.run.run import Run
 
 TEN_CLASSES = {"kind": "categorical", "classes": 10, "majority_share": 0.1, "held_samples": 1000}
 LONG = [0, 250, 500, 750, 1000]

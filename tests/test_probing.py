@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from diagnose.callbacks.metrics import accuracies, metric_nature
-from diagnose.callbacks.probing import (
+from diagnose.callbacks.auditing.loss_nature import (
     aim,
     heeds_targets,
     loss_nature,
@@ -18,8 +17,9 @@ from diagnose.callbacks.probing import (
     takes_negated,
     wants_one_answer,
 )
-from diagnose.callbacks.reach import WIDE, WILD, reach
-from diagnose.skill import is_distribution
+from diagnose.callbacks.auditing.metric_nature import accuracies, metric_nature
+from diagnose.callbacks.auditing.output_range import WIDE, WILD, reach
+from diagnose.outcome.arithmetic import is_distribution
 
 EPSILON = 1e-7
 

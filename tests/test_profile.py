@@ -12,24 +12,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from profiles import examine_function, quick_profile
 
-tf = pytest.importorskip("tensorflow")
-import keras  # noqa: E402
-
-from diagnose.activation import (  # noqa: E402
-    ActivationProfile,
+from diagnose.activation.calling import isolation
+from diagnose.activation.calling.spec import resolve
+from diagnose.activation.profiling import SECONDS
+from diagnose.api import ActivationProfile, profile
+from diagnose.comparing import (
+    FORMULAS,
     compare_activations,
-    isolation,
-    profile,
-    quick_profile,
-    resolve,
 )
-from diagnose.activation.comparing import FORMULAS  # noqa: E402
-from diagnose.activation.profiling import SECONDS, examine_function  # noqa: E402
-from diagnose.rules import ALL_RULES  # noqa: E402
-from diagnose.testing import assert_sound_activation  # noqa: E402
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.testing import assert_sound_activation
 
 
 def finding(found: ActivationProfile, rule: str) -> Any:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from profiles import quick_profile
 
-tf = pytest.importorskip("tensorflow")
-
-from diagnose.activation import ActivationProfile, quick_profile  # noqa: E402
+from diagnose.api import ActivationProfile
 
 #: One profile takes about 0.2 s, so a few well chosen examples each; derandomized, so that a failure comes back.
 FEW = settings(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from runs import long_run, sick_diagnosis, sick_run
 
-from diagnose.diagnosis import Diagnosis, examine
+from diagnose.api import Diagnosis, examine
 from diagnose.report.figures import (
     COLUMNS,
     POINTS,
@@ -30,8 +30,8 @@ from diagnose.report.figures.causes import EFFECTS
 from diagnose.report.html import render
 from diagnose.report.index import Entry, write_index
 from diagnose.report.words import title_of
-from diagnose.rules import ALL_RULES
-from diagnose.run import Run, Series
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, NotMeasured
 
 EVIL = "<script>alert('x')</script>$\\alpha$\" onload=\"x"
@@ -270,7 +270,7 @@ def test_what_the_function_is_by_itself_stands_beside_what_it_did():
 def profile_of_fifth_power() -> dict[str, object]:
     from keras import ops
 
-    from diagnose.activation import profile
+    from diagnose.api import profile
 
     def tanh_x5(x):
         return ops.tanh(x**5)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hand_made import kinds
 
-import diagnose.rules
-from diagnose.rules import ALL_RULES, PARTS, STORY_PARTS
-from diagnose.run import Run
+import diagnose.rules.catalogue
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.rules.rule import PARTS, STORY_PARTS
+from diagnose.run.run import Run
 
 RULES_DIR = Path(diagnose.rules.__file__).parent
 NAMES = {rule.name for rule in ALL_RULES}

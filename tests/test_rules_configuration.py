@@ -12,10 +12,10 @@ import pytest
 from hand_made import findings, kinds, run_of, verdicts
 from keras import ops
 
+from diagnose.api import examine
 from diagnose.callbacks import TrainingMonitor
-from diagnose.diagnosis import examine
-from diagnose.rules import ALL_RULES
-from diagnose.run import Measurement, Run
+from diagnose.rules.catalogue import ALL_RULES
+from diagnose.run.run import Measurement, Run
 from diagnose.verdict import Finding
 
 CONFIGURATION = [

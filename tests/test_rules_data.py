@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hand_made import findings, kinds, run_of
 
-from diagnose.outcome import outcome_of
+from diagnose.outcome.outcome import outcome_of
 
 RAW = {"input.mean": [100.0] * 3, "input.std": [80.0] * 3}
 

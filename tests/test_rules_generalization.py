@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hand_made import findings, kinds, run_of
 
-from diagnose.rules.memorized_labels import samples_of
+from diagnose.rules.generalization.memorized_labels import samples_of
 
 TASK = {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}
 FIT = {"task": TASK, "steps_seen": 2000}

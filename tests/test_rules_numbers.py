@@ -6,8 +6,8 @@ import math
 
 from hand_made import findings, kinds, run_of
 
-from diagnose.diagnosis import examine
-from diagnose.run import Run
+from diagnose.api import examine
+from diagnose.run.run import Run
 
 
 def test_bad_input_names_the_input_the_step_and_the_last_good_step():

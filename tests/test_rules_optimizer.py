@@ -10,8 +10,8 @@ import pytest
 from hand_made import findings, kinds, run_of
 
 from diagnose import examine
-from diagnose.rules import small_updates
-from diagnose.run import Run
+from diagnose.rules.optimizer import small_updates
+from diagnose.run.run import Run
 
 NO_SKILL = {"task": {"kind": "categorical", "majority_share": 0.1, "held_samples": 1000}, "steps_seen": 2000}
 

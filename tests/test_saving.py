@@ -13,7 +13,7 @@ from keras import layers, ops
 from keras.src.backend.common import global_state
 
 from diagnose.callbacks import TrainingMonitor
-from diagnose.callbacks import saving as asking
+from diagnose.callbacks.model import saving as asking
 
 
 def unknown_to_keras(z: Any) -> Any:
@@ -115,7 +115,7 @@ def test_models_and_marked_functions_are_not_asked():
 
 
 def test_a_training_without_functions_of_its_own_asks_nothing(monkeypatch: pytest.MonkeyPatch):
-    from diagnose.callbacks import session
+    from diagnose.callbacks.watching import session
 
     asked: list[Any] = []
     monkeypatch.setattr(session, "saving_error", lambda owner, f: asked.append(f))

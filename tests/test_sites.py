@@ -12,9 +12,9 @@ import tensorflow as tf
 from keras import layers, ops
 
 from diagnose.callbacks import TrainingMonitor
-from diagnose.callbacks.taps import tapped
-from diagnose.layout import Layout
-from diagnose.rules._gradients import kernels
+from diagnose.callbacks.observing.tensorflow.taps import tapped
+from diagnose.rules.evidence.gradients import kernels
+from diagnose.run.layout import Layout
 
 D = layers.Dense
 SIZE = 96

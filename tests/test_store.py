@@ -16,8 +16,8 @@ import pytest
 from runs import sick_run
 
 from diagnose import load
-from diagnose.run import Measurement, Run
-from diagnose.store import FORMAT, Store
+from diagnose.run.run import Measurement, Run
+from diagnose.run.store import FORMAT, Store
 
 INF = float("inf")
 
@@ -304,8 +304,8 @@ def test_a_missing_file_and_an_empty_one_say_what_to_do(tmp_path):
 
 WRITER = """
 import sys
-from diagnose.run import Measurement
-from diagnose.store import Store
+from diagnose.run.run import Measurement
+from diagnose.run.store import Store
 
 store = Store.create(sys.argv[1])
 for step in range(1_000_000):
@@ -330,8 +330,8 @@ def test_a_process_killed_while_it_writes_leaves_a_readable_run(tmp_path):
 
 HALF_DONE = """
 import os, signal, sqlite3, sys
-from diagnose.run import Measurement
-from diagnose.store import Store
+from diagnose.run.run import Measurement
+from diagnose.run.store import Store
 
 store = Store.create(sys.argv[1])
 store.write(0, [Measurement("weight.rms", f"layer_{k}", 0, 1.0) for k in range(2_000)])

@@ -52,7 +52,7 @@ from trainings import (
 )
 
 from diagnose import Diagnosis
-from diagnose.rules import ALL_RULES
+from diagnose.rules.catalogue import ALL_RULES
 
 
 @dataclass(frozen=True)

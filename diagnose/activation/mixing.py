@@ -10,9 +10,9 @@ import contextlib
 
 import numpy as np
 
-from diagnose.activation.calling import Target, probe
+from diagnose.activation.calling.isolation import ENDINGS
+from diagnose.activation.calling.target import Target, probe
 from diagnose.activation.facts import Mixing
-from diagnose.activation.isolation import ENDINGS
 
 #: Two answers are the same if they differ by less than this share of their size (float32 rounding, other summation
 #: orders).

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from diagnose.activation import search
-from diagnose.activation.calling import Target
+from diagnose.activation.calling.target import Target
+from diagnose.activation.curve import search
 from diagnose.activation.facts import Gap, Numerics
 
 #: Largest number that is tried, and the dtype whose numbers are searched: beyond, float64 has only more of the same.

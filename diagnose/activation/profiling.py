@@ -1,4 +1,4 @@
-"""The examination: from any callable to an `ActivationProfile`, within a fixed time.
+"""The examination: from any callable to an `FunctionProfile`, within a fixed time.
 
 The order matters. First whether f can be called at all, on which shape, and whether two calls agree; then which inputs
 an output depends on, since only an elementwise function has a curve; then the curve, which all else builds on. Each
@@ -14,16 +14,29 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.activation import captures, construct, cost, numerics, propagation, saving, shape, slopes
-from diagnose.activation.activation_profile import ActivationProfile
-from diagnose.activation.calling import TRIED_SHAPES, WIDTH, Target, UnusableError, find_shape, kind_of, probe, sentence
+from diagnose.activation import cost, numerics, propagation, saving
+from diagnose.activation.calling import captured_variables as captures
+from diagnose.activation.calling.isolation import ENDINGS, AteMemoryError, Isolation, TimeIsUpError, TookTooLongError
+from diagnose.activation.calling.layers import copied, inference, prepare_dtypes
+from diagnose.activation.calling.naming import name_of, with_article
+from diagnose.activation.calling.target import (
+    TRIED_SHAPES,
+    WIDTH,
+    Target,
+    UnusableError,
+    find_shape,
+    kind_of,
+    probe,
+    sentence,
+)
+from diagnose.activation.curve import gradient_check as slopes
+from diagnose.activation.curve import operations as construct
+from diagnose.activation.curve import shape
+from diagnose.activation.curve.sampling import look
 from diagnose.activation.facts import Calls, Failure, Mixing, Numerics, Shape
-from diagnose.activation.isolation import ENDINGS, AteMemoryError, Isolation, TimeIsUpError, TookTooLongError
-from diagnose.activation.layers import copied, inference, prepare_dtypes
-from diagnose.activation.look import look
+from diagnose.activation.function_profile import FunctionProfile
 from diagnose.activation.mixing import SAME, difference, middle_position, mixing_of, same
-from diagnose.activation.naming import name_of, with_article
-from diagnose.activation.rows import gradient_of_rows, numerics_of_rows
+from diagnose.activation.mixing_functions import gradient_of_rows, numerics_of_rows
 
 #: Seconds after which an examination ends with what it has.
 SECONDS = 10.0
@@ -31,29 +44,11 @@ SECONDS = 10.0
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 
 
-def profile(f: Any, *, dtype: str = "float32") -> ActivationProfile:
-    """Examine an activation function by what it does.
+def examined(f: Any, *, dtype: str = "float32", seconds: float = SECONDS, quick: bool = False) -> FunctionProfile:
+    """The facts of a function; `diagnose.api.profile` says what f may be and what is raised.
 
-    f: a function of a tensor (TensorFlow or keras.ops), the name of a Keras activation, a Keras layer, a `tf.function`,
-    anything that can be called with one tensor. dtype: in which it will compute: "float32", "float16", "bfloat16"
-    or "float64".
-    Takes well under 2 s for an ordinary function, 10 s at most for any. f runs on the CPU; its prints are kept from the
-    screen, random states and variables are put back.
-
-    Whatever f does, there is a profile: a function that raises or hangs gets a finding that says on which input.
-    Raises TypeError if f can't be called or is a whole model, ValueError for an unknown name or dtype, RuntimeError
-    under another Keras backend than TensorFlow.
+    quick: without the cost and the finite limits of other dtypes, for the start of a watched training.
     """
-    return examine_function(f, dtype=dtype)
-
-
-def quick_profile(f: Any, *, dtype: str = "float32", seconds: float = 3.0) -> ActivationProfile:
-    """The same without the cost and the finite limits of other dtypes: for the start of a watched training."""
-    return examine_function(f, dtype=dtype, seconds=seconds, quick=True)
-
-
-def examine_function(f: Any, *, dtype: str, seconds: float = SECONDS, quick: bool = False) -> ActivationProfile:
-    """What `profile` and `quick_profile` do."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -76,7 +71,7 @@ def examine_function(f: Any, *, dtype: str, seconds: float = SECONDS, quick: boo
         examination = _Examination(function, kind, dtype, isolation, quick)
         with examination.variables_kept():
             facts = examination.facts()
-    return ActivationProfile(
+    return FunctionProfile(
         name=name_of(f if isinstance(f, str) else function),
         kind=kind,
         dtype=dtype,
@@ -91,7 +86,7 @@ def _callable(f: Any) -> tuple[Any, str]:
     import keras
 
     if isinstance(f, str):
-        from diagnose.activation.spec import keras_activation
+        from diagnose.activation.calling.spec import keras_activation
 
         return keras_activation(f), "name"
     if isinstance(f, type):
@@ -159,7 +154,7 @@ class _Examination:
     # -- the facts -------------------------------------------------------------------------------------------------
 
     def facts(self) -> dict[str, Any]:
-        """Everything that could be found out, by field of `ActivationProfile`."""
+        """Everything that could be found out, by field of `FunctionProfile`."""
         target = self.target
         try:
             least_rank = find_shape(target, self.dtype, self._shapes())

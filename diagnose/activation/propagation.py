@@ -24,10 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diagnose.activation import search
-from diagnose.activation.calling import Target
+from diagnose.activation.calling.target import Target
+from diagnose.activation.curve import search
+from diagnose.activation.curve.sampling import Look
 from diagnose.activation.facts import Depth, FixedPoint, Propagation
-from diagnose.activation.look import Look
 
 #: Initializers and their gains, fan-in times variance, where layers are square.
 GAINS = {"he_normal": 2.0, "glorot_normal": 1.0, "lecun_normal": 1.0}

@@ -17,9 +17,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from diagnose import wording
 from diagnose._version import __version__
-from diagnose.counting import counted
-from diagnose.headline import BY_ITSELF
+from diagnose.diagnosis.headline import BY_ITSELF
 from diagnose.report import words
 from diagnose.report.figures import (
     ActivationPicture,
@@ -45,12 +45,14 @@ from diagnose.report.tables import (
     sites_table,
     variables_table,
 )
-from diagnose.run import Run
-from diagnose.store import MAGIC
+from diagnose.run.layout import Layout
+from diagnose.run.run import Run
+from diagnose.run.store import MAGIC
 from diagnose.verdict import Finding
+from diagnose.wording import counted
 
 if TYPE_CHECKING:
-    from diagnose.diagnosis import Diagnosis
+    from diagnose.diagnosis.record import DiagnosisRecord
 
 PICTURES = 4  # of activations on a page; more would bury the one that matters
 
@@ -71,7 +73,7 @@ class Cause:
     pictures: tuple[ActivationPicture, ...]
 
 
-def write_html(diagnosis: Diagnosis, path: str | Path) -> Path:
+def write_html(diagnosis: DiagnosisRecord, path: str | Path) -> Path:
     """Write the report to `path` and give it back. Raises OSError, saying what to do, where it cannot be written."""
     return write_page(render(diagnosis), path)
 
@@ -92,7 +94,7 @@ def write_page(page: str, path: str | Path) -> Path:
     return path
 
 
-def render(diagnosis: Diagnosis) -> str:
+def render(diagnosis: DiagnosisRecord) -> str:
     """The report page as text."""
     with np.errstate(all="ignore"):  # a run may hold any number there is
         shown = view(diagnosis)
@@ -111,14 +113,14 @@ def environment() -> Environment:
     )
     env.filters |= {
         "prose": prose,
-        "number": words.number,
-        "share": words.share,
+        "number": wording.number,
+        "percent": wording.percent,
         "title_of": words.title_of,
-        "place": words.place,
+        "place": wording.place,
         "titled": words.titled,
         "inside": words.inside,
         "counted": counted,
-        "listed": words.listed,
+        "listed": wording.listed,
         "short": short,
     }
     return env
@@ -136,12 +138,12 @@ def prose(text: str) -> Markup:
     )
 
 
-def tone_of(diagnosis: Diagnosis) -> str:
+def tone_of(diagnosis: DiagnosisRecord) -> str:
     """The colour of the outcome: amber where the model learns and yet something should be changed."""
     return "warn" if diagnosis.outcome == "learning" and diagnosis.causes else words.TONES[diagnosis.outcome]
 
 
-def causes_of(diagnosis: Diagnosis, pictures: int = PICTURES) -> tuple[Cause, ...]:
+def causes_of(diagnosis: DiagnosisRecord, pictures: int = PICTURES) -> tuple[Cause, ...]:
     """The causes, each with its consequences and the pictures of the activations it names; no picture twice."""
     run, drawn = diagnosis.run, dict.fromkeys(pictured_sites(diagnosis.run), False)
     follow = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]
@@ -177,7 +179,8 @@ def _sites_named(run: Run, findings: Iterable[Finding], drawn: Mapping[str, bool
     """Sites with a picture not drawn yet that a finding names, itself or by its layer."""
     for finding in findings:
         for where, done in drawn.items():
-            layer = str(run.site(where).get("layer", where))
+            site = run.site(where)
+            layer = site.layer if site else where
             if (
                 not done
                 and finding.where
@@ -186,7 +189,7 @@ def _sites_named(run: Run, findings: Iterable[Finding], drawn: Mapping[str, bool
                 yield where
 
 
-def view(diagnosis: Diagnosis) -> dict[str, Any]:
+def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
     """All that the report's template shows."""
     run = diagnosis.run
     causes = causes_of(diagnosis)
@@ -251,7 +254,8 @@ def _other_pictures(run: Run, above: set[str], told: set[str]) -> tuple[Activati
     above: places drawn already; told: messages shown already.
     """
     sites = [where for where in pictured_sites(run) if where not in above and run.arrays("activation.curve", where)]
-    sites.sort(key=lambda where: (not run.site(where).get("custom"), run.site(where).get("role", "hidden") != "hidden"))
+    layout = Layout(run)
+    sites.sort(key=lambda where: (not layout.site(where).custom, not layout.hidden(where)))
     drawn = []
     for where in sites[: PICTURES - len(above)]:
         if picture := activation_picture(run, where):
@@ -270,21 +274,21 @@ def key_figures(run: Run) -> Iterator[tuple[str, str]]:
     ):
         outputs = run.places(quantity)
         if len(outputs) == 1 and len(series := run.series(quantity, outputs[0])):
-            yield name, words.number(_rounded(float(series.values[-1])))
+            yield name, wording.number(_rounded(float(series.values[-1])))
     for name in ("val_accuracy", "accuracy"):
         if run.history.get(name):
             yield (
                 ("accuracy, validation" if name == "val_accuracy" else "accuracy, training"),
-                words.share(float(run.history[name][-1])),
+                wording.percent(float(run.history[name][-1])),
             )
     if run.observations:
         yield "steps observed", _of(run.observations, run.meta.get("steps_seen"))
     if (finished := str(run.meta.get("finished", ""))) not in ("", "completed"):
         yield "fit ended by", cut(finished, 60)
     if epochs := max((len(values) for values in run.history.values()), default=0):
-        yield "epochs", words.number(epochs)
+        yield "epochs", wording.number(epochs)
     if (parameters := run.meta.get("model", {}).get("parameters")) is not None:
-        yield "parameters", words.number(parameters)
+        yield "parameters", wording.number(parameters)
 
 
 def _rounded(value: float) -> float:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diagnose import wording
 from diagnose._version import __version__
 from diagnose.report import words
 from diagnose.report.figures import history_charts, training_charts
 from diagnose.report.html import environment, tone_of, write_page
 
 if TYPE_CHECKING:
-    from diagnose.diagnosis import Diagnosis
+    from diagnose.diagnosis.record import DiagnosisRecord
 
 COLUMNS = ("Accuracy, validation", "Skill, validation", "Loss, last epoch")
 
@@ -25,7 +26,7 @@ class Entry:
     name: str
     story: str
     file: str
-    diagnosis: Diagnosis
+    diagnosis: DiagnosisRecord
 
 
 def write_index(entries: Iterable[Entry], path: str | Path, *, title: str, lede: str = "") -> Path:
@@ -40,16 +41,16 @@ def write_index(entries: Iterable[Entry], path: str | Path, *, title: str, lede:
     return write_page(page, path)
 
 
-def figures_of(diagnosis: Diagnosis) -> tuple[str, ...]:
+def figures_of(diagnosis: DiagnosisRecord) -> tuple[str, ...]:
     """The numbers of one training, in the order of `COLUMNS`."""
     run = diagnosis.run
 
     outputs = run.places("skill.validation")
     accuracy, loss = run.history.get("val_accuracy"), run.history.get("loss")
     return (
-        words.share(float(accuracy[-1])) if accuracy else "–",
-        words.number(round(float(run.series("skill.validation", outputs[0]).values[-1]), 2)) if outputs else "–",
-        words.number(float(loss[-1])) if loss else "–",
+        wording.percent(float(accuracy[-1])) if accuracy else "–",
+        wording.number(round(float(run.series("skill.validation", outputs[0]).values[-1]), 2)) if outputs else "–",
+        wording.number(float(loss[-1])) if loss else "–",
     )
 
 

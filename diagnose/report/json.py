@@ -17,13 +17,13 @@ from diagnose._version import __version__
 from diagnose.verdict import Finding
 
 if TYPE_CHECKING:
-    from diagnose.diagnosis import Diagnosis
+    from diagnose.diagnosis.record import DiagnosisRecord
 
 #: Version of the layout below; it grows when a field changes its meaning or goes.
 FORMAT = 1
 
 
-def to_json(diagnosis: Diagnosis) -> str:
+def to_json(diagnosis: DiagnosisRecord) -> str:
     """The verdict as JSON text, indented; each cause has its `consequences` besides the fields of a Finding."""
     run = diagnosis.run
     consequences = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]

@@ -8,10 +8,10 @@ from diagnose.report import words
 from diagnose.report.html import causes_of, environment, tone_of
 
 if TYPE_CHECKING:
-    from diagnose.diagnosis import Diagnosis
+    from diagnose.diagnosis.record import DiagnosisRecord
 
 
-def to_fragment(diagnosis: Diagnosis) -> str:
+def to_fragment(diagnosis: DiagnosisRecord) -> str:
     """Outcome, headline and causes with their remedies, and a picture of the first suspect activation."""
     headline, reason = words.verdict(diagnosis)
     return (

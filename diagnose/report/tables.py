@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.counting import counted
-from diagnose.quantities import QUANTITIES
-from diagnose.report import words
-from diagnose.run import Run
+from diagnose import wording
+from diagnose.run.quantities import QUANTITIES
+from diagnose.run.run import Run
+from diagnose.wording import counted
 
 OUTPUTS = 6  # columns of the first batch's table
 MANY = 1000  # distinct labels, from which on the audit does not count them
@@ -70,8 +70,8 @@ def layers_table(run: Run) -> Table:
             short(str(layer.get("path", "")), root_of(run)),
             str(layer.get("class", "")),
             "yes" if layer.get("trainable", True) else "no",
-            words.number(layer.get("units")),
-            words.number(len(layer.get("variables", ()))),
+            wording.number(layer.get("units")),
+            wording.number(len(layer.get("variables", ()))),
         )
         for layer in layers
     )
@@ -85,7 +85,7 @@ def first_batch_table(run: Run) -> Table:
     outputs = [output for output in run.meta.get("audit", {}).get("outputs", ()) if isinstance(output, Mapping)]
     facts = [dict(_batch_facts(output)) for output in outputs[:OUTPUTS]]
     names = dict.fromkeys(name for known in facts for name in known)
-    rows = [(name, *(known.get(name, words.number(None)) for known in facts)) for name in names]
+    rows = [(name, *(known.get(name, wording.number(None)) for known in facts)) for name in names]
     places = (short(str(output.get("where") or output.get("name", "")), root_of(run)) for output in outputs[:OUTPUTS])
     samples = run.meta.get("audit", {}).get("samples")
     size = f", {counted(samples, 'sample')}" if isinstance(samples, int) else ""
@@ -101,27 +101,27 @@ def _batch_facts(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "predictions, range", _range(prediction)
         if (row_sum := prediction.get("row_sum")) is not None:
             each = "each" if prediction.get("distribution") else "on average"
-            yield "predictions, sum of a row", f"{words.number(row_sum)} {each}"
+            yield "predictions, sum of a row", f"{wording.number(row_sum)} {each}"
         if prediction.get("finite", 1) < 1:
-            yield "predictions that are finite", words.share(prediction["finite"])
+            yield "predictions that are finite", wording.percent(prediction["finite"])
     if labels.get("given"):
         distinct = labels.get("distinct")
         yield "labels, shape of one", _shape(labels.get("shape"))
         yield "labels, type", _said(labels.get("dtype"))
         yield "labels, range", _range(labels)
-        yield "labels, distinct values", f"{words.number(distinct)}{' or more' if distinct == MANY else ''}"
+        yield "labels, distinct values", f"{wording.number(distinct)}{' or more' if distinct == MANY else ''}"
     else:
         yield "labels", f"no numbers: {labels['dtype']}" if labels.get("dtype") else "none"
     if loss:
         takes = f"takes {_said(loss.get('takes'))}" if loss.get("takes") != "nothing" else "whatever is predicted"
         yield "loss", f"{_said(loss.get('name'))}, {takes}"
-        yield "loss of the batch", words.number(loss.get("value"))
+        yield "loss of the batch", wording.number(loss.get("value"))
     else:
         yield "loss", "none"
     for metric in output.get("metrics") or ():
-        yield f"metric {metric.get('name')}", words.number(metric.get("value"))
+        yield f"metric {metric.get('name')}", wording.number(metric.get("value"))
     for way, value in (output.get("accuracies") or {}).items():
-        yield f"accuracy, {ACCURACIES.get(way, way)}", words.share(value)
+        yield f"accuracy, {ACCURACIES.get(way, way)}", wording.percent(value)
 
 
 def _shape(sizes: Any) -> str:
@@ -131,34 +131,36 @@ def _shape(sizes: Any) -> str:
 def batch_losses(run: Run) -> str:
     """The loss of the first batch as a whole, and what the first observed step reported, in sentences."""
     own = (run.meta.get("audit", {}).get("loss") or {}).get("value")
-    told = [] if own is None else [f"The model's own compute_loss gives {words.number(own)} for it in inference mode."]
+    told = (
+        [] if own is None else [f"The model's own compute_loss gives {wording.number(own)} for it in inference mode."]
+    )
     trained, reported = run.series("batch.loss").finite(), run.series("batch.loss_reported").finite()
     if len(trained) and len(reported) and trained.steps[0] == reported.steps[0]:
-        theirs, ours = (words.number(float(series.values[0])) for series in (reported, trained))
+        theirs, ours = (wording.number(float(series.values[0])) for series in (reported, trained))
         step = f"{reported.steps[0]:,}"
         told.append(f"In training mode, step {step} reports a loss of {theirs}; recomputed it is {ours}.")
     return " ".join(told)
 
 
 def _range(facts: Mapping[str, Any]) -> str:
-    return f"{words.number(facts.get('min'))} to {words.number(facts.get('max'))}"
+    return f"{wording.number(facts.get('min'))} to {wording.number(facts.get('max'))}"
 
 
 def sites_table(run: Run) -> Table:
     """What was measured at each activation, at the latest observation."""
     root = root_of(run)
 
-    def latest(quantity: str, where: str, say: Any = words.number) -> str:
+    def latest(quantity: str, where: str, say: Any = wording.number) -> str:
         series = run.series(quantity, where)
-        return str(say(float(series.values[-1]))) if len(series) else words.number(None)
+        return str(say(float(series.values[-1]))) if len(series) else wording.number(None)
 
     def centre(prefix: str, where: str) -> str:
         mean = latest(f"{prefix}.mean", where)
-        return mean if mean == words.number(None) else f"{mean} ± {latest(f'{prefix}.std', where)}"
+        return mean if mean == wording.number(None) else f"{mean} ± {latest(f'{prefix}.std', where)}"
 
     def total(quantity: str, where: str) -> str:
         series = run.series(quantity, where)
-        return words.number(float(np.nansum(series.values))) if len(series) else words.number(None)
+        return wording.number(float(np.nansum(series.values))) if len(series) else wording.number(None)
 
     known = {str(site["where"]): None for site in run.meta.get("sites", ())}
     for quantity in run.quantities:
@@ -167,11 +169,11 @@ def sites_table(run: Run) -> Table:
     rows = (
         (
             short(where, root),
-            str(run.site(where).get("function", "")) or words.number(None),
-            str(run.site(where).get("role", "")) or words.number(None),
-            latest("activation.saturated_share", where, words.share),
-            latest("activation.falling_share", where, words.share),
-            latest("activation.dead_share", where, words.share),
+            site.function if (site := run.site(where)) and site.function else wording.number(None),
+            site.role if site else wording.number(None),
+            latest("activation.saturated_share", where, wording.percent),
+            latest("activation.falling_share", where, wording.percent),
+            latest("activation.dead_share", where, wording.percent),
             latest("activation.gate_gain", where),
             centre("preactivation", where),
             centre("activation", where),
@@ -207,7 +209,7 @@ def variables_table(run: Run) -> Table:
     def row(where: str) -> tuple[str, ...]:
         def first_and_last(quantity: str) -> tuple[str, str]:
             values = run.series(quantity, where).values
-            return (words.number(float(values[0])), words.number(float(values[-1]))) if len(values) else ("–", "–")
+            return (wording.number(float(values[0])), wording.number(float(values[-1]))) if len(values) else ("–", "–")
 
         ratios = run.series("update.ratio", where).finite().values
         return (
@@ -215,7 +217,7 @@ def variables_table(run: Run) -> Table:
             *first_and_last("weight.rms"),
             first_and_last("weight.spectral_norm")[1],
             *first_and_last("gradient.rms"),
-            words.number(float(np.median(ratios))) if len(ratios) else "–",
+            wording.number(float(np.median(ratios))) if len(ratios) else "–",
         )
 
     columns = (
@@ -265,9 +267,9 @@ def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return words.number(value)
+        return wording.number(value)
     if isinstance(value, list | tuple):
-        return words.listed((_said(entry) for entry in value), 12) or "none"
+        return wording.listed((_said(entry) for entry in value), 12) or "none"
     text = "none" if value in (None, {}, "") else str(value)
     return cut(text, 400)
 

@@ -6,28 +6,25 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from diagnose.counting import counted
 from diagnose.report.words import (
     TONES,
     by_itself,
     consequences,
     inside,
-    listed,
     no_cause,
-    number,
     printable,
     reasons,
-    share,
     title_of,
     title_of_outcome,
     titled,
     verdict,
 )
-from diagnose.run import Run
+from diagnose.run.run import Run
 from diagnose.verdict import Finding, NotMeasured
+from diagnose.wording import counted, listed, number, percent
 
 if TYPE_CHECKING:
-    from diagnose.diagnosis import Diagnosis
+    from diagnose.diagnosis.record import DiagnosisRecord
 
 WIDTH = 92
 LABEL = 11  # columns for the words "change", "refuted if", ... in front of a paragraph
@@ -36,12 +33,12 @@ LABEL = 11  # columns for the words "change", "refuted if", ... in front of a pa
 Style = Callable[[str, str], str]
 
 
-def to_text(diagnosis: Diagnosis, *, width: int = WIDTH, style: Style = lambda text, tone: text) -> str:
+def to_text(diagnosis: DiagnosisRecord, *, width: int = WIDTH, style: Style = lambda text, tone: text) -> str:
     """The verdict in words. `width` in columns; `style` may colour what it is given, without changing its letters."""
     return "\n".join(_lines(diagnosis, max(width, 40), style)).rstrip()
 
 
-def _lines(diagnosis: Diagnosis, width: int, style: Style) -> Iterator[str]:
+def _lines(diagnosis: DiagnosisRecord, width: int, style: Style) -> Iterator[str]:
     tone = "warn" if diagnosis.outcome == "learning" and diagnosis.causes else TONES[diagnosis.outcome]
     yield style(title_of_outcome(diagnosis.outcome), tone)
     headline, reason = verdict(diagnosis)
@@ -99,7 +96,7 @@ def _not_measured(entries: Sequence[NotMeasured], width: int, style: Style) -> I
 def _cause(rank: int, cause: Finding, explained: tuple[Finding, ...], width: int, style: Style) -> Iterator[str]:
     since = "" if cause.since is None else f", since step {cause.since:,}"
     head = printable(titled(cause.rule, [cause.where]))
-    aside = f"{cause.severity}, {share(cause.confidence)} sure{since}"
+    aside = f"{cause.severity}, {percent(cause.confidence)} sure{since}"
     yield style(f"{rank:>2}  {head}", TONES[cause.severity])
     yield f"    {style(aside, 'quiet')}"
     yield from _paragraph(cause.message, width, indent=4)

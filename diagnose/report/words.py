@@ -1,16 +1,16 @@
-"""How numbers, names and outcomes are said, the same on the page, in the terminal and in a notebook."""
+"""How rules, outcomes and causes are titled and grouped, alike on the page, in the terminal and in a notebook."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from functools import cache
 
-from diagnose.diagnosis import PARTS_BY_RULE, Diagnosis
-from diagnose.outcome import OutcomeName
-from diagnose.rules import ALL_RULES
+from diagnose.diagnosis.record import DiagnosisRecord
+from diagnose.outcome.outcome import OutcomeName
+from diagnose.rules.catalogue import ALL_RULES, PART_OF
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity
+from diagnose.wording import listed
 
 #: What an outcome means, in half a sentence.
 OUTCOME_MEANS: dict[OutcomeName, str] = {
@@ -35,50 +35,6 @@ TONES: dict[str, str] = {
     "note": "quiet",
 }
 
-MINUS = "\u2212"
-
-
-def number(value: float | str | None) -> str:
-    """A number with three significant digits, as a person writes it; text stays as it is, None becomes a dash.
-
-    >>> [number(value) for value in (0.0, 0.91234, 1797, 12345.6, 2.1e-7, float("nan"), -float("inf"), "relu", None)]
-    ['0', '0.912', '1,797', '12,346', '2.1e-7', 'NaN', '−infinity', 'relu', '–']
-    """
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return value
-    value = float(value)
-    if math.isnan(value):
-        return "NaN"
-    sign = MINUS if value < 0 else ""
-    size = abs(value)
-    if math.isinf(size):
-        return f"{sign}infinity"
-    if size == 0:
-        return "0"
-    if size >= 1e6 or size < 1e-3:
-        digits, exponent = f"{size:.2e}".split("e")
-        digits = digits.rstrip("0").rstrip(".")
-        return f"{sign}{digits}e{int(exponent)}"
-    if size >= 1000 or size == int(size):
-        return f"{sign}{size:,.0f}"
-    return f"{sign}{size:.3g}"
-
-
-def share(value: float | None) -> str:
-    """A share in [0, 1] as a percentage. Only what is all, or nothing, reads as 100 % or 0 %.
-
-    >>> [share(value) for value in (0.0, 0.004, 0.912, 0.99996, 1.0, float("nan"))]
-    ['0 %', '0.4 %', '91 %', '99.9 %', '100 %', 'NaN']
-    """
-    if value is None or not math.isfinite(value):
-        return number(value)
-    percent = 100 * value + 0.0  # turns -0 into 0
-    if 99.0 < percent < 100:
-        return f"{math.floor(10 * percent) / 10:g} %"
-    return f"{percent:.2g} %" if 0 < percent < 10 else f"{percent:.0f} %"
-
 
 def title_of(rule: str) -> str:
     """A rule's name as a title: as its manual page has it, with its hyphens and capitals.
@@ -100,8 +56,8 @@ def titled(rule: str, places: Iterable[str], limit: int = 3) -> str:
     >>> titled("dead-units", ["dense", "dense_1"]), titled("class-imbalance", [""])
     ('Dead units in dense, dense_1', 'Class imbalance')
     """
-    named = listed((where for where in places if where), limit)
-    return f"{title_of(rule)} in {named}" if named else title_of(rule)
+    where = listed((where for where in places if where), limit)
+    return f"{title_of(rule)} in {where}" if where else title_of(rule)
 
 
 def inside(title: str) -> str:
@@ -123,7 +79,7 @@ def title_of_outcome(outcome: str) -> str:
     return outcome.replace("-", " ").capitalize()
 
 
-def verdict(diagnosis: Diagnosis) -> tuple[str, str]:
+def verdict(diagnosis: DiagnosisRecord) -> tuple[str, str]:
     """Headline and reason as sentences; no reason where the headline holds it already.
 
     A headline that begins with the name of a function keeps its small letter.
@@ -136,33 +92,13 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def no_cause(diagnosis: Diagnosis) -> str:
+def no_cause(diagnosis: DiagnosisRecord) -> str:
     """What to say of a diagnosis without causes: "looked and found nothing" is another answer than "could not look"."""
     if diagnosis.healthy:
         return "No cause for concern was found."
     if diagnosis.looked == 0:
         return "Nothing was measured, so nothing can be said: that no cause was found is no sign of health."
     return "No cause was found."
-
-
-def place(where: str) -> str:
-    """A place in words; the empty path is the whole model.
-
-    >>> place("dense_1"), place("")
-    ('dense_1', 'the whole model')
-    """
-    return where or "the whole model"
-
-
-def listed(items: Iterable[str], limit: int = 3) -> str:
-    """Items in a row; beyond the limit their number stands for the rest.
-
-    >>> listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
-    ('a, b', 'a, b, c and 2 more')
-    """
-    known = list(items)
-    rest = len(known) - limit
-    return ", ".join(known) if rest <= 0 else f"{', '.join(known[:limit])} and {rest:,} more"
 
 
 def by_itself(cause: Finding, explained: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
@@ -177,7 +113,7 @@ def by_itself(cause: Finding, explained: Iterable[Finding]) -> tuple[list[Findin
 
 
 def _is_of_function(finding: Finding) -> bool:
-    return PARTS_BY_RULE.get(finding.rule) == "function"
+    return PART_OF.get(finding.rule) == "function"
 
 
 def consequences(findings: Iterable[Finding]) -> list[tuple[str, Severity, list[Finding]]]:

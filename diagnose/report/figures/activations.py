@@ -10,8 +10,8 @@ import numpy as np
 
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import Chart, Mark, Scale, Tick
-from diagnose.report.words import number, share
-from diagnose.run import Run
+from diagnose.run.run import Run
+from diagnose.wording import number, percent
 
 #: Slope under which a curve counts as flat in the picture, relative to its largest.
 FLAT = 0.01
@@ -66,7 +66,8 @@ def activation_picture(run: Run, where: str) -> ActivationPicture | None:
     if first is not None and first != last:
         ground.append(Mark("line", "faint", _histogram_outline(usable[first], across)))
         key.append(("faint", "line", f"z at step {first:,}"))
-    function = str(run.site(where).get("function", "")) or "f"
+    site = run.site(where)
+    function = (site.function if site else "") or "f"
     slope: Chart | None = None
     if curve is None:
         chart = Chart(function, f"Histogram of the inputs of {where}.", tuple(ground), x_ticks, (), "z", tuple(key))
@@ -84,10 +85,10 @@ def _alone(run: Run, function: str) -> tuple[str, ...]:
     known = run.meta.get("profiles", {}).get(function)
     if not known:
         return ()
-    from diagnose.activation import ActivationProfile
+    from diagnose.diagnosis.judged_function import JudgedFunction
 
     try:
-        findings = ActivationProfile.from_dict(known).findings
+        findings = JudgedFunction.from_dict(known).findings
     except (ValueError, KeyError, TypeError, AttributeError):  # of another version: the picture stands without it
         return ()
     return tuple(finding.message for finding in findings if finding.severity != "note")
@@ -215,9 +216,9 @@ def _without_overflow(values: np.ndarray) -> np.ndarray:
 def _site_facts(run: Run, where: str) -> Iterable[tuple[str, str]]:
     """What the picture is about, in numbers: (name, latest value), with the first one where it differs."""
     for name, quantity, say in (
-        ("of z where f is flat", "activation.saturated_share", share),
-        ("of the slope on falling branches", "activation.falling_share", share),
-        ("of the units dead", "activation.dead_share", share),
+        ("of z where f is flat", "activation.saturated_share", percent),
+        ("of the slope on falling branches", "activation.falling_share", percent),
+        ("of the units dead", "activation.dead_share", percent),
         ("of the gradient passed (gate gain)", "activation.gate_gain", _gain),
     ):
         series = run.series(quantity, where)
@@ -230,4 +231,4 @@ def _gain(value: float) -> str:
     """A gate gain: a share of the gradient, or how many times it grows."""
     if value > 1:
         return f"{number(value)} times"
-    return share(value) if value >= 1e-4 or value == 0 else number(value)
+    return percent(value) if value >= 1e-4 or value == 0 else number(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diagnose.answers import (
+from diagnose.outcome.class_answers import (
     SIDES,
     ClassAnswers,
     class_answers,
@@ -16,11 +16,10 @@ from diagnose.answers import (
     residuals,
     residuals_tell,
 )
-from diagnose.counting import counted
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import SIDE, Chart, Mark, Scale, Tick
-from diagnose.report.words import number, share
-from diagnose.run import Run
+from diagnose.run.run import Run
+from diagnose.wording import counted, number, percent
 
 OUTPUTS = 4  # of a model, as many as have curves of their own
 ROWS = 20  # classes in a figure; of more, those found worst
@@ -68,7 +67,9 @@ def _class_figure(run: Run, where: str) -> ClassFigure:
                 lowest[name] = min(found, lowest.get(name, 1.0))
     shown = sorted(sorted(lowest, key=lambda name: lowest[name])[:ROWS])
     rest = [lowest[name] for name in lowest if name not in shown]
-    hidden = f"{counted(len(rest), f'more {word}')}, each found {share(min(rest))} of the time or more" if rest else ""
+    hidden = (
+        f"{counted(len(rest), f'more {word}')}, each found {percent(min(rest))} of the time or more" if rest else ""
+    )
     rows = tuple(_class_row(word, name, by_side) for name in shown)
     what = f" of {where}" if where else ""
     return ClassFigure(
@@ -85,7 +86,7 @@ def _class_row(word: str, name: int, by_side: dict[str, ClassAnswers]) -> ClassR
         width = SIDE * recall if count else 0
         top, foot = row + 0.12, row + 0.88
         bars.append((side, f"M0 {top}H{max(width, 3):.0f}V{foot}H0Z" if count else ""))
-        found.append(share(recall) if count else "–")
+        found.append(percent(recall) if count else "–")
         samples.append(number(count))
         if count and known.taken_for[place] >= 0:
             taken.append(int(known.taken_for[place]))
@@ -117,7 +118,7 @@ def _residual_chart(run: Run, where: str) -> Iterator[Chart]:
     x_ticks = tuple(
         Tick(100 * float(across(value)), ends.get(value, "{}").format(number(value))) for value in range(-4, 5, 2)
     )
-    y_ticks = tuple(Tick(100 * (1 - at), share(up.low + at * (up.high - up.low))) for at, _ in up.ticks(4))
+    y_ticks = tuple(Tick(100 * (1 - at), percent(up.low + at * (up.high - up.low))) for at, _ in up.ticks(4))
     title = f"How far the answers{f' of {where}' if where else ''} miss"
     says = f"{title}: prediction minus target, in standard deviations of the targets."
     yield Chart(

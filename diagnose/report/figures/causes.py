@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import SIDE
-from diagnose.report.words import TONES, by_itself, consequences, inside, listed, title_of, titled
+from diagnose.report.words import TONES, by_itself, consequences, inside, title_of, titled
 from diagnose.verdict import SEVERITIES, Finding
+from diagnose.wording import listed
 
 CAUSES = 6  # nodes on the left; more causes have cards of their own below
 EFFECTS = 8  # nodes on the right; the rest is one node that counts them

@@ -10,8 +10,8 @@ import numpy as np
 
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import SIDE, Tick
-from diagnose.report.words import number, share
-from diagnose.run import Run, Series
+from diagnose.run.run import Run, Series
+from diagnose.wording import number, percent
 
 COLUMNS = 96  # of a map
 ROWS = 40  # of a map: about two screens; the rest is in the run file
@@ -40,8 +40,8 @@ GAINS: Classes = (
 #: Quantity, title, what it is, classes (None: powers of ten as measured), palette of the style sheet, how a value is
 #: said, and which of the values that share a column is its worst (`_reduced`).
 MAPS = (
-    ("activation.saturated_share", "Saturated share", "share of z where f is flat", SHARES, "s", share, "largest"),
-    ("activation.dead_share", "Dead units", "share of units whose slope is always 0", SHARES, "s", share, "largest"),
+    ("activation.saturated_share", "Saturated share", "share of z where f is flat", SHARES, "s", percent, "largest"),
+    ("activation.dead_share", "Dead units", "share of units whose slope is always 0", SHARES, "s", percent, "largest"),
     ("activation.gate_gain", "Gate gain", "how much of the gradient f lets through", GAINS, "d", number, "farthest"),
     ("gradient.rms", "Gradient size", "root mean square of the loss gradient", None, "g", number, "farthest"),
 )  # fmt: skip

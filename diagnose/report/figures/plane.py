@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diagnose.report.words import MINUS, number
+from diagnose.wording import MINUS, number
 
 SIDE = 1000  # of the drawing square
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from diagnose.counting import counted
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import Chart, Mark, Scale, Tick
-from diagnose.report.words import number
-from diagnose.run import Run, Series
+from diagnose.run.run import Run, Series
+from diagnose.wording import counted, number
 
 POINTS = 240  # corners of a line: about one for each 3 px of a wide page
 FEW = 30  # points of a line that are marked one by one, so that it shows where was measured

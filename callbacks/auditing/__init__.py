@@ -1,0 +1,1 @@
+"""Model, loss, metrics and one batch, looked at together before any training."""

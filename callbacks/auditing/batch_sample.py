@@ -1,0 +1,167 @@
+"""Which samples of a batch the audit looks at, what the model says of them, and what it says under random weights.
+
+An audit may take a second, and one pass of a large model takes a good part of it. So two samples go first, whose time
+settles how many follow; their answers are kept, since they show whether samples are mixed (`mixing`), and a pass is
+repeated with more samples only where it was so fast that this costs little.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from diagnose.callbacks.auditing.borrowed_model import forward, overhearing, under_random_weights
+from diagnose.callbacks.auditing.output_range import WIDE, WILD
+from diagnose.callbacks.auditing.outputs_and_losses import Part
+from diagnose.callbacks.model.arrays import leaves, taken
+from diagnose.callbacks.observing.tensorflow.taps import leaf_layers, path_of
+
+SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
+FEW = 16  # a guess: rows that still show several classes, and bounds where weights are drawn
+SAME = 1e-6  # arithmetic: float32 rounds by 6e-8 of a number, and a sum of many by more
+ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
+FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as is the next
+REACH_SECONDS = 0.3
+REACH_GAINS = (
+    *(WIDE, WILD, 1.0, WIDE, WILD),
+    *(WIDE, WILD, 1.0, WIDE, WILD),
+)
+ENOUGH_DRAWS = 7  # three of each large gain, which show a bound
+FEW_DRAWS = 4  # taken whatever the time where an output gives nothing but 1: the rule on it asks for as many
+
+
+@dataclass(frozen=True)
+class FirstBatch:
+    """Some samples of a batch, and the model's answer in inference mode.
+
+    rows: which samples, spread over all, since sorted labels would else show one class; x: tensors of them.
+    predictions: what the model says of them; seconds: what saying it took.
+    ends: what it says of the first and the last of them alone; None where there are no others or it says nothing.
+    entering: the first layer with a kernel and what it was given; None without one.
+    """
+
+    rows: np.ndarray
+    x: Any
+    predictions: Any
+    seconds: float
+    ends: Any
+    entering: tuple[Any, Any] | None
+
+
+def first_batch(model: Any, x: Any) -> FirstBatch:
+    """Ask the model, which is on loan, for as many samples of x as the time allows, `SAMPLES` at most; x: arrays."""
+    total = len(leaves(x)[0])
+    most = min(SAMPLES, _fixed_size(model) or SAMPLES, total)
+    few, ends = most, None
+    began = time.perf_counter()
+    try:
+        if most > 2:
+            ends = forward(model, taken(x, _spread(total, 2)))
+            seconds = time.perf_counter() - began  # the very first pass also loads kernels
+            most = min(most, max(2, 2 * ANSWERS // _entries(ends)))
+            few = min(most, max(2, int(FEW * min(1.0, FORWARD_SECONDS / seconds))))
+    except Exception:  # made for one size of a batch only
+        ends = None
+    answer = _answered(model, x, _spread(total, few), ends)
+    more = min(most, int(few * FORWARD_SECONDS / answer.seconds))
+    return _answered(model, x, _spread(total, more), ends) if more > few else answer
+
+
+def _answered(model: Any, x: Any, rows: np.ndarray, ends: Any) -> FirstBatch:
+    some = taken(x, rows)
+    began = time.perf_counter()
+    with overhearing(_with_kernels(model)) as heard:
+        predictions = forward(model, some)
+    seconds = time.perf_counter() - began
+    entering = (heard[0][0], heard[0][1]) if heard else None
+    return FirstBatch(rows, some, predictions, seconds, ends if len(rows) > 2 else None, entering)
+
+
+def _spread(total: int, count: int) -> np.ndarray:
+    return np.unique(np.linspace(0, total - 1, count).astype(int))
+
+
+def _fixed_size(model: Any) -> int | None:
+    """The size of the only batch that the model takes."""
+    return next((given.shape[0] for given in getattr(model, "inputs", None) or () if given.shape[0]), None)
+
+
+def draws(model: Any, x: Any, batch: FirstBatch, parts: list[Part]) -> list[tuple[float, list[np.ndarray]]]:
+    """Predictions under random weights, with the gain of these, where a pass over the batch leaves time for it."""
+    rows = batch.rows
+    if _fixed_size(model) is None:
+        few = max(1, min(FEW, len(rows) * ANSWERS // (4 * _entries([part.predictions for part in parts]))))
+        rows = rows[:: max(1, len(rows) // few)][:few]
+    constant = any(part.predictions.shape[-1:] == (1,) and np.all(part.predictions == 1) for part in parts)
+    seconds = REACH_SECONDS if batch.seconds < FORWARD_SECONDS else 0.0
+    least = ENOUGH_DRAWS if batch.seconds < REACH_SECONDS / ENOUGH_DRAWS else FEW_DRAWS if constant else 0
+    return under_random_weights(model, taken(x, rows), REACH_GAINS, seconds, least, len(parts))
+
+
+def _entries(predictions: Any) -> int:
+    return max(1, sum(math.prod(leaf.shape) for leaf in leaves(predictions)))
+
+
+def _with_kernels(model: Any) -> list[Any]:
+    """Layers that multiply what they are given by a weight; a recurrent one stands for its cell, which may not run."""
+    layers = [layer for layer in leaf_layers(model) if isinstance(layer, keras.layers.RNN) or not leaf_layers(layer)]
+    return [layer for layer in layers if any(len(variable.shape) > 1 for variable in layer.trainable_variables)]
+
+
+def sizes_entering(layer: Any, given: Any) -> dict[str, Any] | None:
+    """Sizes of the features that a layer is given; None where that is no table or sequence of numbers.
+
+    The keys are told in the docstring of `configuration`, under `entering`.
+    """
+    if not isinstance(given, tf.Tensor) or tf.is_symbolic_tensor(given):
+        return None
+    if not given.dtype.is_floating or given.shape.rank not in (2, 3):
+        return None
+    values = np.abs(tf.cast(given, tf.float32).numpy().reshape(-1, given.shape[-1]).astype(np.float64))
+    values = np.where(np.isfinite(values), values, 0.0)
+    counts = np.count_nonzero(values, axis=0)
+    sizes = np.sqrt((values**2).sum(axis=0) / np.maximum(counts, 1))
+    known = np.flatnonzero(values.max(axis=0) > values.min(axis=0))  # a constant one, however small, tells nothing
+    if isinstance(layer, keras.layers.Embedding) or not len(known):
+        return None
+    least, most = known[sizes[known].argmin()], known[sizes[known].argmax()]
+    return {
+        "where": path_of(layer),
+        "features": len(sizes),
+        "least": sizes[least],
+        "typical": np.median(sizes[known]),
+        "most": sizes[most],
+        "least_at": int(least),
+        "most_at": int(most),
+        "becomes": _becomes(layer, values),
+    }
+
+
+def erased(layer: Any, given: Any) -> dict[str, Any] | None:
+    """Whether all that a layer is given, for all samples, is one number: {"where", "value"}; None where it is not."""
+    if not isinstance(given, tf.Tensor) or tf.is_symbolic_tensor(given) or not given.dtype.is_floating:
+        return None
+    values = tf.cast(given, tf.float32).numpy()
+    if len(values) < 2 or not np.ptp(values) <= SAME * np.abs(values).max():
+        return None
+    return {"where": path_of(layer), "value": values.flat[0]}
+
+
+def _becomes(layer: Any, values: np.ndarray) -> float | None:
+    """What the layer's kernel should make of these entries (samples, features): their rms times that of a weight and
+    the root of the inputs of a unit; right on average over random weights.
+
+    The first variable as high as there are features is the kernel: a recurrent one comes behind it.
+    """
+    for variable in layer.trainable_variables:
+        if len(variable.shape) > 1 and variable.shape[-2] == values.shape[1]:
+            weights = np.asarray(tf.convert_to_tensor(variable), np.float64)
+            inputs = math.prod(weights.shape[:-1])
+            return float(np.sqrt(np.mean(values**2) * np.mean(weights**2) * inputs))
+    return None

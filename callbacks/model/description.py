@@ -1,0 +1,177 @@
+"""What is known of a model before anything is measured: the run's meta data."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from diagnose._version import __version__
+from diagnose.activation.calling.captured_variables import captured_variables
+from diagnose.callbacks.measuring.variables import otherwise_trained
+from diagnose.callbacks.observing.tensorflow.shadow_step import optimizers_of
+from diagnose.callbacks.observing.tensorflow.taps import leaf_layers, path_of
+
+
+def describe(model: Any) -> dict[str, Any]:
+    """Versions, model, loss, metrics and optimizer, as `Run.meta` has them; plain JSON types."""
+    optimizers = optimizers_of(model)
+    return {
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "keras-diagnose": __version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "python": platform.python_version(),
+        },
+        "model": describe_layers(model),
+        "loss": {"name": _name_of(getattr(model, "loss", None))},
+        "metrics": [_name_of(metric) for metric in getattr(model, "metrics", [])],
+        "optimizer": _optimizer(optimizers[0]) if optimizers else {},
+    }
+
+
+def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
+    """The model's layers, in the order of the calls: where the model does not tell it (subclassed), that of `called`.
+
+    called: paths of layers as they were seen being called. A layer not among them comes behind the one that Keras
+    lists before it. What another layer is made of (a recurrent layer's cell) comes with that layer.
+    """
+    layers = [layer for layer in leaf_layers(model) if not _is_container(layer)]
+    inbound = _inbound(model)
+    within = _within([*inbound, *layers], inbound)
+    places = {layer: place for place, layer in enumerate(inbound)}
+    ordered = [layer for layer in inbound if layer in layers]
+    ordered += _by_call([layer for layer in layers if layer not in inbound], called)
+    ordered.sort(key=lambda layer: places.get(within.get(layer, layer), len(places)))
+    left_out, still_trained = otherwise_trained(model) if model.built else ([], [])
+    return {
+        "name": model.name,
+        "class": type(model).__name__,
+        "precision": str(getattr(model.dtype_policy, "name", "")),
+        "parameters": int(sum(_size(variable) for variable in model.weights)) if model.built else None,
+        "trainable_parameters": int(sum(map(_size, model.trainable_variables))) if model.built else None,
+        "left_out": [variable.path for variable in left_out],
+        "still_trained": [variable.path for variable in still_trained],
+        "layers": [
+            {
+                "path": path_of(layer),
+                "class": type(layer).__name__,
+                "order": order,
+                "variables": [variable.path for variable in layer.variables],
+                "trainable": bool(layer.trainable),
+                "units": _static(getattr(layer, "units", None) or getattr(layer, "filters", None)),
+                "rate": _static(getattr(layer, "rate", None)),
+                "momentum": _static(getattr(layer, "momentum", None)),
+                "constraint": type(bound).__name__ if (bound := getattr(layer, "kernel_constraint", None)) else "",
+                "loose": [getattr(each, "path", each.name) for each in loose_parameters(layer)],
+                **({"inbound": [path_of(parent) for parent in inbound[layer]]} if layer in inbound else {}),
+                **({"within": path_of(within[layer])} if layer in within else {}),
+            }
+            for order, layer in enumerate(ordered)
+        ],
+    }
+
+
+def loose_parameters(layer: Any) -> list[Any]:
+    """Trainable variables that a layer reads and Keras does not know of: TensorFlow's own, or its function's."""
+    held = [value for value in vars(layer).values() if isinstance(value, tf.Variable)]
+    held += captured_variables(layer.function) if isinstance(layer, keras.layers.Lambda) else []
+    return [variable for variable in held if variable.trainable and tf.as_dtype(variable.dtype).is_floating]
+
+
+def _within(layers: Sequence[Any], inbound: Mapping[Any, Any]) -> dict[Any, Any]:
+    """For each layer that the graph does not know and that another one holds, the outermost of those."""
+    within: dict[Any, Any] = {}
+    for layer in layers:
+        for inner in leaf_layers(layer) if layer not in within else ():
+            if inner not in inbound:
+                within[inner] = layer
+    return within
+
+
+def _by_call(layers: list[Any], called: Sequence[str]) -> list[Any]:
+    first = {path: order for order, path in reversed(list(enumerate(called)))}
+    order, orders = -1, {}
+    for layer in layers:
+        order = orders[layer] = first.get(path_of(layer), order)
+    return sorted(layers, key=lambda layer: orders[layer])
+
+
+def _inbound(model: Any) -> dict[Any, list[Any]]:
+    """For each layer of a functional model, the layers that feed it, through plain operations; in topological order.
+
+    A nested functional model stands for its layers: what it feeds is fed by its last one.
+    """
+    parents: dict[Any, list[Any]] = {}
+    nodes = getattr(model, "_nodes_by_depth", None)
+    if not nodes and hasattr(model, "_functional") and model._functional is not None:
+        nodes = getattr(model._functional, "_nodes_by_depth", None)
+    if not nodes:
+        return parents
+    sources: dict[Any, list[Any]] = {}
+    for depth in sorted(nodes, reverse=True):
+        for node in nodes[depth]:
+            operation = node.operation
+            feeding: list[Any] = []
+            for parent in node.parent_nodes:
+                feeding += sources.get(parent.operation, [])
+            feeding = list(dict.fromkeys(feeding))
+            inner = _inbound(operation) if isinstance(operation, keras.Model) else {}
+            if inner:
+                for layer, fed_by in inner.items():
+                    parents[layer] = list(dict.fromkeys([*fed_by, *([] if fed_by else feeding)]))
+                sources[operation] = [list(inner)[-1]]
+            elif isinstance(operation, keras.layers.InputLayer):
+                sources[operation] = []
+            elif isinstance(operation, keras.layers.Layer):
+                known = parents.get(operation, [])
+                parents[operation] = list(dict.fromkeys([*known, *feeding]))
+                sources[operation] = [operation]
+            else:
+                sources[operation] = feeding
+    return parents
+
+
+def _is_container(layer: Any) -> bool:
+    return isinstance(layer, (keras.Model, keras.layers.InputLayer))
+
+
+def _optimizer(optimizer: Any) -> dict[str, Any]:
+    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
+    known: dict[str, Any] = {"class": type(inner).__name__, "loss_scaling": inner is not optimizer}
+    for name in ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay", "momentum", "use_ema"):
+        value = getattr(inner, name, None)
+        if isinstance(value, (int, float, bool)):
+            known[name] = value
+    known["gradient_accumulation_steps"] = getattr(inner, "gradient_accumulation_steps", None)
+    try:
+        known["learning_rate"] = float(inner.learning_rate)
+    except Exception:  # a schedule that needs a built optimizer; the rate is measured at each observation anyway
+        known["learning_rate"] = None
+    return known
+
+
+def _name_of(thing: Any) -> Any:
+    if thing is None or isinstance(thing, str):
+        return thing
+    if isinstance(thing, dict):
+        return {str(key): _name_of(value) for key, value in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        return [_name_of(value) for value in thing]
+    return str(getattr(thing, "name", None) or getattr(thing, "__name__", None) or type(thing).__name__)
+
+
+def _static(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _size(variable: Any) -> int:
+    size = 1
+    for axis in variable.shape:
+        size *= int(axis or 0)
+    return size

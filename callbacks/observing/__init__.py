@@ -1,0 +1,1 @@
+"""One step seen without changing it."""

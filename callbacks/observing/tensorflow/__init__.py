@@ -1,0 +1,1 @@
+"""The shadow step on Keras' TensorFlow backend."""

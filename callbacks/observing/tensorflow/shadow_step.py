@@ -1,0 +1,380 @@
+"""One observation: the user's own train step once more on the same batch, tapped, its effects undone.
+
+The step that trains is never touched: taps inside it would change how TensorFlow fuses operations, and so the last
+bits of the weights. The shadow step is a function of ours around the model's own `train_step` (a custom one too), with
+three things replaced while it is traced: activations by tapped ones, `Optimizer.apply` by a recorder, so that
+gradients are read and no weight moves, and `compute_loss` by one that remembers what it was given. Metrics are set
+back to zero inside it, so that what `train_step` reports is this batch alone and not a running mean.
+
+Everything measured is returned, packed into a few vectors; no variable of ours is left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.models.functional import Functional
+
+from diagnose.callbacks.auditing.outputs_and_losses import by_output, places_of
+from diagnose.callbacks.model.arrays import leaves
+from diagnose.callbacks.observing.tensorflow import reductions
+from diagnose.callbacks.observing.tensorflow.reversible import Reversible, pristine
+from diagnose.callbacks.observing.tensorflow.site_roles import assign_roles
+from diagnose.callbacks.observing.tensorflow.taps import Placed, Tap, Tapping, _tapping, leaf_layers, tapped
+
+#: Entries of each kernel's gradient that are compared with those of the last observation.
+DIRECTION = 512
+#: Entries of targets and predictions that are handed to the host at one observation.
+ANSWERS = 1 << 18
+
+
+@dataclass
+class SiteReading:
+    """What one observation read at one activation site. Arrays are None where nothing could be read."""
+
+    where: str
+    numbers: dict[str, float]
+    z: np.ndarray | None
+    a: np.ndarray
+    slope: np.ndarray | None
+    alive: np.ndarray | None
+    constant: np.ndarray
+
+
+@dataclass
+class Reading:
+    """What one observation read.
+
+    loss: of this batch, as `compute_loss` gave it (None where train_step does not call it exactly once).
+    reported: what train_step returned, with metrics that started from zero.
+    gradients: variable path -> {"rms", "nonfinite", "missing"}; weights: variable path -> {"rms", "nonfinite"}.
+    direction: a fixed sample of the gradients of all kernels, one vector; kept_share: norm of all gradients after
+        clipping over before it, None where the optimizer does not clip; regularization: the part of the loss that
+        comes from `model.losses`.
+    inputs: input name -> numbers; sites: in the order of the calls; outputs: places of the outputs (`places_of`);
+        targets, predictions: in their order, [] if unknown.
+    """
+
+    loss: float | None
+    reported: dict[str, float]
+    gradients: dict[str, dict[str, float]]
+    weights: dict[str, dict[str, float]]
+    inputs: dict[str, dict[str, float]]
+    sites: list[SiteReading]
+    outputs: list[str] = field(default_factory=list)
+    targets: list[np.ndarray] = field(default_factory=list)
+    predictions: list[np.ndarray] = field(default_factory=list)
+    direction: np.ndarray | None = None
+    kept_share: float | None = None
+    regularization: float | None = None
+
+
+class ShadowStep:
+    """The shadow step of one model for batches of one element spec.
+
+    Raises CannotUndo where the train step has effects that can't be put back, and whatever tracing the user's own
+    train step raises.
+    """
+
+    def __init__(self, model: Any, element_spec: Any) -> None:
+        self.model = model
+        self.taps: list[Tap] = []
+        self.missed: dict[str, str] = {}
+        self.looped: list[Placed] = []
+        #: Whether the step asks `compute_loss` once, so that its targets and predictions are known.
+        self.standard = False
+        #: Places of the outputs whose targets and predictions are known.
+        self.outputs: list[str] = []
+        #: Whether it has been called before.
+        self.called = False
+        self._keys: list[tuple[str, ...]] = []
+        self._without_gradient: list[str] = []
+        self._failure: Exception | None = None
+        owners = [model, *leaf_layers(model), *optimizers_of(model)] if model.built else [model]
+        with pristine(owners, building=not model.built):
+            _build_metrics(model, element_spec)
+            self._step = Reversible(self._traced, element_spec)
+        if self._failure is not None:
+            raise self._failure
+
+    def __call__(self, batch: Any) -> Reading:
+        """Read everything on this batch; nothing of the model is changed afterwards."""
+        self.called = True
+        packed = self._step(batch)
+        return self._unpacked({name: _to_numpy(value) for name, value in packed.items()})
+
+    def _traced(self, data: Any) -> dict[str, Any]:
+        model, graph = self.model, tf.compat.v1.get_default_graph()
+        seen = _Seen()
+        with tapped(model, graph) as tapping, _recorded(seen), _remembered_loss(model, seen):
+            with contextlib.suppress(Exception):  # a metric that can't be reset reports its running mean
+                for metric in model.metrics:
+                    metric.reset_state()
+            reported = model.train_step(_without_optionals(data))
+        # What fails in our own part is told after the tracing: TensorFlow gives the variables that were made during a
+        # trace (metrics, layers built just now) their values at its end, and never if it breaks off.
+        try:
+            with tf.name_scope("diagnose_reading"):
+                return self._packed(data, tapping, seen, reported)
+        except Exception as error:
+            self._failure = error
+            return {}
+
+    def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
+        assign_roles(tapping.taps, seen.y_pred, data, tapping.affine)
+        self.taps, self.missed, self.looped = tapping.taps, tapping.missed, tapping.looped
+        self._without_gradient = seen.missing
+        self.standard = seen.loss_calls == 1
+        packed: dict[str, Any] = {}
+        numbers: list[tuple[Sequence[tuple[str, ...]], Any]] = []  # keys, and a vector of as many entries
+        for index, tap in enumerate(self.taps):
+            read = reductions.site(tap.a, tap.z, tap.slope, tap.unit_axis)
+            numbers.append((_site_keys(index, tap), read.pop("numbers")))
+            for side, gradient in (("a", tap.gradient_a), ("z", tap.gradient_z)):
+                if gradient is not None:
+                    keys = [("site", str(index), f"gradient_{side}.{name}") for name in reductions.SIZE]
+                    numbers.append((keys, reductions.size(gradient)))
+            packed.update({f"site/{index}/{name}": value for name, value in read.items()})
+            if tap.mixing is not None:
+                numbers.append(([("site", str(index), "mixing")], tap.mixing[None]))
+        for path, gradient in seen.gradients.items():
+            keys = [("gradient", path, name) for name in (*reductions.SIZE, "scale")]
+            numbers.append((keys, gradient))
+        for variable in self.model.trainable_variables:
+            numbers.append(([("weight", variable.path, name) for name in reductions.SIZE], reductions.size(variable)))
+        x = data[0] if isinstance(data, tuple) else data
+        for name, value in named_leaves(x):
+            if isinstance(value, tf.Tensor) and (value.dtype.is_floating or value.dtype.is_integer):
+                keys = [("input", name, number) for number in reductions.DISTRIBUTION]
+                numbers.append((keys, reductions.distribution(value)))
+        for key, value in self._single(seen, reported).items():
+            numbers.append(([key], tf.reshape(tf.cast(value, tf.float32), [1])))
+        if seen.directions:
+            packed["direction"] = tf.concat(seen.directions, axis=0)
+        self.outputs = places_of(self.model, seen.y_pred) if self.standard else []
+        targets, predictions = by_output(seen.y, self.outputs), leaves(seen.y_pred)
+        for side, values in (("target", targets), ("prediction", predictions)):
+            for index, value in enumerate(values if self.standard else []):
+                if isinstance(value, tf.Tensor) and value.shape.rank is not None:
+                    packed[f"{side}/{index}"] = _first_rows(value)
+        self._keys = [key for keys, _ in numbers for key in keys]
+        packed["numbers"] = tf.concat([vector for _, vector in numbers], axis=0) if numbers else tf.zeros([0])
+        return packed
+
+    def _single(self, seen: _Seen, reported: Any) -> dict[tuple[str, ...], Any]:
+        """What is one number each."""
+        found: dict[tuple[str, ...], Any] = {}
+        if self.standard:
+            found["loss", ""] = tf.convert_to_tensor(seen.loss)
+        if seen.kept_share is not None:
+            found["kept_share", ""] = seen.kept_share
+        with contextlib.suppress(Exception):  # losses of layers that ran inside a loop belong to another graph
+            found["regularization", ""] = tf.add_n([tf.cast(loss, tf.float32) for loss in [0.0, *self.model.losses]])
+        if isinstance(reported, dict):
+            for name, value in reported.items():
+                if isinstance(value, tf.Tensor) and value.shape.rank == 0:
+                    found["reported", str(name)] = value
+        return found
+
+    def _unpacked(self, packed: dict[str, np.ndarray]) -> Reading:
+        reading = Reading(None, {}, {}, {}, {}, [], outputs=self.outputs)
+        reading.gradients = {path: {"missing": 1.0} for path in self._without_gradient}
+        sites: list[dict[str, float]] = [{} for _ in self.taps]
+        for key, value in zip(self._keys, packed["numbers"].tolist(), strict=True):
+            match key:
+                case ("site", index, name):
+                    sites[int(index)][name] = value
+                case ("loss", _):
+                    reading.loss = value
+                case ("kept_share", _):
+                    reading.kept_share = value
+                case ("regularization", _):
+                    reading.regularization = value
+                case ("reported", name):
+                    reading.reported[name] = value
+                case (kind, place, name):
+                    by_place = {"gradient": reading.gradients, "weight": reading.weights, "input": reading.inputs}[kind]
+                    by_place.setdefault(place, {})[name] = value
+        for numbers in reading.gradients.values():
+            if "scale" in numbers:
+                scale = numbers.pop("scale")
+                numbers["rms"] = numbers["rms"] / scale if scale else math.nan  # of a loss scaled to 0 nothing is left
+            numbers.setdefault("missing", 0.0)
+        for order, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
+            arrays = {name: packed.get(f"site/{order}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
+            reading.sites.append(SiteReading(tap.where, numbers, **arrays))  # type: ignore[arg-type]
+        reading.direction = packed.get("direction")
+        for side, values in (("target", reading.targets), ("prediction", reading.predictions)):
+            count = sum(name.startswith(f"{side}/") for name in packed)
+            values.extend(packed[f"{side}/{position}"] for position in range(count))
+        return reading
+
+
+@dataclass
+class _Seen:
+    """What the train step did while it was traced."""
+
+    gradients: dict[str, Any] = field(default_factory=dict)  # `reductions.SIZE` and the loss scale, one vector each
+    missing: list[str] = field(default_factory=list)  # variables without a gradient
+    directions: list[Any] = field(default_factory=list)
+    kept_share: Any = None
+    loss: Any = None
+    loss_calls: int = 0
+    y: Any = None
+    y_pred: Any = None
+
+
+def optimizers_of(model: Any) -> list[Any]:
+    """Every optimizer that the model or one of its layers holds, inner ones after their wrappers."""
+    found: dict[int, Any] = {}
+    for owner in [model, *leaf_layers(model)]:
+        for value in list(vars(owner).values()):
+            while isinstance(value, keras.optimizers.Optimizer) and id(value) not in found:
+                found[id(value)] = value
+                value = getattr(value, "inner_optimizer", None)
+    return list(found.values())
+
+
+def _build_metrics(model: Any, element_spec: Any) -> None:
+    """Make the compiled metrics' variables, as the first step would: a step that makes variables is traced twice.
+
+    Only where the step is Keras' own, and its predictions are thus the model's outputs. Else the trace makes them.
+    """
+    own = type(model) in (keras.Sequential, Functional) and not {"train_step", "compute_metrics"} & vars(model).keys()
+    metrics = getattr(model, "_compile_metrics", None)
+    if own and metrics is not None and not metrics.built and isinstance(element_spec, tuple) and len(element_spec) > 1:
+        with contextlib.suppress(Exception):  # the step will say what is wrong, in Keras' own words
+            metrics.build(element_spec[1], getattr(model, "_functional", model).output)
+
+
+@contextlib.contextmanager
+def _recorded(seen: _Seen) -> Iterator[None]:
+    """Replace `apply` of all optimizers by a recorder, in this thread only, while the body runs.
+
+    On the classes, since a custom train step may keep its optimizers where no search would find them.
+    """
+    tapping = _tapping.get()
+    base = keras.optimizers.Optimizer
+    classes: list[Any] = [cls for cls in _family(base) if "apply" in vars(cls)]
+    classes += [cls for cls in base.__mro__ if "apply" in vars(cls) and cls not in classes]
+    originals = {cls: vars(cls)["apply"] for cls in classes}
+
+    def recorder(original: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(self: Any, grads: Any, trainable_variables: Any = None) -> Any:
+            if _tapping.get() is not tapping:  # another thread trains a model of its own
+                return original(self, grads, trainable_variables)
+            variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+            grads = list(grads)
+            seen.kept_share = _kept_share(self, grads)
+            for gradient, variable in zip(grads, variables, strict=False):
+                if gradient is None:
+                    seen.missing.append(variable.path)
+                    continue
+                if isinstance(gradient, tf.Tensor) and len(variable.shape) > 1:
+                    stride = max(1, int(np.prod(variable.shape)) // DIRECTION)
+                    positions = np.arange(0, int(np.prod(variable.shape)), stride, dtype=np.int32)[:DIRECTION]
+                    seen.directions.append(reductions.entries(gradient, positions))
+                scale = tf.reshape(tf.cast(_scale_of(self), tf.float32), [1])
+                seen.gradients[variable.path] = tf.concat([_gradient_size(gradient, variable), scale], axis=0)
+            return None
+
+        return apply
+
+    try:
+        for cls, original in originals.items():
+            cls.apply = recorder(original)
+        yield
+    finally:
+        for cls, original in originals.items():
+            cls.apply = original
+
+
+def _kept_share(optimizer: Any, gradients: list[Any]) -> Any:
+    """Norm of the gradients after the optimizer's own clipping over their norm before; None where it does not clip."""
+    if not any(getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
+        return None
+    known = [gradient for gradient in gradients if gradient is not None]
+    return tf.math.divide_no_nan(tf.linalg.global_norm(optimizer._clip_gradients(known)), tf.linalg.global_norm(known))
+
+
+def _family(base: Any) -> list[Any]:
+    return [base, *(cls for child in base.__subclasses__() for cls in _family(child))]
+
+
+def _scale_of(optimizer: Any) -> Any:
+    """By what `optimizer.scale_loss` multiplied the loss."""
+    if hasattr(optimizer, "inner_optimizer"):
+        return optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
+    return getattr(optimizer, "loss_scale_factor", None) or 1.0
+
+
+@contextlib.contextmanager
+def _remembered_loss(model: Any, seen: _Seen) -> Iterator[None]:
+    original = model.compute_loss
+
+    def compute_loss(x: Any = None, y: Any = None, y_pred: Any = None, *args: Any, **kwargs: Any) -> Any:
+        loss = original(x, y, y_pred, *args, **kwargs)
+        seen.loss, seen.y, seen.y_pred = loss, y, y_pred
+        seen.loss_calls += 1
+        return loss
+
+    own = vars(model).get("compute_loss")
+    object.__setattr__(model, "compute_loss", compute_loss)
+    try:
+        yield
+    finally:
+        if own is None:
+            del model.__dict__["compute_loss"]
+        else:
+            object.__setattr__(model, "compute_loss", own)
+
+
+def _site_keys(index: int, tap: Tap) -> list[tuple[str, ...]]:
+    """Keys of the numbers that `reductions.site` gives, in its order."""
+    names = [f"activation.{name}" for name in (*reductions.DISTRIBUTION, "spread")]
+    if tap.z is not None:
+        names += [f"preactivation.{name}" for name in reductions.DISTRIBUTION]
+    return [("site", str(index), name) for name in names]
+
+
+def _gradient_size(gradient: Any, variable: Any) -> Any:
+    """`reductions.SIZE` of a gradient, of a sparse one over the whole variable: its other rows have gradient 0."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return reductions.size(gradient)
+    rows, positions = tf.unique(tf.reshape(gradient.indices, [-1]))
+    values = tf.math.unsorted_segment_sum(tf.cast(gradient.values, tf.float32), positions, tf.size(rows))
+    touched = tf.cast(tf.size(values), tf.float32) / float(np.prod(variable.shape))
+    return reductions.size(values) * tf.stack([tf.sqrt(touched), 1.0])
+
+
+def _first_rows(t: Any) -> Any:
+    if not t.shape.rank:
+        return t
+    features = tf.maximum(1, tf.size(t) // tf.maximum(1, tf.shape(t)[0]))
+    return t[: tf.maximum(1, ANSWERS // features)]
+
+
+def _to_numpy(value: Any) -> np.ndarray:
+    array = value.numpy()
+    return array.astype(np.float32) if array.dtype.name in ("bfloat16", "float16") else array
+
+
+def _without_optionals(data: Any) -> Any:
+    """Keras hands None inside a data set on as an empty Optional; train_step expects None."""
+    return keras.tree.map_structure(lambda value: None if isinstance(value, tf.experimental.Optional) else value, data)
+
+
+def named_leaves(structure: Any) -> list[tuple[str, Any]]:
+    """The leaves with a name each: the key in a dict, the position in a list, "" for a single one."""
+    if isinstance(structure, dict):
+        return [(str(key), value) for key, value in sorted(structure.items(), key=lambda item: str(item[0]))]
+    if isinstance(structure, (list, tuple)):
+        return [(str(index), value) for index, value in enumerate(structure)]
+    return [("", structure)]

@@ -1,0 +1,500 @@
+"""Where activations are, and how they are read without the user's step knowing.
+
+A *site* is one call of one activation function: `layer.activation` of any layer that has one, the call of an activation
+layer, a Lambda, a user's own layer without a kernel, a function or callable object that a user's own layer or model
+keeps as an attribute (`self.act`), or a function marked by `watch`. While the shadow step is traced, a layer's
+`activation` (or `call`, or that attribute) is replaced by a tapped one, and put back at once, so that saving, cloning
+and serializing never meet a tap.
+
+Whether an attribute is an activation shows when it is called: one float tensor in, one of the same shape out, and no
+other site inside. Anything else is handed through.
+
+    z --tap--> f --tap--> a      forward:  z, a         backward: dL/da arrives, dL/dz leaves
+
+A tap is an identity with a custom gradient. What Keras hangs on a tensor (`_keras_logits`, `_keras_mask`) is handed
+on: its cross-entropies use it, and would compute another loss without. Where the loss takes the logits that way, no
+gradient passes f, and no gate gain is measured.
+
+The slope f'(z) of every entry is read by an inner tape on the same call of f, with ones from above; that is the slope
+only where f is elementwise, so a few rows are asked with a random sign pattern as well, and the host sets aside
+whatever mixes its inputs (softmax, normalizations).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import keras
+import tensorflow as tf
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+
+from diagnose.callbacks.observing.tensorflow import reductions
+
+LOOP = "it runs inside a loop or a function of its own, where values can't be read from outside"
+PROBE_ROWS = 4  # rows asked for mixing: two are the least that can show mixing over the batch
+
+#: Functions that `compile` and `fit` keep on a model.
+COMPILED = frozenset({"loss", "train_function", "test_function", "predict_function"})
+
+#: What an object offers that is more than a function.
+PROTOCOLS = ("__iter__", "__getitem__", "__len__", "__enter__", "__array__", "__add__")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The tapping that is under way, if any; `watch` asks it.
+_tapping: contextvars.ContextVar[Tapping | None] = contextvars.ContextVar("diagnose_tapping", default=None)
+
+
+def watch(f: F | None = None, name: str | None = None) -> Any:
+    """Give a function that behaves as `f` and is an activation site of its own while a training is observed.
+
+    f: a function whose first argument is a tensor and that returns one tensor of the same shape.
+    name: the site's name in the diagnosis; by default the function's own.
+    Outside of an observation it calls `f` and nothing else. Works inline, `watch(swish)(x)`, and as a decorator, with a
+    name (`@watch(name="swish")`) or without. Raises TypeError for what can't be called.
+
+    >>> double = watch(lambda x: 2 * x, name="double")
+    >>> double(21)
+    42
+    """
+    if f is None:
+        return functools.partial(watch, name=name)
+    if not callable(f):
+        raise TypeError(
+            f"watch was given {f!r}, which can't be called. Pass a function of a tensor: watch(f, name=...)."
+        )
+    site = str(name or getattr(f, "__name__", type(f).__name__))
+
+    @functools.wraps(f, updated=())
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        tapping = _tapping.get()
+        if tapping is None or not args:
+            return f(*args, **kwargs)
+        return tapping.through(site, None, f, *args, **kwargs)
+
+    return watched
+
+
+@dataclass
+class Tap:
+    """What one site gives while the shadow step is traced: symbolic tensors of its graph, None where there is none.
+
+    owner: the layer or model that calls the function; None for one marked by `watch`. presumed: it is an attribute
+    that behaved like an activation, and need not be one. into_kernels: what leaves the site gets to kernels of other
+    layers and to nothing else, and on the way to them it is at most scaled and shifted.
+    """
+
+    where: str
+    owner: Any
+    function: Callable[..., Any]
+    z: Any
+    a: Any
+    out: Any = None  # a, handed on to the rest of the model
+    slope: Any = None
+    mixing: Any = None
+    gradient_a: Any = None
+    gradient_z: Any = None
+    unit_axis: int = -1
+    role: str = "hidden"
+    presumed: bool = False
+    into_kernels: bool = False
+
+    @property
+    def layer(self) -> str:
+        """Path of the owner, "" without one."""
+        return "" if self.owner is None else path_of(self.owner)
+
+    @property
+    def units(self) -> int | None:
+        """Size of the unit axis; None where it is not static."""
+        shape = self.a.shape
+        return None if not shape.rank else shape[self.unit_axis]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A function with the layer or model that keeps it (None: marked by `watch`), its place, and its input's dtype.
+
+    gate: it is the `recurrent_activation` of a cell, which only opens and shuts.
+    """
+
+    function: Callable[..., Any]
+    owner: Any
+    where: str
+    dtype: str
+    gate: bool = False
+
+
+@dataclass
+class Tapping:
+    """The taps of one traced step, in the order of the calls, and the sites that could not be tapped.
+
+    missed: reasons by site. looped: functions inside a loop, to be examined on their own, at the layer that loops.
+    loops: for each layer inside a recurrent one (by id), that recurrent layer.
+    affine: what leaves a batch normalization, by the name of the operation that hands it its input.
+    """
+
+    graph: Any
+    taps: list[Tap] = field(default_factory=list)
+    missed: dict[str, str] = field(default_factory=dict)
+    looped: list[Placed] = field(default_factory=list)
+    loops: dict[int, Any] = field(default_factory=dict)
+    affine: dict[str, Any] = field(default_factory=dict)
+    _names: dict[str, int] = field(default_factory=dict)
+    _resting: bool = False
+
+    def through(
+        self,
+        name: str,
+        owner: Any,
+        f: Callable[..., Any],
+        x: Any,
+        *args: Any,
+        unit_axis: int = -1,
+        role: str = "hidden",
+        sure: bool = True,
+        presumed: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """What f gives for x, read on its way; whatever can't be read is handed through untouched.
+
+        sure: whether this is an activation for certain; of a layer that only may be one, no failure is told.
+        presumed: f is an attribute of which nothing else is known.
+        """
+        if self._rests():
+            return f(x, *args, **kwargs)
+        reason = self._unreadable(x)
+        if reason:
+            a = f(x, *args, **kwargs)
+            looped = reason == LOOP and (sure or (presumed and _behaves(a, x)))
+            if looped:
+                place = self.loops.get(id(owner), owner)
+                where = name if place is None else path_of(place)
+                self.looped.append(Placed(f, owner, where, x.dtype.name, name.endswith("/recurrent_activation")))
+            if sure or looped:
+                self.missed.setdefault(name, reason)
+            return a
+        before = len(self.taps)
+        tap = Tap("", owner, _written(f), x, None, unit_axis=unit_axis, role=role, presumed=presumed)
+        z = _hand_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(z)
+            a = f(z, *args, **kwargs)
+        if not _behaves(a, x):
+            if sure:
+                self.missed.setdefault(name, "its function does not return one float tensor of its input's shape")
+            return a
+        if presumed and len(self.taps) > before:
+            return a  # it calls layers: the sites are in them
+        self.taps[before:] = [other for other in self.taps[before:] if not (other.presumed and other.owner is owner)]
+        # Of an identity written as `return x` nothing lies between the taps, and a tape finds nothing.
+        tap.slope = tf.ones_like(z) if a is z else _none_on_error(functools.partial(tape.gradient, a, z))
+        # f runs once more to be asked. No site inside it is called that often, and no walk of the graph may take that
+        # for the model's own use of x.
+        self._resting = True
+        with tf.name_scope("diagnose_reading"):
+            tap.mixing = _none_on_error(lambda: _mixing(f, functools.partial(_call, f, args, kwargs), x))
+        self._resting = False
+        tap.where, tap.a = self._numbered(name), a
+        self.taps.append(tap)
+        tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        return tap.out
+
+    def output_of(self, layer: Any, call: Callable[..., Any], a: Any) -> Any:
+        """Tap the output of a layer whose activation can't be reached (a recurrent one)."""
+        if self._rests() or self._unreadable(a):
+            return a
+        tap = Tap(self._numbered(path_of(layer)), layer, call, None, a, role="recurrent")
+        self.taps.append(tap)
+        tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        return tap.out
+
+    def settle(self) -> None:
+        """Drop what is no reading of its site, and name the attributes, now that all sites are known.
+
+        Keras calls a recurrent cell once before its loop, to learn shapes. An attribute takes its owner's path where
+        the owner has no other site.
+        """
+        self.taps = [tap for tap in self.taps if tap.where.partition("@")[0] not in self.missed]
+        for owner in {id(tap.owner): tap.owner for tap in self.taps if tap.presumed}.values():
+            taps = [tap for tap in self.taps if tap.owner is owner]
+            names = {tap.where.partition("@")[0] for tap in taps}
+            for tap in taps if len(names) == 1 else ():
+                tap.where = path_of(owner) + tap.where[len(*names) :]
+
+    def _numbered(self, name: str) -> str:
+        count = self._names[name] = self._names.get(name, 0) + 1
+        return name if count == 1 else f"{name}@{count}"
+
+    def _rests(self) -> bool:
+        """Whether this call is no part of the step: we ask ourselves, or Keras builds the model by calling it."""
+        return self._resting or in_symbolic_scope()
+
+    def _unreadable(self, x: Any) -> str:
+        if not isinstance(x, tf.Tensor) or isinstance(x, tf.RaggedTensor):
+            return "it is called with something that is not a dense tensor"
+        if not x.dtype.is_floating:
+            return f"it is called with {x.dtype.name}, which has no gradient"
+        if getattr(x, "graph", None) is not self.graph or tf.compat.v1.get_default_graph() is not self.graph:
+            return LOOP
+        return ""
+
+    def _received(self, tap: Tap, side: str, gradient: Any) -> None:
+        if getattr(tap, side) is None and getattr(gradient, "graph", None) is self.graph:
+            setattr(tap, side, gradient)
+
+
+def _written(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as its author wrote it: of a Lambda layer's call, what the layer was given."""
+    layer = getattr(f, "__self__", None)
+    if not isinstance(layer, keras.layers.Lambda) or layer._fn_expects_mask_arg or layer._fn_expects_training_arg:
+        return f
+    function: Callable[..., Any] = layer.function
+    return functools.partial(function, **layer.arguments) if layer.arguments else function
+
+
+def _call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x: Any) -> Any:
+    return f(x, *args, **kwargs)
+
+
+def _none_on_error(measure: Callable[[], Any]) -> Any:
+    """What can't be measured at a site (a custom gradient that refuses a tape, say) must not cost the others."""
+    try:
+        return measure()
+    except Exception:
+        return None
+
+
+def _identity(x: Any, received: Callable[[Any], None]) -> Any:
+    @tf.custom_gradient
+    def tap(value: Any) -> Any:
+        def gradient(upstream: Any) -> Any:
+            received(upstream)
+            return upstream
+
+        return tf.identity(value), gradient
+
+    return tap(x)
+
+
+def _hand_on(source: Any, copy: Any) -> Any:
+    for name, value in list(getattr(source, "__dict__", {}).items()):
+        if name.startswith("_keras"):
+            setattr(copy, name, value)
+    return copy
+
+
+def _behaves(a: Any, x: Any) -> bool:
+    """Whether a is what an activation gives for x: one float tensor of the same shape."""
+    if not isinstance(a, tf.Tensor) or not a.dtype.is_floating:
+        return False
+    return a.shape.rank == x.shape.rank and a.shape.is_compatible_with(x.shape)
+
+
+def _mixing(f: Callable[..., Any], ask: Callable[[Any], Any], x: Any) -> Any:
+    """0 where f is elementwise, else up to 1: how far a gradient with signs differs from those signs times the slope.
+
+    With s the ones-gradient and v signs, an elementwise f has gradient v * s for every v. A gradient of the user's own
+    may be wrong: then what f gives must mix as well, where half of its inputs are moved.
+    """
+    rows = tf.stop_gradient(x[:PROBE_ROWS])
+    signs = tf.cast(reductions.signs(tf.shape(rows)), rows.dtype)
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(rows)
+        outputs = ask(rows)
+    signed, slope = tape.gradient(outputs, rows, output_gradients=signs), tape.gradient(outputs, rows)
+    if signed is None:
+        return tf.constant(0.0)
+    told = reductions.disagreement(signed, slope, signs)
+    if (getattr(_written(f), "__module__", None) or "").startswith("keras."):
+        return told
+    moved = tf.cast(signs > 0, rows.dtype)
+    change = ask(rows + moved) - outputs
+    return tf.minimum(told, reductions.disagreement(change, change, moved))
+
+
+@contextlib.contextmanager
+def tapped(model: Any, graph: Any) -> Iterator[Tapping]:
+    """Tap every site of the model while the body runs; at its end each layer is as its owner made it."""
+    tapping = Tapping(graph)
+    replaced: list[tuple[Any, str, Any]] = []
+    token = _tapping.set(tapping)
+    try:
+        for layer in [model, *leaf_layers(model)]:
+            if isinstance(layer, keras.layers.RNN):
+                tapping.loops.update((id(inner), layer) for inner in layer._flatten_layers(include_self=False))
+            for name, replacement in [*_replacements(layer, tapping), *_attributes(layer, tapping)]:
+                replaced.append((layer, name, layer.__dict__.get(name, _ABSENT)))
+                object.__setattr__(layer, name, replacement)  # past Keras' tracking: it must not see the tap
+        yield tapping
+        tapping.settle()
+    finally:
+        _tapping.reset(token)
+        tapping._resting = True
+        for layer, name, value in reversed(replaced):
+            if value is _ABSENT:
+                layer.__dict__.pop(name, None)
+            else:
+                object.__setattr__(layer, name, value)
+        # A layer that was built just now may have handed its stand-in on to layers that it made.
+        for layer in leaf_layers(model):
+            for name, value in list(layer.__dict__.items()):
+                if isinstance(value, _TappedActivation):
+                    object.__setattr__(layer, name, value._f)
+
+
+_ABSENT = object()
+
+
+def leaf_layers(model: Any) -> list[Any]:
+    """All layers of the model at any depth, itself aside, each once, in the order of `_flatten_layers`."""
+    return list(dict.fromkeys(model._flatten_layers(include_self=False)))
+
+
+def path_of(layer: Any) -> str:
+    """The Keras path of a layer; its name where it has none yet."""
+    return str(getattr(layer, "path", None) or layer.name)
+
+
+def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
+    axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+    inner = list(layer._flatten_layers(include_self=False))
+    owned = "activation" in layer.__dict__ and callable(layer.__dict__["activation"])
+    in_cell = hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN)
+    for attribute in ("activation", "recurrent_activation"):
+        f = layer.__dict__.get(attribute)
+        if callable(f) and not isinstance(layer, keras.layers.RNN):
+            role = "gate" if in_cell else "hidden"
+            suffix = "" if attribute == "activation" else f"/{attribute}"
+            yield attribute, _TappedActivation(tapping, layer, suffix, f, axis, role)
+    if isinstance(layer, keras.layers.RNN):
+        yield "call", _tapped_output(tapping, layer, layer.call)
+    elif type(layer).call is keras.layers.BatchNormalization.call:
+        yield "call", _noted_call(tapping, layer.call)
+    elif not owned and not inner and not isinstance(layer, keras.Model) and _may_be_activation(layer):
+        yield "call", _tapped_call(tapping, layer, layer.call, axis)
+
+
+def _attributes(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
+    """Stand-ins for the plain callables that a layer or model of the user's own keeps, whatever they are for."""
+    if type(layer).__module__.startswith(("keras.", "keras_")):
+        return
+    for name, f in list(layer.__dict__.items()):
+        keras_own = name.startswith("_") or name in COMPILED or hasattr(type(layer), name)
+        if not keras_own and name not in ("activation", "recurrent_activation") and _is_plain(f):
+            yield name, _TappedAttribute(tapping, layer, f"/{name}", f, -1, "hidden")
+
+
+def _is_plain(f: Any) -> bool:
+    """Whether a callable is a function or an object of the user's own that can do nothing but be called.
+
+    An object of Keras or TensorFlow is known by what it is, and one that is also asked for items or its length has uses
+    that a stand-in can't serve.
+    """
+    while isinstance(f, functools.partial):
+        f = f.func
+    f = getattr(f, "python_function", getattr(f, "__wrapped__", f))  # of a tf.function or a custom gradient: the inside
+    if isinstance(f, (types.FunctionType, types.MethodType)):
+        return True
+    families = {cls.__module__.partition(".")[0] for cls in type(f).__mro__}
+    return (
+        callable(f)
+        and not isinstance(f, type)
+        and not families & {"keras", "keras_hub", "tensorflow"}
+        and not any(hasattr(type(f), name) for name in PROTOCOLS)
+    )
+
+
+def _may_be_activation(layer: Any) -> bool:
+    """Whether a leaf layer could be an activation: nothing that multiplies, normalizes, drops or moves its input.
+
+    Keras' own activation layers live in one package; of a user's own layers, those without a kernel are asked. Whether
+    such a layer mixes its inputs, or has no curve at all, is measured, not guessed.
+    """
+    if isinstance(layer, keras.layers.Lambda):
+        return True
+    module = type(layer).__module__
+    if module.startswith(("keras.", "keras_")):
+        return ".layers.activations." in module
+    return all(len(variable.shape) < 2 for variable in layer.variables)
+
+
+class _TappedActivation:
+    """Stands in for `layer.activation` while a step is traced; attributes are the original's (Keras compares names)."""
+
+    def __init__(self, tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str) -> None:
+        self._through = functools.partial(_through_layer, tapping, layer, suffix, f, axis, role)
+        self._f = f
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._through(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._f, name)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._f or other == self._f
+
+    def __hash__(self) -> int:
+        return hash(self._f)
+
+
+class _TappedAttribute(_TappedActivation):
+    """Stands in for an attribute that may be an activation: it is one where it takes one tensor with a batch axis."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != 1 or not isinstance(args[0], tf.Tensor) or (args[0].shape.rank or 0) < 2:
+            return self._f(*args, **kwargs)
+        return self._through(*args, sure=False, presumed=True)
+
+
+def _through_layer(
+    tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str, *args: Any, **kwargs: Any
+) -> Any:
+    if not args:
+        return f(**kwargs)
+    return tapping.through(path_of(layer) + suffix, layer, f, *args, unit_axis=axis, role=role, **kwargs)
+
+
+def _tapped_call(tapping: Tapping, layer: Any, call: Any, axis: int) -> Any:
+    @functools.wraps(call)
+    def tapped_call(*args: Any, **kwargs: Any) -> Any:
+        if not args or any(isinstance(value, tf.Tensor) for value in args[1:]) or not _may_be_activation(layer):
+            return call(*args, **kwargs)  # built by now, it may turn out to have a kernel
+        sure = ".layers.activations." in type(layer).__module__
+        return tapping.through(path_of(layer), layer, call, *args, unit_axis=axis, sure=sure, **kwargs)
+
+    return tapped_call
+
+
+def _noted_call(tapping: Tapping, call: Any) -> Any:
+    """Note what goes in and what comes out, so that a walk of the graph can go past what a batch's statistics do."""
+
+    @functools.wraps(call)
+    def noted_call(*args: Any, **kwargs: Any) -> Any:
+        if not args or not isinstance(args[0], tf.Tensor) or getattr(args[0], "graph", None) is not tapping.graph:
+            return call(*args, **kwargs)
+        entering = _hand_on(args[0], tf.identity(args[0]))
+        tapping.affine[entering.op.name] = outputs = call(entering, *args[1:], **kwargs)
+        return outputs
+
+    return noted_call
+
+
+def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:
+    @functools.wraps(call)
+    def tapped_call(*args: Any, **kwargs: Any) -> Any:
+        outputs = call(*args, **kwargs)
+        if isinstance(outputs, tf.Tensor):
+            return tapping.output_of(layer, call, outputs)
+        if isinstance(outputs, (list, tuple)) and outputs and isinstance(outputs[0], tf.Tensor):
+            return type(outputs)([tapping.output_of(layer, call, outputs[0]), *outputs[1:]])
+        return outputs
+
+    return tapped_call

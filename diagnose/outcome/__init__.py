@@ -1,0 +1,1 @@
+"""What a training achieved, against the best constant answer."""

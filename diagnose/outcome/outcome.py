@@ -1,0 +1,320 @@
+"""What the training achieved, against what a constant answer would have achieved. Asked before any rule.
+
+The outcome also says whether harm shows (`Outcome.harm`): a finding about an activation, a gradient or the data is a
+fault only where the training suffers, and the diagnosis lowers it to a note where it does not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from diagnose.outcome.skills import (
+    LOPSIDED,
+    MEMORIZED_SHARE,
+    Skills,
+    asked_for_the_opposite,
+    balanced_skill,
+    data_losses,
+    gap_noise,
+    in_other_units,
+    informed_by_the_loss,
+    last_finite,
+    last_of,
+    loss_fell,
+    majority_share,
+    rising,
+    skill_in_words,
+    skills_of,
+    still_falling,
+    updates_of,
+)
+from diagnose.run.run import Run
+from diagnose.wording import counted
+
+OutcomeName = Literal["diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown"]
+
+#: In the order in which they are asked; the first that holds is the outcome.
+OUTCOMES: tuple[OutcomeName, ...] = ("diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown")
+
+#: How far the harm can be seen. "clear": a bad outcome. "partial": it learned, yet far less than everything. "none": it
+#: learned well, or learns too well for a complaint. "untold": no yardstick says.
+Harm = Literal["clear", "partial", "none", "untold"]
+
+HOLLOW = 0.8  # arithmetic: with balanced classes, predictions that carry no information about the labels can't have a
+# cross-entropy under the entropy; two classes of half-known identity give 0.7 and a skill of 0.1 besides
+HOLLOW_REGRESSION = 0.1  # a guess: with heavy tails an absolute error can halve while R squared stays at 0
+ZERO_LOSS = 1e-6  # exactly 0, or the 1.19e-7 = -ln(1 - 1e-7) of a clipped probability
+
+MEMORIZED_LEAST = 0.5  # a guess: below half of all skill nothing worth the name was memorized
+
+TOO_FEW_UPDATES = 20  # a guess: fewer than this tell nothing of any training
+EARLY_UPDATES = 200  # measured: healthy small networks leave the baseline within 100 updates; benchmarks/calibration.md
+
+GROWN = 10.0  # loss against its start and against the constant answer: arithmetic, no honest noise does that
+GROWN_WITHOUT_BASELINE = 1e4  # a guess: the score of an adversary may grow a hundredfold without harm
+
+DECENT = 0.8  # a guess: four fifths of what can be won; measured healthy runs end above it, benchmarks/calibration.md
+STARTED = 100  # updates; arithmetic: at its default rate Adam can move each weight by 0.1 in so many
+BARELY = 0.05  # a guess: of the skill, what the bias of the output reaches by itself on the way to the class shares
+OTHERS = 3  # outputs told beside the worst one
+FELL_BACK = 0.3  # a guess: losing this much of the best skill is harm, whatever is left
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was achieved.
+
+    name: one of `OUTCOMES`; reason: one sentence with the numbers that say so.
+    harm: how far harm can be seen; see `Harm`.
+    train, validation: last skill of the worst output, None where it was not measured.
+    rising: the skill on training samples was still growing at the end.
+    """
+
+    name: OutcomeName
+    reason: str
+    harm: Harm = "untold"
+    train: float | None = None
+    validation: float | None = None
+    rising: bool = False
+
+
+def outcome_of(run: Run, skills: Skills | None = None) -> Outcome:
+    """What the training of this run achieved."""
+    skills = skills_of(run) if skills is None else skills
+    for asked in (_diverged, _hollow, _memorizing, _not_learning, _learning):
+        if (outcome := asked(run, skills)) is not None:
+            return outcome
+    return _unknown(run, skills)
+
+
+def _diverged(run: Run, skills: Skills) -> Outcome | None:
+    broken = [where for where in run.places("weight.nonfinite") if run.series("weight.nonfinite", where).values[-1] > 0]
+    worst = min(skills.train.values(), default=None)
+    if broken:
+        more = f" and {counted(len(broken) - 1, 'more variable')} hold" if len(broken) > 1 else " holds"
+        return Outcome("diverged", f"`{broken[0]}`{more} NaN or infinity.", "clear", worst)
+    if (checked := run.series("weight.finite").values).size and checked[-1] == 0:
+        return Outcome("diverged", "a weight of the model is NaN or infinite.", "clear", worst)
+    for name, values in (
+        ("the loss of the last batch", run.series("batch.loss").values),
+        ("the loss on training samples", run.series("loss.train").values),
+        ("the loss that Keras logged", np.array(run.history.get("loss", ()), float)),
+    ):
+        if len(values) and not np.isfinite(values[-1]):
+            return Outcome("diverged", f"{name} is {_plain(float(values[-1]))}.", "clear", worst)
+    silent = [
+        place
+        for place in run.places("prediction.nonfinite")
+        if run.series("prediction.nonfinite", place).values[-1] > 0
+    ]
+    if silent:
+        count = int(run.series("prediction.nonfinite", silent[0]).values[-1])
+        output = f" of output `{silent[0]}`" if silent[0] else ""
+        reason = f"{count} of the last batch's predictions{output} are NaN or infinite."
+        return Outcome("diverged", reason, "clear", worst)
+    if skills.train and len(skills.stuck) < len(skills.train):
+        return None
+    return _exploded(run, worst)
+
+
+def _exploded(run: Run, worst: float | None) -> Outcome | None:
+    losses = run.series("batch.loss").finite().values
+    if len(losses) < 6:
+        return None
+    start, end = float(np.median(losses[:3])), float(np.median(losses[-3:]))
+    constant = last_finite(run, "loss.constant")
+    bound = GROWN_WITHOUT_BASELINE * max(abs(start), 1.0)
+    if constant is not None and constant > 0:
+        bound = GROWN * max(abs(start), constant)
+    if end <= bound:
+        return None
+    against = f", and a constant answer reaches {constant:.3g}" if constant is not None else ""
+    return Outcome("diverged", f"the loss grew from {start:.3g} to {end:.3g}{against}.", "clear", worst)
+
+
+def _hollow(run: Run, skills: Skills) -> Outcome | None:
+    if not skills.train:
+        return None
+    for where in skills.stuck if len(skills.train) > 1 else ():
+        logged = last_of(run.history.get(f"{where}_loss", ()))
+        if logged is not None and abs(logged) <= ZERO_LOSS:
+            skill = skills.train[where]
+            reason = f"the loss of output `{where}` is {logged:.3g} while {skill_in_words(run, skill, where)}"
+            return Outcome("hollow-loss", f"{reason}{_beside(skills, where)}.", "clear", skill)
+    if len(skills.stuck) < len(skills.train):
+        return None
+    batches = run.series("batch.loss").finite().values
+    in_training = float(np.mean(batches[-5:])) if len(batches) else last_of(run.history.get("loss", ()))
+    loss, constant = data_losses(run)
+    if loss is None or (in_training is not None and abs(in_training) <= ZERO_LOSS):
+        loss = in_training  # weights and masks act on it, and not on the held set
+    if loss is None:
+        return None
+    where = skills.stuck[0]
+    skill = skills.train[where]
+    told = f"while {skill_in_words(run, skill, where)}{_beside(skills, where)}"
+    if abs(loss) <= ZERO_LOSS:
+        return Outcome("hollow-loss", f"the loss is {loss:.3g} {told}.", "clear", skill, _worst(skills.validation))
+    if constant is None or constant <= 0:
+        return None
+    if loss < min(_hollow_bound(majority_share(run, where)) for where in skills.train) * constant:
+        reason = f"the loss is {loss:.3g}, where the best constant answer has {constant:.3g}, {told}."
+        return Outcome("hollow-loss", reason, "clear", skill, _worst(skills.validation))
+    return None
+
+
+def _hollow_bound(share: float | None) -> float:
+    """The share of the constant answer's loss under which a skill of 0 is a contradiction.
+
+    With a majority over `LOPSIDED` the bound is Markov's: each wrong answer gave its class at most 1/2 and so cost ln
+    2.
+    """
+    if share is None:
+        return HOLLOW_REGRESSION
+    if share < LOPSIDED:
+        return HOLLOW
+    rest = max(1.0 - share, 1e-9)
+    entropy = -share * math.log(share) - rest * math.log(rest) if share < 1.0 else 1.0
+    return min(rest * math.log(2.0) / entropy, HOLLOW)
+
+
+def _memorizing(run: Run, skills: Skills) -> Outcome | None:
+    for where, skill in skills.train.items():
+        validation = skills.validation.get(where)
+        if validation is None or skill < MEMORIZED_LEAST:
+            continue
+        if in_other_units(run, where) is not None:
+            continue
+        if validation <= MEMORIZED_SHARE * skill and skill - validation > gap_noise(run, skill, validation, where):
+            reason = f"{skill_in_words(run, skill, where)}, and on validation samples it is {validation:.2f}"
+            reason += f"{_beside(skills, where)}."
+            return Outcome("memorizing", reason, "clear", skill, validation)
+    return None
+
+
+def _not_learning(run: Run, skills: Skills) -> Outcome | None:
+    """One output at the baseline is enough; where others learn, harm shows in part, and one that rises may go on."""
+    if _refused(run):
+        return Outcome("not-learning", "the fit ended in its first step, in which no variable got a gradient.", "clear")
+    updates = updates_of(run)
+    stuck = [
+        where for where in skills.stuck if balanced_skill(run, where) is None and not informed_by_the_loss(run, where)
+    ]
+    some_learn = len(skills.stuck) < len(skills.known)
+    if some_learn:
+        stuck = [where for where in stuck if where not in skills.series or not rising(run, skills.series[where])]
+    if not stuck:
+        return None
+    if updates is not None and updates < TOO_FEW_UPDATES:
+        return None
+    if updates is not None and updates < EARLY_UPDATES and still_falling(run):
+        return None
+    where = stuck[0]
+    skill, series = skills.known[where], skills.series.get(where)
+    after = f"after {counted(updates, 'update')} " if updates is not None else ""
+    best = float(series.values.max()) if series is not None and len(series) else skill
+    fell = f", after it had been {best:.2f}" if best - skill > FELL_BACK and best > skills.band(where) else ""
+    reason = f"{after}{skill_in_words(run, skill, where)}{fell}{_beside(skills, where)}."
+    harm: Harm = "partial" if some_learn else "clear"
+    return Outcome("not-learning", reason, harm, skill, skills.validation.get(where))
+
+
+def _refused(run: Run) -> bool:
+    """Whether the first step was seen and never done, and had a loss and no gradient: Keras refuses to go on then."""
+    trainable = run.facts.model.trainable_parameters or 0
+    watched = "gradients" in run.facts.monitor.instruments
+    begun = run.observations > 0 and run.facts.steps_seen == 0 and len(run.series("batch.loss").finite()) > 0
+    return bool(begun and trainable and watched and not run.places("gradient.rms") and not run.facts.finished)
+
+
+def _learning(run: Run, skills: Skills) -> Outcome | None:
+    known = skills.known
+    if known and len(skills.stuck) < len(known):
+        where = min(known, key=lambda name: known[name])
+        skill, validation = known[where], skills.validation.get(where)
+        beside = (
+            f", and on validation samples it is {validation:.2f}" if skills.train and validation is not None else ""
+        )
+        series = skills.series.get(where, run.series("skill.validation", where).finite())
+        if beside and (rescaled := in_other_units(run, where)) is not None:
+            beside += f" ({rescaled:.2f} on another scale)"
+        still = rising(run, series)
+        fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
+        harm: Harm = "none" if skill >= DECENT and not fell else "partial"
+        reason = f"{skill_in_words(run, skill, where)}{beside}{_beside(skills, where)}."
+        return Outcome("learning", reason, harm, skill, validation, still)
+    balanced = {where: balanced_skill(run, where) for where in known}
+    if balanced and None not in balanced.values():
+        where = min(balanced, key=lambda name: balanced[name] or 0.0)
+        skill = balanced[where] or 0.0
+        reason = f"{skill_in_words(run, known[where], where)}; if every class counted the same, {skill:.2f}."
+        return Outcome("learning", reason, "none" if skill >= DECENT else "partial", skill, _worst(skills.validation))
+    if not all(informed_by_the_loss(run, where) for where in known or ("",)):
+        return None
+    loss, constant = data_losses(run)
+    reason = f"the loss on training samples is {loss:.3g}, where the best constant answer has {constant:.3g}."
+    return Outcome("learning", reason, "partial" if known else "none", _worst(known), _worst(skills.validation))
+
+
+def _unknown(run: Run, skills: Skills) -> Outcome:
+    updates = updates_of(run)
+    if skills.known:
+        where = min(skills.known, key=lambda name: skills.known[name])
+        skill, output = skills.known[where], f" of output `{where}`" if where else ""
+        seen = f"after {counted(updates, 'update')}" if updates is not None else "so far"
+        falling = " and the loss still falls" if still_falling(run) else ""
+        reason = f"too early to tell: {seen} the skill{output} is {skill:.2f}{falling}."
+        started = updates is not None and updates >= STARTED and skill < BARELY
+        return Outcome("unknown", reason, "untold" if started else "none", skill)
+    losses = run.series("batch.loss").finite()
+    if not len(losses):
+        what = "only its configuration is known" if run.facts.audit else "nothing was measured"
+        if run.observations:
+            what = "neither a loss nor a skill could be measured"
+        if run.history and "loss" not in run.history:
+            what = f"the training step reports {_listed([*run.history])}, and no loss that a constant answer has, too"
+        return Outcome("unknown", f"{what}.")
+    why = run.facts.task.reason or "no skill was measured"
+    if _alike(run):
+        why = "all targets seen are alike, so that no skill can be read"
+    if asked_for_the_opposite(run):
+        why = "the loss asks for small predictions where the targets are large, so that no skill can be read"
+    fell = loss_fell(losses)
+    start, end = float(np.mean(losses.values[:3])), float(np.mean(losses.values[-3:]))
+    reason = f"{str(why).rstrip('.')}; the loss went from {start:.3g} to {end:.3g}."
+    early = updates is not None and updates < TOO_FEW_UPDATES
+    return Outcome("unknown", reason, "none" if fell or early else "untold")
+
+
+def _alike(run: Run) -> bool:
+    """Whether the targets of each output are all one class or one number: also rows of zeros, which name no class."""
+    task = run.facts.task
+    outputs = list(task.outputs.values()) or [task.of("")] * bool(task.kind)
+    return bool(outputs) and all(
+        output.target_variance == 0 if output.kind == "regression" else output.majority_share == 1 for output in outputs
+    )
+
+
+def _beside(skills: Skills, where: str) -> str:
+    """What the other outputs reach, the worst first, as a clause; "" for a single output."""
+    others = sorted((skill, name) for name, skill in skills.known.items() if name != where)
+    told = [f"`{name}` has {skill:.2f}" for skill, name in others[:OTHERS]]
+    more = [f"{len(others) - OTHERS} others have more"] if others[OTHERS:] else []
+    return f"; {', '.join(told + more)}" if told else ""
+
+
+def _worst(skills: dict[str, float]) -> float | None:
+    return min(skills.values(), default=None)
+
+
+def _listed(names: list[str]) -> str:
+    """The first few of some names in a row."""
+    return ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")
+
+
+def _plain(value: float) -> str:
+    return "NaN" if math.isnan(value) else "infinite"

@@ -1,0 +1,1 @@
+"""The profile of one activation function, as text, page and figure."""

@@ -1,0 +1,1 @@
+"""The activation at work in a training."""

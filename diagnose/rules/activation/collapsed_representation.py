@@ -1,0 +1,103 @@
+"""Collapsed representation: a layer gives all inputs the same answer.
+
+Sees: `activation.spread`, the standard deviation of a layer's output over the samples of a batch, relative to its size.
+
+Harm: what was not told apart here can't be told apart behind it.
+
+Fires: a spread under SAME at a hidden activation, at 4 of the last 5 observations; or one under THIN, and under FADED
+of that of the first hidden activation, where the samples grow alike layer by layer. Told for the first such layer.
+
+Rests: a training that learns well: at high skill, classes collapse to points (neural collapse), yet not to one.
+
+Remedy: inputs scaled to about [-1, 1], a lower learning rate, the initialization for the activation; where samples grow
+alike layer by layer, skip connections, normalization layers, or fewer layers.
+
+Refute: two very different inputs give outputs of this layer that differ by more than a thousandth.
+
+Source: Schoenholz et al. (2017), "Deep information propagation": the correlation of inputs goes to 1 with depth;
+float16 resolves a thousandth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.persistence import lasting, recent
+from diagnose.rules.rule import Rule
+from diagnose.run.layout import site_name
+from diagnose.run.run import Series
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.wording import percent
+
+SAME = 1e-3  # arithmetic: the resolution of float16
+THIN = (
+    0.01  # measured: healthy runs stay over 0.019 where they fall under a fifth of the first; benchmarks/diagnosis.py
+)
+FADED = 0.1  # a guess: nine tenths of what tells the samples apart are lost on the way
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """Hidden activations in the order of the calls, up to the first that collapsed."""
+    run, layout = case.run, case.layout
+    first: Series | None = None
+    for where in sorted(
+        (where for where in run.places("activation.spread") if layout.hidden(where)), key=layout.position
+    ):
+        spread = run.series("activation.spread", where).finite()
+        if len(spread) < 3:
+            continue
+        first = spread if first is None else first
+        now, begun = recent(spread), recent(first)
+        since = lasting(spread, spread.values < SAME)
+        if since is not None:
+            yield _finding(where, since, f"{site_name(layout, where)} gives all inputs of a batch the same answer", now)
+            return
+        since = lasting(spread, spread.values < min(THIN, FADED * begun))
+        if since is not None:
+            yield _fading(
+                where, since, f"{site_name(layout, where)} answers all inputs of a batch nearly alike", now, begun
+            )
+            return
+        yield Healthy(where)
+    if first is None:
+        yield NotMeasured("", "no activation was seen at 3 observations")
+
+
+def _finding(where: str, since: int, what: str, now: float) -> Finding:
+    return Finding(
+        where,
+        f"{what}: it varies by {percent(now)} of its size.",
+        severity="warning",
+        blames=("initialization", "learning-rate", "activation"),
+        since=since,
+        evidence={"spread": now},
+        remedy="Scale the inputs to about [-1, 1], lower the learning rate, and initialize for the activation.",
+        refute="Two very different inputs give outputs of this layer that differ by more than a thousandth.",
+        confidence=0.65,
+    )
+
+
+def _fading(where: str, since: int, what: str, now: float, begun: float) -> Finding:
+    return Finding(
+        where,
+        f"{what}: it varies by {percent(now)} of its size, the first hidden activation by {percent(begun)}.",
+        severity="warning",
+        blames=("activation", "initialization", "layers"),
+        since=since,
+        evidence={"spread": now, "spread of the first": begun},
+        remedy="Let what tells the samples apart past the layers: skip connections, a normalization layer in front of "
+        "each activation, or fewer layers.",
+        refute="The skill stays as it is with half of the layers.",
+        confidence=0.65,
+    )
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="activation",
+    judge=judge,
+    explains=("constant-predictions", "vanishing-gradient", "zero-gradient", "slow-progress"),
+    flow="forward",
+)

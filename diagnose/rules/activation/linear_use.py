@@ -1,0 +1,83 @@
+"""Linear use: the activations are met only where they are straight, so the network acts as one linear layer.
+
+Sees: `activation.bend`, what the best straight line through the points (z, a) leaves of a, at each hidden activation;
+and the curve of its function on its working range.
+
+Harm: none while a linear model does the job; but depth then adds nothing, and what is not linear can't be learned.
+
+Fires: the bend is under STRAIGHT at every hidden activation that could bend, at 4 of the last 5 observations. Always a
+note: a training that needs more than a line shows that elsewhere.
+
+Rests: where one activation bends; functions that are straight everywhere, which are the business of
+missing-nonlinearity.
+
+Remedy: larger inputs of the activations: the initialization that suits them, data scaled to a size of 1, normalization
+layers.
+
+Refute: a linear model (no hidden layer) reaches a lower skill on the same data.
+
+Source: arithmetic: tanh leaves 0.82 of the variance of z, so that z of a standard deviation of 0.15 bends it by 2 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.persistence import FEWEST, lasting, recent
+from diagnose.rules.rule import Rule
+from diagnose.run.layout import site_name
+from diagnose.run.quantities import bend
+from diagnose.run.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.wording import percent
+
+STRAIGHT = 0.02  # a guess: a straight line then explains 99.96 % of what comes out; see Source
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """All hidden activations that could bend, together."""
+    run, layout = case.run, case.layout
+    places = sorted((where for where in run.places("activation.bend") if layout.hidden(where)), key=layout.position)
+    places = [where for where in places if len(run.series("activation.bend", where).finite()) >= FEWEST]
+    able = [where for where in places if could_bend(run, where)]
+    if not able:
+        yield NotMeasured("", "no hidden activation that could bend was seen at 3 observations")
+        return
+    since = []
+    for where in able:
+        bends = run.series("activation.bend", where).finite()
+        step = lasting(bends, bends.values < STRAIGHT)
+        if step is None:
+            yield Healthy("")
+            return
+        since.append(step)
+    now = {where: recent(run.series("activation.bend", where).finite()) for where in able}
+    most = max(now, key=lambda where: now[where])
+    yield Finding(
+        "",
+        f"The network acts as one linear layer: even {site_name(layout, most)}, which bends most, is a straight line "
+        f"but for {percent(now[most])} of what comes out.",
+        severity="note",
+        blames=("activation", "initialization"),
+        since=max(since),
+        evidence={"largest bend": now[most], "activations": float(len(able))},
+        remedy="If a linear model is not enough, bring the inputs of the activations to a size of about 1: "
+        "scale the data, use the initialization for the activation, or put normalization in front of it.",
+        refute="A model without hidden layers reaches a lower skill on the same data.",
+        confidence=0.6,
+    )
+
+
+def could_bend(run: Run, where: str) -> bool:
+    """Whether the function there is anything but a straight line on its working range, as far as that was seen."""
+    curves = run.arrays("activation.curve", where)
+    return not curves or not max(bend(curve[0], curve[1]) for curve in curves.values()) < STRAIGHT
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="activation",
+    judge=judge,
+)

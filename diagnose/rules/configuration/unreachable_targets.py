@@ -1,0 +1,103 @@
+"""Unreachable targets: labels lie where the output can't go.
+
+Sees: the bounds of the output, found by drawing its weights at random until they no longer move them, and the labels
+of a loss that wants predictions equal to them.
+
+Harm: what lies beyond a bound is never met, the output is driven against it, and there the gradient is 0 (ReLU) or
+fades (sigmoid, tanh).
+
+Fires: over SOME of the label entries lie beyond a bound by more than a hundredth of their span; or rows that must sum
+to 1 face labels that don't.
+
+Rests: outputs without bounds; losses over probabilities or margins.
+
+Remedy: a linear output; or scale the labels into the range of the activation.
+
+Refute: a set of weights under which the output goes beyond the bound.
+
+Source: avisingh599/imitation-dagger issue 1 (tanh under other targets); arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.rules.evidence.audited_output import (
+    CONSEQUENCES,
+    Output,
+    each_output,
+    healthy,
+    is_distribution,
+    place,
+    quoted,
+    takes,
+    untold,
+)
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.rule import Rule
+from diagnose.verdict import Finding, NotMeasured, Verdict
+from diagnose.wording import percent
+
+SOME = 0.01  # a guess: fewer are outliers, which a bounded output may leave alone on purpose
+OFF = 0.02  # of a row's sum; labels are given to three digits or better
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """One verdict for each output."""
+    run = case.run
+    yield from each_output(run, _look)
+
+
+def _look(output: Output) -> Verdict:
+    if (reason := untold(output)) is not None:
+        return reason
+    labels, reach = output.labels, output.reach
+    if takes(output) != "values" or output.prediction.always_one:
+        return healthy(output)
+    if not reach.draws:
+        return NotMeasured(place(output), "the model was not tried under other weights, so its bounds are not known")
+    sums = labels.row_sum_min, labels.row_sum_max
+    if is_distribution(output) and None not in sums and (sums[0] < 1 - OFF or sums[1] > 1 + OFF):
+        return _finding(
+            output,
+            f"The rows of {quoted(output)} sum to 1 whatever the weights; those of the labels sum to {sums[0]:.3g} "
+            f"to {sums[1]:.3g}.",
+            1.0,
+        )
+    share = labels.unreachable or 0.0
+    if share < SOME:
+        return healthy(output)
+    low, high = (
+        ("-inf" if reach.lower is None else f"{reach.lower:.3g}"),
+        ("inf" if reach.upper is None else f"{reach.upper:.3g}"),
+    )
+    return _finding(
+        output,
+        f"{quoted(output)} can't leave [{low}, {high}] whatever the weights, and {percent(share)} of its labels lie "
+        f"outside (they run from {labels.min:.3g} to {labels.max:.3g}).",
+        share,
+    )
+
+
+def _finding(output: Output, message: str, share: float) -> Finding:
+    labels = output.labels
+    return Finding(
+        place(output),
+        message[0].upper() + message[1:],
+        severity="warning" if share < 0.5 else "critical",
+        blames=("activation", "preprocessing"),
+        evidence={"labels out of reach": share, "smallest label": labels.min, "largest label": labels.max},
+        remedy=f"End in `Dense({output.width})` without activation; or scale the labels into the range of the "
+        "activation.",
+        refute="A set of weights under which a prediction goes beyond the bound.",
+        confidence=0.93,
+    )
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="configuration",
+    judge=judge,
+    explains=(*CONSEQUENCES, "saturated-activation", "dead-units"),
+)

@@ -1,0 +1,1 @@
+"""What several rules look at: one place for each reading of a run."""

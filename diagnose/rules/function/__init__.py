@@ -1,0 +1,1 @@
+"""The activation function on its own, judged from its profile."""

@@ -1,0 +1,88 @@
+"""Saturating activation: both tails of the function are flat, and most inputs lie in them.
+
+Sees: where |f'| stays at or under 1 % of its largest value out to either end, and the mass of these tails under N(0,
+1).
+Harm: a saturated input passes no gradient: the unit keeps its answer, whatever the loss says.
+Fires: both tails begin within |z| <= 4, hold over 40 % of the mass together, and the lesser one at least 10 %.
+Rests: on the usual squashing functions (tanh 0.3 %, hard_tanh 32 %): a note with the interval in which they live. On
+one-sided flatness, as in ReLU and its lidded kin (relu6): what is dark on one side is the business of dead-units.
+Remedy: scale the argument inside f down.
+Refute: the saturated share measured in a training is low: the inputs met are small enough to live between the tails.
+Source: design of this project for the 1 % and the working range |z| <= 4; Glorot and Bengio (2010), section 3, for the
+harm; 40 % lies between hard_tanh (32 %) and sigmoid(10 z) (55 %).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from diagnose.activation.curve.search import DENSE, mass
+from diagnose.activation.facts import WORKING
+from diagnose.activation.function_profile import FunctionProfile
+from diagnose.rules.evidence.profile import boundless, is_constant, missing, slopeless
+from diagnose.rules.rule import Rule
+from diagnose.verdict import Finding, Healthy, Verdict
+from diagnose.wording import percent
+
+MASS = 0.4  # measured: see Source
+LESSER_TAIL = 0.1  # a guess: under it, the function is a ReLU with a lid rather than a squashing function
+
+
+def judge(profile: FunctionProfile) -> Iterator[Verdict]:
+    """Look at the tails."""
+    reason = missing(profile, "shape") or slopeless(profile)
+    shape = profile.shape
+    if reason is not None or shape is None:
+        yield reason or Healthy()
+        return
+    if (unbounded := boundless(shape)) is not None:
+        yield unbounded
+        return
+    low, high = shape.lower_tail, shape.upper_tail
+    if is_constant(shape) or not (math.isfinite(low) and math.isfinite(high)) or low >= high or max(-low, high) > DENSE:
+        yield Healthy()
+        return
+    lower, upper = mass(-math.inf, low), mass(high, math.inf)
+    within = low >= -WORKING and high <= WORKING
+    saturating = within and lower + upper > MASS and min(lower, upper) >= LESSER_TAIL
+    half = (high - low) / 2
+    yield Finding(
+        "",
+        f"{profile.name} saturates: its slope is under 1 % of its largest for z < {low:.3g} and z > {high:.3g}, where "
+        f"{percent(lower + upper)} of inputs of unit scale lie."
+        if saturating
+        else f"{profile.name} lives between z = {low:.3g} and {high:.3g}; beyond, its slope is under 1 % of its "
+        "largest.",
+        severity="warning" if saturating else "note",
+        blames=("activation", "initialization"),
+        evidence={
+            "saturated mass": lower + upper,
+            "lower tail": low,
+            "upper tail": high,
+            "largest slope": shape.largest_slope,
+        },
+        remedy=f"Scale the argument inside f by {half / 3:.2g} or less, so that it lives between -3 and 3 (now "
+        f"{half:.2g} wide on each side)."
+        if saturating
+        else "Keep its inputs inside this interval: normalize them, or start from small weights.",
+        refute="The saturated share measured at its layers stays low.",
+        confidence=0.9,
+    )
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="function",
+    subject="profile",
+    judge=judge,
+    explains=(
+        "saturated-activation",
+        "dead-units",
+        "blocked-gradient",
+        "vanishing-gradient",
+        "zero-gradient",
+    ),
+    flow="here",
+)

@@ -1,0 +1,77 @@
+"""Steep activation: the function slopes so steeply that it multiplies gradients and noise.
+
+Sees: the largest |f'| within |z| <= 4, and where it is.
+Harm: each layer multiplies the gradient by up to this slope; small changes of the input become large ones.
+Fires: the largest slope is over 10.
+Rests: on functions that are steep only in proportion to their own value (exp): a note.
+Remedy: divide the output, or the argument, by the largest slope. Where it has no bound, keep what is rooted, divided by
+or put into a logarithm away from 0.
+Refute: the gate gain measured in a training stays near 1: the steep place is hardly met.
+Source: arithmetic: two layers of slope 10 make a factor 100; every textbook activation has a slope of at most 1.1 (SELU
+1.76).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.activation.function_profile import FunctionProfile
+from diagnose.rules.evidence.profile import is_exponential, missing, slopeless
+from diagnose.rules.rule import Rule
+from diagnose.verdict import Finding, Healthy, Verdict
+
+SLOPE = 10.0  # arithmetic: see Source
+
+
+def judge(profile: FunctionProfile) -> Iterator[Verdict]:
+    """Look at the largest slope."""
+    reason = missing(profile, "shape") or slopeless(profile)
+    shape = profile.shape
+    if reason is not None or shape is None:
+        yield reason or Healthy()
+        return
+    if shape.largest_slope <= SLOPE:
+        yield Healthy()
+        return
+    proportional = is_exponential(shape)
+    how = f"up to {shape.largest_slope:.4g}, at z = {shape.steepest:.4g}"
+    remedy = f"Divide the argument inside f by {shape.largest_slope:.2g}, or the output if its size may shrink."
+    if shape.vertical:
+        how = f"without bound towards z = {shape.vertical[0]:.4g}"
+        remedy = (
+            f"Keep what is rooted, divided by or put into a logarithm away from 0 at z = {shape.vertical[0]:.4g}: add "
+            "a small constant to it, such as 0.01."
+        )
+    yield Finding(
+        "",
+        f"{profile.name} slopes {how}" + (", in proportion to its own value." if proportional else "."),
+        severity="note" if proportional else "warning",
+        blames=("activation",),
+        evidence={
+            "largest slope": shape.largest_slope,
+            "steepest at": shape.steepest,
+            "Lipschitz estimate": shape.lipschitz,
+        },
+        remedy="Use it for outputs that are rates or scales, not in hidden layers." if proportional else remedy,
+        refute="The gate gain measured at its layers stays under 10.",
+        confidence=0.7,
+    )
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="function",
+    subject="profile",
+    judge=judge,
+    explains=(
+        "amplified-gradient",
+        "exploding-gradient",
+        "unstable-signal",
+        "mismatched-initialization",
+        "large-updates",
+        "diverging-loss",
+        "thin-headroom",
+    ),
+    flow="here",
+)

@@ -1,0 +1,1 @@
+"""Training samples against others."""

@@ -1,0 +1,113 @@
+"""Memorized labels: the training samples are known by heart, and nothing holds for others.
+
+Sees: `skill.train` and `skill.validation`, both in inference mode with the weights of that moment.
+
+Harm: there is nothing in these labels that follows from these inputs, or validation is prepared otherwise: either way
+the model is worth nothing outside its training samples.
+
+Fires: a skill over half of all there is (the outcome's `MEMORIZED_LEAST`) on training samples, while that on
+validation samples is at the baseline, and never was above it by more than EVER.
+
+Rests: validation that was good once and was lost (that is overfitting); numbers that are right but for a scale, which
+is another preprocessing; small data, which is said in the message.
+
+Remedy: look at ten samples with their labels as `fit` gets them: shuffled labels, x and y slipped against each other,
+another preprocessing or class order in validation. With under SMALL samples, more data come first.
+
+Refute: a simple model (logistic regression, a decision tree) trained on the same arrays does generalize.
+
+Source: Zhang et al. (2017), "Understanding deep learning requires rethinking generalization": random labels are learned
+by heart as readily as true ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome.outcome import MEMORIZED_LEAST
+from diagnose.outcome.skills import in_other_units, majority_share, noise_band
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
+from diagnose.rules.rule import Rule
+from diagnose.run.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.wording import counted
+
+EVER = 0.1  # a guess: a tenth of all skill would be a trace of sense in the labels
+SMALL = 500  # a guess: below it, small data explain a lot
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """Each output by its skills."""
+    run = case.run
+    outputs = outputs_of(run)
+    if not outputs:
+        yield NotMeasured("", "skill was not measured on both training and validation samples")
+        return
+    skills = case.skills
+    for where in outputs:
+        train, validation, gap = gap_of(run, where)
+        if not len(gap):
+            yield NotMeasured(where, "no evaluation of both")
+            continue
+        ever = float(validation.values.max())
+        count = case.facts.task.held_validation_samples
+        band = skills.band(where)
+        if count:
+            band = max(band, noise_band(majority_share(run, where), int(count)))
+        if train.values[-1] <= MEMORIZED_LEAST or validation.values[-1] > band or ever > band + EVER:
+            yield Healthy(where)
+            continue
+        if in_other_units(run, where) is not None:
+            yield Healthy(where)
+            continue
+        samples = samples_of(run)
+        few = (
+            f" With about {counted(samples, 'training sample')}, too few data explain it as well."
+            if samples and samples < SMALL
+            else ""
+        )
+        apart = np.flatnonzero(gap.values > EVER)
+        yield Finding(
+            where,
+            f"The training samples are known by heart (skill {train.values[-1]:.2f}), "
+            "and on validation samples the model "
+            f"is worth a constant answer (skill {validation.values[-1]:.2f}, never over {ever:.2f}).{few}",
+            severity="critical",
+            blames=("data", "labels", "preprocessing") if few else ("labels", "data", "preprocessing"),
+            since=int(gap.steps[apart[0]]),
+            evidence={
+                "skill on training samples": float(train.values[-1]),
+                "skill on validation samples": float(validation.values[-1]),
+                "best validation": ever,
+            },
+            remedy="Look at ten samples with their labels just as fit gets them: shuffled labels, "
+            "x and y slipped, other preprocessing in validation.",
+            refute="A simple model (logistic regression, decision tree) on the same arrays generalizes.",
+            confidence=0.6 if few else 0.8,
+        )
+
+
+def samples_of(run: Run) -> int | None:
+    """Training samples of an epoch, where steps and batch size are known.
+
+    Its last batch is often shorter; where that was never observed it is counted as full.
+    """
+    fit, sizes = run.meta.get("fit", {}), run.series("batch.size").finite()
+    steps, size = fit.get("steps"), fit.get("batch_size") or (float(np.median(sizes.values)) if len(sizes) else None)
+    if not steps or not size:
+        return None
+    last = sizes.values[sizes.steps % steps == steps - 1]
+    return int((steps - 1) * size + (last[0] if len(last) else size))
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="generalization",
+    judge=judge,
+    explains=("overfitting", "overtraining"),
+    shows_harm=True,  # the gap is itself a figure of the outcome
+)

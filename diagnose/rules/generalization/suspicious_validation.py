@@ -1,0 +1,76 @@
+"""Suspicious validation: validation samples are answered much better than training samples.
+
+Sees: `skill.train` and `skill.validation`, both in inference mode, so that dropout and running means do not explain it.
+
+Harm: the validation figure promises more than the model can do: a leak, a tiny or an easy validation set.
+
+Fires: validation over training by OVER of skill and beyond the noise of the held set, at each of the last two
+evaluations.
+
+Rests: within noise; before anything is learned.
+
+Remedy: check that no validation sample (or its near copy) is in the training set in another form, and that the split is
+drawn at random.
+
+Refute: with another random split the difference is gone.
+
+Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis"; the bound is a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome.skills import gap_noise
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
+from diagnose.rules.rule import Rule
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.wording import counted
+
+OVER = 0.15  # a guess: as much as counts as overfitting the other way round
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """Each output by its gap, read the other way."""
+    run = case.run
+    outputs = outputs_of(run)
+    if not outputs:
+        yield NotMeasured("", "skill was not measured on both training and validation samples")
+    for where in outputs:
+        train, validation, gap = gap_of(run, where)
+        trained = gap.values[gap.steps > 0]
+        if len(trained) < 2:
+            seen = f"{counted(len(trained), 'evaluation')} of both after some training; 2 are needed"
+            yield NotMeasured(where, seen)
+            continue
+        bound = max(OVER, gap_noise(run, float(train.values[-1]), float(validation.values[-1]), where))
+        if not np.all(trained[-2:] < -bound) or validation.values[-1] < bound:
+            yield Healthy(where)
+            continue
+        yield Finding(
+            where,
+            f"The skill is {validation.values[-1]:.2f} on validation samples and only "
+            f"{train.values[-1]:.2f} on training samples.",
+            severity="warning",
+            blames=("data",),
+            since=int(gap.steps[-2]),
+            evidence={
+                "skill on training samples": float(train.values[-1]),
+                "skill on validation samples": float(validation.values[-1]),
+            },
+            remedy="Draw the split at random and look for validation samples (or near copies) in the training set.",
+            refute="With another random split the difference is gone.",
+            confidence=0.5,
+        )
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="generalization",
+    judge=judge,
+    shows_harm=True,  # the gap is itself a figure of the outcome
+)

@@ -1,0 +1,105 @@
+"""Unfinished training: the loss was still falling when the training ended, and the skill is low.
+
+Sees: the training loss of the last epochs, and the skill on training samples.
+
+Harm: none but impatience: what looks like a bad model may be a good one half-way.
+
+Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE; a note from
+there to LOW, unless a callback stopped it before half of its epochs while the validation loss was at its best.
+
+Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells, or
+where the loss is under WON of the best constant answer's.
+
+Remedy: more epochs, as many as the present pace needs; then see. Of one that was stopped, `monitor`, `mode` and
+`patience` of the callback that did it.
+
+Refute: the skill does not rise over as many epochs again.
+
+Source: arithmetic: at one percent an epoch seventy more epochs halve the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagnose.outcome.outcome import DECENT, Outcome
+from diagnose.outcome.skills import LOPSIDED, last_finite, majority_share, still_falling
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.losses import epoch_losses
+from diagnose.rules.evidence.updates import far_targets
+from diagnose.rules.rule import Rule
+from diagnose.run.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.wording import counted, percent
+
+FALL = 0.01  # a guess: see Source
+LITTLE = 0.25  # a guess: a quarter of what there is to win; above it a short training is on its way
+WON = 0.8  # a guess: a fifth of a constant answer's loss
+LOW = DECENT
+LEAST = 3
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """The last losses and the skill."""
+    run = case.run
+    losses, outcome = epoch_losses(run), case.outcome
+    if len(losses) < LEAST or outcome.train is None:
+        what = (
+            f"{counted(len(losses), 'epoch')} with a finite loss seen; {LEAST} are needed"
+            if len(losses) < LEAST
+            else "no skill was measured"
+        )
+        yield NotMeasured("", what)
+        return
+    back = max(len(losses) // 4, 1)
+    before, last = float(losses.values[-1 - back]), float(losses.values[-1])
+    pace = (before - last) / back / max(abs(before), 1e-12)
+    if outcome.train >= LOW or pace <= FALL or not (still_falling(run) or len(run.series("batch.loss")) < 9):
+        yield Healthy("")
+        return
+    planned = case.facts.fit.epochs
+    seen = counted(len(losses), "epoch") + (f" of {planned}" if planned and planned > len(losses) else "")
+    little = outcome.train < LITTLE and not _hidden_by_one_class(run, outcome) and not _shows_in_the_loss(run)
+    stopped = bool(planned) and len(losses) < planned / 2 and _stopped_at_its_best(run)
+    yield Finding(
+        "",
+        f"The loss was still falling by {percent(pace)} an epoch when the training ended after {seen}"
+        + (" with the validation loss at its best" if stopped else "")
+        + f", at a skill of {outcome.train:.2f}.",
+        severity="warning" if stopped or little else "note",
+        blames=("epochs", "learning-rate"),
+        evidence={"fall an epoch": pace, "skill": outcome.train},
+        remedy="Look at `monitor`, `mode` and `patience` of the callback that stopped it, and train on."
+        if stopped
+        else f"{far_targets(run)}Train for twice as many epochs, or raise the learning rate if the updates are small.",
+        refute="The skill does not rise over as many epochs again.",
+        confidence=0.6,
+    )
+
+
+def _hidden_by_one_class(run: Run, outcome: Outcome) -> bool:
+    """Whether the loss says that something is learned, while so common a class leaves no skill to be seen."""
+    shares = [majority_share(run, where) or 0.0 for where in run.places("skill.train")]
+    return outcome.name == "learning" and max(shares, default=0.0) >= LOPSIDED
+
+
+def _shows_in_the_loss(run: Run) -> bool:
+    """Whether the loss has won what the skill does not show: of many words to choose from few can be guessed right."""
+    loss, constant = last_finite(run, "loss.train", ""), last_finite(run, "loss.constant", "")
+    return loss is not None and constant is not None and 0 < loss < WON * constant
+
+
+def _stopped_at_its_best(run: Run) -> bool:
+    """Whether a callback ended the fit in an epoch whose validation loss is the least of all."""
+    losses = run.history.get("val_loss") or [0.0]
+    return run.facts.finished == "completed" and len(losses) >= LEAST and losses[-1] == min(losses)
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="generalization",
+    judge=judge,
+    last_resort=True,  # "and nothing else is wrong": whatever else is found explains it
+    shows_harm=True,  # little skill after all epochs is itself the harm
+)

@@ -1,0 +1,87 @@
+"""Missing nonlinearity: a hidden layer hands on what it computed without an activation.
+
+Sees: `preactivation.mean`, `.std`, `activation.mean` and `.std` of each hidden site: where a straight line is at
+work, both are the same; and, from the traced graph, what takes its output.
+
+Harm: two linear layers in a row are worth one.
+
+Fires: the output of a hidden site equals its input at all observations, and another site follows. A warning where
+this is so at every hidden site of ALL or more.
+
+Rests: a function that has another slope elsewhere on its working range (a ReLU that meets positive inputs only is the
+business of linear-use); where anything but a kernel takes the output, a function of the model's own or another
+activation, or where that can't be told; bottlenecks, projections, codes and residual sums, which are straight on
+purpose: a single one is a note.
+
+Remedy: `activation="relu"` (or gelu, tanh) in this layer.
+
+Refute: leaving the layer out changes what the model can fit.
+
+Source: arithmetic: the product of two matrices is a matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.rule import Rule
+from diagnose.run.run import Run
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+
+ALL = 2  # a guess: one alone may be a bottleneck
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """Each hidden site whose output is its input."""
+    run, layout = case.run, case.layout
+    places = sorted((where for where in run.places("preactivation.std") if layout.hidden(where)), key=layout.position)
+    places = [where for where in places if len(run.series("activation.std", where)) >= 3]
+    if not places:
+        yield NotMeasured("", "no hidden activation was seen at 3 observations")
+        return
+    straight = [where for where in places if _same(run, where) and layout.site(where).into_kernels is not False]
+    every = len(straight) == len(places) and len(straight) >= ALL
+    for where in places:
+        if where not in straight:
+            yield Healthy(where)
+            continue
+        yield Finding(
+            where,
+            f"`{where}` hands on what it computed, unbent"
+            + (", as every hidden layer does: the model is one linear layer." if every else "."),
+            severity="warning" if every else "note",
+            blames=("activation", "layers"),
+            evidence={"straight layers": float(len(straight)), "hidden layers": float(len(places))},
+            remedy=f'Give `{where}` activation="relu" (or gelu, tanh).',
+            refute="Leaving the layer out changes what the model can fit.",
+            confidence=0.75 if every else 0.4,
+        )
+
+
+def _same(run: Run, where: str) -> bool:
+    """Whether mean and spread are the same before and behind, within what float32 resolves of the spread.
+
+    And the slope the same all over, where the function's curve was taken.
+    """
+    curves = run.arrays("activation.curve", where).values()
+    if any(np.ptp(slope) > 1e-3 * np.abs(slope).max() for _, _, slope in curves):
+        return False
+    spread = run.series("preactivation.std", where).values
+    pairs = [
+        (run.series(f"preactivation.{of}", where), run.series(f"activation.{of}", where)) for of in ("mean", "std")
+    ]
+    if any(len(a) != len(spread) or len(b) != len(spread) for a, b in pairs) or not np.any(spread > 0):
+        return False
+    return all(bool(np.all(np.abs(a.values - b.values) <= 1e-5 * spread)) for a, b in pairs)
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="initialization",
+    judge=judge,
+    explains=("plateau",),
+)

@@ -1,0 +1,1 @@
+"""Numbers that break: NaN and infinity."""

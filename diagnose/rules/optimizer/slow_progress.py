@@ -1,0 +1,77 @@
+"""Slow progress: over the first epochs the loss hardly falls, and the updates are small.
+
+Sees: the training loss of the first epochs, and the median `update.ratio` of the kernels.
+
+Harm: at this pace the training takes many times the epochs it needs.
+
+Fires: the loss falls by under GAIN of its size in the median of the first EPOCHS epochs, or is no better than that of a
+constant answer at the end; and the updates are under SMALL. A note where no skill tells whether that matters.
+
+Rests: a loss that is low already (fine-tuning); updates of ordinary size, where the rate is not what is missing.
+
+Remedy: the learning rate that brings the updates to a thousandth.
+
+Refute: the loss falls no faster at ten times the learning rate.
+
+Source: a guess: at one percent an epoch a loss needs seventy epochs to halve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diagnose.outcome.skills import last_finite
+from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.losses import epoch_losses
+from diagnose.rules.evidence.updates import advised_rate, typical_ratio
+from diagnose.rules.rule import Rule
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.wording import counted, percent
+
+GAIN = 0.01  # a guess: see Source
+EPOCHS = 3  # a guess: the first epochs gain most
+NO_BETTER = 0.98  # a guess: a fiftieth under the loss of a constant answer is next to nothing
+SMALL = 1e-4  # a guess: a tenth of the usual update
+
+
+def judge(case: Case) -> Iterator[Verdict]:
+    """The first epochs' gain and the size of the updates."""
+    run = case.run
+    losses, ratio = epoch_losses(run), typical_ratio(case)
+    if len(losses) <= EPOCHS or len(ratio) < 3:
+        seen = f"{counted(len(losses), 'epoch')} with a finite loss and {counted(len(ratio), 'update')} seen"
+        yield NotMeasured("", f"{seen}; {EPOCHS + 1} and 3 are needed")
+        return
+    early = losses.values[: EPOCHS + 1]
+    gain = float(np.median(-np.diff(early) / np.maximum(np.abs(early[:-1]), 1e-12)))
+    size = float(np.median(ratio.values))
+    skill = case.outcome.train
+    constant = last_finite(run, "loss.constant")
+    no_better = constant is not None and float(losses.values[-1]) >= NO_BETTER * constant
+    if not (gain < GAIN or no_better) or size >= SMALL or (skill is not None and skill > 0.5):
+        yield Healthy("")
+        return
+    yield Finding(
+        "",
+        f"The loss fell by {percent(gain)} an epoch at first, to {losses.values[-1]:.3g}, "
+        f"with updates of {size:.1e} of the weights; about 1e-03 is usual.",
+        severity="note" if skill is None else "warning",
+        blames=("learning-rate", "optimizer"),
+        since=int(ratio.steps[0]),
+        evidence={"fall an epoch": gain, "update ratio": size},
+        remedy=advised_rate(run, size),
+        refute="The loss falls no faster at ten times the learning rate.",
+        confidence=0.6,
+    )
+
+
+RULE = Rule(
+    __name__,
+    __doc__,
+    part="optimizer",
+    judge=judge,
+    explains=("unfinished-training", "constant-predictions"),
+    shows_harm=True,  # a loss that hardly falls, without skill, is itself the harm
+)

@@ -1,0 +1,1 @@
+"""What is reported is not what happened."""

@@ -1,0 +1,107 @@
+"""How numbers, counts, lists and places are written: one place for it, for findings, reports and errors alike."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+MINUS = "\u2212"
+
+
+def counted(count: float, noun: str) -> str:
+    """A count with its noun, in the plural where there are more or fewer than one. count: a whole number.
+
+    >>> counted(1, "finding"), counted(1200, "finding"), counted(0.0, "entry"), counted(2, "batch"), counted(2, "epoch")
+    ('1 finding', '1,200 findings', '0 entries', '2 batches', '2 epochs')
+    """
+    if count != 1:
+        noun = re.sub(r"(?<=[^aeiou])y$", "ie", noun)
+        noun += "es" if noun.endswith(("s", "x", "sh", "tch")) else "s"
+    return f"{count:,.0f} {noun}"
+
+
+def number(value: float | str | None) -> str:
+    """A number with three significant digits, as a person writes it; text stays as it is, None becomes a dash.
+
+    >>> [number(value) for value in (0.0, 0.91234, 1797, 12345.6, 2.1e-7, float("nan"), -float("inf"), "relu", None)]
+    ['0', '0.912', '1,797', '12,346', '2.1e-7', 'NaN', '−infinity', 'relu', '–']
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    value = float(value)
+    if math.isnan(value):
+        return "NaN"
+    sign = MINUS if value < 0 else ""
+    size = abs(value)
+    if math.isinf(size):
+        return f"{sign}infinity"
+    if size == 0:
+        return "0"
+    if size >= 1e6 or size < 1e-3:
+        digits, exponent = f"{size:.2e}".split("e")
+        digits = digits.rstrip("0").rstrip(".")
+        return f"{sign}{digits}e{int(exponent)}"
+    if size >= 1000 or size == int(size):
+        return f"{sign}{size:,.0f}"
+    return f"{sign}{size:.3g}"
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] as a percentage, with as many digits as tell it from 0 and from 1; None becomes a dash.
+
+    >>> percent(0.914), percent(0.0042), percent(0.00001), percent(0.999), percent(1.0), percent(float("nan"))
+    ('91 %', '0.42 %', '0.001 %', '99.9 %', '100 %', 'NaN')
+    """
+    if share is None or not math.isfinite(share):
+        return number(share)
+    value = 100.0 * share + 0.0  # turns -0 into 0
+    if 0 < abs(value) < 1 or 99 < value < 100:
+        digits = 3 if value > 99 else 2
+        return f"{value:.{digits}g} %"
+    return f"{value:.0f} %"
+
+
+def times(factor: float) -> str:
+    """A factor in two digits, large ones in full.
+
+    >>> times(2.04), times(31.2), times(12345.0), times(1e12)
+    ('2', '31', '12,000', '1e+12')
+    """
+    if factor >= 1e7 or 0 < factor < 1e-3:
+        return f"{factor:.0e}"
+    return f"{float(f'{factor:.2g}'):,g}"
+
+
+def place(where: str) -> str:
+    """A place in words; the empty path is the whole model.
+
+    >>> place("dense_1"), place("")
+    ('dense_1', 'the whole model')
+    """
+    return where or "the whole model"
+
+
+def listed(items: Iterable[str], limit: int = 3) -> str:
+    """Items in a row; beyond the limit their number stands for the rest.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    known = list(items)
+    rest = len(known) - limit
+    return ", ".join(known) if rest <= 0 else f"{', '.join(known[:limit])} and {rest:,} more"
+
+
+def named(names: list[str], most: int = 3) -> str:
+    """Names in a row as a sentence has them, in backticks, the first few spelled out.
+
+    >>> named(["a", "b"]), named(["a", "b", "c", "d", "e"])
+    ('`a` and `b`', '`a`, `b`, `c` and 2 more')
+    """
+    quoted = [f"`{name}`" for name in names]
+    if len(quoted) <= most:
+        return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+    return f"{', '.join(quoted[:most])} and {len(quoted) - most} more"
