@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MINUS = "\u2212"
 
@@ -95,7 +95,7 @@ def listed(items: Iterable[str], limit: int = 3) -> str:
     return ", ".join(known) if rest <= 0 else f"{', '.join(known[:limit])} and {rest:,} more"
 
 
-def named(names: list[str], most: int = 3) -> str:
+def named(names: Sequence[str], most: int = 3) -> str:
     """Names in a row as a sentence has them, in backticks, the first few spelled out.
 
     >>> named(["a", "b"]), named(["a", "b", "c", "d", "e"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from diagnose.rules.catalogue import ALL_RULES
+from diagnose.rules.evidence.case import Case
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Verdict
 
@@ -65,7 +66,7 @@ def run_of(
 
 def verdicts(name: str, run: Run) -> list[Verdict]:
     """What the rule of this name says of the run."""
-    return list(next(rule for rule in ALL_RULES if rule.name == name).verdicts(run))
+    return list(next(rule for rule in ALL_RULES if rule.name == name).verdicts(Case.of(run)))
 
 
 def findings(name: str, run: Run) -> list[Finding]:

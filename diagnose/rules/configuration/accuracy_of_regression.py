@@ -41,8 +41,7 @@ CUTS = {"half", "zero", "sign", "exact"}
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:

@@ -31,8 +31,7 @@ from diagnose.verdict import Finding, Verdict
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
@@ -49,7 +48,7 @@ def _look(output: Output) -> Verdict:
             severity="critical",
             blames=("loss", "labels"),
             evidence={
-                "loss over that of aligned shapes": float(loss.pairs_up),
+                "loss over that of aligned shapes": loss.pairs_up,
                 "labels": given,
                 "predictions": made,
             },
@@ -83,7 +82,7 @@ def _one_shape(output: Output) -> str:
     return f"Give the output `Dense({columns})`, as the labels have columns; or, if they are class numbers, {sparse}."
 
 
-def _tail(shape: list[int]) -> str:
+def _tail(shape: tuple[int, ...]) -> str:
     return "".join(f", {axis}" for axis in shape) or ","
 
 

@@ -44,8 +44,7 @@ TANH = (1.0 / (1.0 + math.e), math.e / (1.0 + math.e))  # arithmetic: the range 
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:

@@ -32,6 +32,7 @@ from diagnose.rules.evidence.audited_output import (
     healthy,
     is_bounded_to_unit,
     is_distribution,
+    loss_of,
     of_probabilities,
     over,
     place,
@@ -48,8 +49,7 @@ TWICE = (0.5, 1.0 / (1.0 + math.exp(-1.0)))  # arithmetic: the range of sigmoid(
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
@@ -68,10 +68,10 @@ def _look(output: Output) -> Verdict:
         return (
             NotMeasured(place(output), "whether it stays in [0, 1] was not found out") if untried else healthy(output)
         )
-    if output.loss.rescued:
+    if loss_of(output).rescued:
         return Finding(
             place(output),
-            f"{quoted(output)} gives probabilities, and its loss `{output.loss.name}` takes logits. Keras "
+            f"{quoted(output)} gives probabilities, and its loss `{loss_of(output).name}` takes logits. Keras "
             "finds the logits "
             "behind them and uses those; on another backend, or with a layer between, it would not.",
             severity="note",
@@ -83,7 +83,7 @@ def _look(output: Output) -> Verdict:
     linear = f"Dense({output.width})"
     return _finding(
         output,
-        f"probabilities under `{output.loss.name}`, which takes logits",
+        f"probabilities under `{loss_of(output).name}`, which takes logits",
         f"Compile with `loss={of_probabilities(output)}`, or end in `{linear}` without activation and keep "
         f"`{from_logits(output)}`.",
         0.95,

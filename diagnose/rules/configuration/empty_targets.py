@@ -27,8 +27,10 @@ from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
     each_output,
+    given,
     healthy,
     is_scrambled,
+    loss_of,
     place,
     quoted,
     untold,
@@ -44,15 +46,14 @@ NEARLY_ALL = 0.95  # a guess: what is left teaches too little
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
-    labels, loss = output.labels, output.loss
-    share = labels.empty_rows
+    labels, loss = output.labels, loss_of(output)
+    share = labels.empty_rows or 0.0
     several = (labels.row_sum_max or 0.0) >= 2  # many labels at once: then the loss is wrong, not the rows
     scrambled = is_scrambled(output)
     if loss.over != "classes" or loss.targets != "vectors" or share < SOME or (several and not scrambled):
@@ -79,14 +80,14 @@ def _look(output: Output) -> Verdict:
 
 def _scrambled(output: Output, empty: float) -> Finding:
     labels = output.labels
-    several = labels.many_hot - empty
+    several = (labels.many_hot or 0.0) - empty
     return Finding(
         place(output),
         f"{percent(empty)} of the label rows of {quoted(output)} are all zero and {percent(several)} hold several "
         "classes, with about as many 1s as rows: the one-hot labels are wrongly built.",
         severity="warning",
         blames=("labels", "preprocessing", "loss"),
-        evidence={"empty rows": empty, "rows of several classes": several, "mean row sum": labels.row_sum_mean},
+        evidence=given({"empty rows": empty, "rows of several classes": several, "mean row sum": labels.row_sum_mean}),
         remedy=f"Make them by `keras.utils.to_categorical(y, {output.width})`, and turn arrays by `.T`, not by "
         "`reshape`.",
         refute="Several classes do hold at once, and come to one a row by chance.",

@@ -27,6 +27,7 @@ from diagnose.rules.evidence.audited_output import (
     Output,
     each_output,
     healthy,
+    loss_of,
     outputs,
     place,
     quoted,
@@ -64,7 +65,7 @@ def _look(output: Output, counted: int) -> Verdict:
             share,
             "note" if off else "critical",
         )
-    empty = output.labels.empty_rows >= ALL
+    empty = (output.labels.empty_rows or 0.0) >= ALL
     if loss.silent and not empty and loss.takes in ("probabilities", "logits") and loss.over == "classes":
         remedy = (
             "Give `ignore_class` a label that means no answer only, or None; `np.unique(y)` shows the labels there are."
@@ -77,25 +78,25 @@ def _look(output: Output, counted: int) -> Verdict:
 
 def _share_left(output: Output) -> float | None:
     """The loss with all weights over the loss without; None where there is no loss to weigh."""
-    loss = output.loss
+    loss = loss_of(output)
     if loss.value is None or loss.free is None or abs(loss.free) < 1e-6:
         return 0.0 if loss.weight == 0 else None
-    return abs(float(loss.value) * float(loss.weight) / float(loss.free))
+    return abs(loss.value * loss.weight / loss.free)
 
 
 def _cause(output: Output) -> tuple[str, str]:
-    if output.loss.weight == 0:
+    if loss_of(output).weight == 0:
         return (
             "its loss weight is 0",
             "Give it a weight over 0 in `loss_weights`, or leave the loss out on purpose with None.",
         )
-    given = output.weights
-    if given.given and given.sum == 0:
+    weights = output.weights
+    if weights.given and weights.sum == 0:
         return (
             "all its sample weights are 0",
             "Look at `sample_weight` and `class_weight`: every batch needs some over 0.",
         )
-    if given.given:
+    if weights.given:
         return (
             "its sample weights leave nothing",
             "Look at `sample_weight` and `class_weight`: they should be of the order of 1.",
@@ -107,7 +108,7 @@ def _cause(output: Output) -> tuple[str, str]:
 
 
 def _finding(output: Output, what: str, remedy: str, share: float, severity: str) -> Finding:
-    loss = output.loss
+    loss = loss_of(output)
     return Finding(
         place(output),
         f"Nothing of this batch counts for {quoted(output)}: {what}.",

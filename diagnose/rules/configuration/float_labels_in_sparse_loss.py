@@ -21,7 +21,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.rules.evidence.audited_output import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
+from diagnose.rules.evidence.audited_output import (
+    CONSEQUENCES,
+    Output,
+    each_output,
+    given,
+    healthy,
+    loss_of,
+    place,
+    quoted,
+    untold,
+)
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Verdict
@@ -30,14 +40,13 @@ from diagnose.wording import percent
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
-    labels, loss = output.labels, output.loss
+    labels, loss = output.labels, loss_of(output)
     if loss.targets != "ids" or labels.fractional == 0:
         return healthy(output)
     return Finding(
@@ -47,11 +56,13 @@ def _look(output: Output) -> Verdict:
         f"{labels.max:.3g}), and its loss `{loss.name}` reads them as class numbers: the fractions are cut off.",
         severity="critical",
         blames=("loss", "labels"),
-        evidence={
-            "labels that are no whole numbers": labels.fractional,
-            "smallest": labels.min,
-            "largest": labels.max,
-        },
+        evidence=given(
+            {
+                "labels that are no whole numbers": labels.fractional,
+                "smallest": labels.min,
+                "largest": labels.max,
+            }
+        ),
         remedy='For measurements end in `Dense(1)` and compile with `loss="mse"`; for classes number them: '
         "`classes, y = np.unique(y, return_inverse=True)`.",
         refute="Every label equals its whole part.",

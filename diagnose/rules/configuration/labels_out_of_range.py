@@ -20,7 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.rules.evidence.audited_output import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
+from diagnose.rules.evidence.audited_output import (
+    CONSEQUENCES,
+    Output,
+    each_output,
+    given,
+    healthy,
+    loss_of,
+    place,
+    quoted,
+    untold,
+)
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.run.audit import LabelFacts
@@ -30,28 +40,27 @@ from diagnose.wording import counted
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
     labels, loss, width = output.labels, output.loss, output.width
     if labels.given and loss is not None and loss.error and labels.alignment == "other" and _is_wider(output):
-        given = labels.shape[-1]
+        columns = labels.shape[-1]
         return Finding(
             place(output),
-            f"The labels of {quoted(output)} are rows of {given}, and it has {counted(width, 'unit')}; "
+            f"The labels of {quoted(output)} are rows of {columns}, and it has {counted(width, 'unit')}; "
             f"`{loss.name}` refuses the pair.",
             severity="critical",
             blames=("labels", "layers"),
-            evidence={"label columns": float(given), "units": float(width)},
-            remedy=f"Give the output {counted(given, 'unit')}, or make the labels rows of {width}.",
+            evidence={"label columns": float(columns), "units": float(width)},
+            remedy=f"Give the output {counted(columns, 'unit')}, or make the labels rows of {width}.",
             refute="The loss of a batch can be computed.",
             confidence=0.95,
         )
     if (reason := untold(output)) is not None:
         return reason
-    if loss.targets != "ids" or not labels.outside or not labels.outside_refused:
+    if loss_of(output).targets != "ids" or not labels.outside or not labels.outside_refused:
         return healthy(output)
     shifted = labels.min == 1 and labels.max == width
     return Finding(
@@ -60,12 +69,14 @@ def _look(output: Output) -> Verdict:
         f"0 to {width - 1}.",
         severity="critical",
         blames=("labels", "layers"),
-        evidence={
-            "smallest label": labels.min,
-            "largest label": labels.max,
-            "units": float(width),
-            "share outside": labels.outside,
-        },
+        evidence=given(
+            {
+                "smallest label": labels.min,
+                "largest label": labels.max,
+                "units": float(width),
+                "share outside": labels.outside,
+            }
+        ),
         remedy="Count from 0: `y = y - 1`."
         if shifted
         else f"{_wider(labels)}umber the classes from 0: `classes, y = np.unique(y, return_inverse=True)`.",
@@ -75,12 +86,14 @@ def _look(output: Output) -> Verdict:
 
 
 def _wider(labels: LabelFacts) -> str:
-    return "N" if labels.min < 0 else f"Give the output `Dense({labels.max + 1:.0f})`, or n"
+    if labels.min is None or labels.max is None or labels.min < 0:
+        return "N"
+    return f"Give the output `Dense({labels.max + 1:.0f})`, or n"
 
 
 def _is_wider(output: Output) -> bool:
-    shape, given = list(output.shape), list(output.labels.shape)
-    return bool(shape) and len(shape) == len(given) and shape[:-1] == given[:-1] and shape[-1] > 1 < given[-1]
+    shape, wanted = output.shape, output.labels.shape
+    return bool(shape) and len(shape) == len(wanted) and shape[:-1] == wanted[:-1] and shape[-1] > 1 < wanted[-1]
 
 
 RULE = Rule(

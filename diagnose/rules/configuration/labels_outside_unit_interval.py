@@ -25,8 +25,10 @@ from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
     each_output,
+    given,
     healthy,
     is_cross_entropy,
+    loss_of,
     place,
     quoted,
     untold,
@@ -40,14 +42,13 @@ SEVERAL = 4  # a guess: of classes some come several times in a batch, of whole 
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
-    labels, loss = output.labels, output.loss
+    labels, loss = output.labels, loss_of(output)
     if labels.weighted_one_hot:
         return healthy(output)
     if not is_cross_entropy(output) or loss.targets != "vectors" or not loss.heeds_wild_labels:
@@ -59,11 +60,13 @@ def _look(output: Output) -> Verdict:
         "them in [0, 1]: outside, it can sink without end.",
         severity="critical",
         blames=("labels", "loss"),
-        evidence={
-            "smallest label": labels.min,
-            "largest label": labels.max,
-            "loss of this batch": loss.value if loss.value is not None else "not finite",
-        },
+        evidence=given(
+            {
+                "smallest label": labels.min,
+                "largest label": labels.max,
+                "loss of this batch": loss.value if loss.value is not None else "not finite",
+            }
+        ),
         remedy=_remedy(output),
         refute="All labels lie in [0, 1].",
         confidence=0.97,

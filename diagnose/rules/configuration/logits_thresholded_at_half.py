@@ -27,6 +27,7 @@ from diagnose.rules.evidence.audited_output import (
     each_output,
     escapes,
     healthy,
+    loss_of,
     over,
     place,
     quoted,
@@ -46,14 +47,13 @@ REMEDIES = {
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
-    logits = takes(output) in ("logits", "margins") and over(output) == "entries" and not output.loss.rescued
+    logits = takes(output) in ("logits", "margins") and over(output) == "entries" and not loss_of(output).rescued
     wrong = [metric for metric in output.metrics if metric.cut in REMEDIES]
     if not logits or not wrong or not output.labels.zero_one or not escapes(output):
         return healthy(output)

@@ -47,6 +47,7 @@ from diagnose.rules.evidence.audited_output import (
     is_cross_entropy,
     is_distribution,
     is_scrambled,
+    loss_of,
     outputs,
     over,
     place,
@@ -156,8 +157,8 @@ def _drowned(case: Case, output: Output) -> Finding | None:
 def _look(output: Output) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
-    labels, width, loss = output.labels, output.width, output.loss
-    several = labels.many_hot > SEVERAL and (labels.row_sum_max or 0) >= 2
+    labels, width, loss = output.labels, output.width, loss_of(output)
+    several = (labels.many_hot or 0.0) > SEVERAL and (labels.row_sum_max or 0) >= 2
     if output.prediction.always_one:
         return healthy(output)
     if (
@@ -234,7 +235,7 @@ def _look(output: Output) -> Verdict:
 def _finding(
     output: Output, what: str, remedy: str, confidence: float, severity: Severity = "warning", refute: str = ""
 ) -> Finding:
-    labels, loss = output.labels, output.loss
+    labels, loss = output.labels, loss_of(output)
     evidence: dict[str, float | str] = {
         "loss takes": f"{loss.takes_negated}, with its sign turned" if loss.takes_negated else loss.takes,
         "loss is over": loss.over,

@@ -28,7 +28,9 @@ from diagnose.rules.evidence.audited_output import (
     each_output,
     escapes,
     from_logits,
+    given,
     healthy,
+    loss_of,
     over,
     place,
     quoted,
@@ -44,14 +46,13 @@ from diagnose.verdict import Finding, NotMeasured, Verdict
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
-    loss, reach = output.loss or {}, output.reach
-    falls = (output.prediction.min or 0.0) < 0 or (reach.negative or 0.0) > 0
-    if loss.positive and falls:
+    loss = output.loss
+    falls = (output.prediction.min or 0.0) < 0 or (output.reach.negative or 0.0) > 0
+    if loss is not None and loss.positive and falls:
         return Finding(
             place(output),
             f"{quoted(output)} gives {span(output)}, and its loss `{loss.name}` has no value for numbers under 0.",
@@ -70,7 +71,7 @@ def _look(output: Output) -> Verdict:
     if escapes(output):
         return Finding(
             place(output),
-            f"{quoted(output)} gives {span(output)}, and its loss `{output.loss.name}` expects probabilities "
+            f"{quoted(output)} gives {span(output)}, and its loss `{loss_of(output).name}` expects probabilities "
             "in [0, 1].",
             severity="critical",
             blames=("activation", "loss"),
@@ -88,7 +89,7 @@ def _look(output: Output) -> Verdict:
         return Finding(
             place(output),
             f"The rows of {quoted(output)} sum to {output.prediction.row_sum or 0.0:.3g}, not to 1, and its loss "
-            f"`{output.loss.name}` expects the probabilities of one choice among {output.width} classes.",
+            f"`{loss_of(output).name}` expects the probabilities of one choice among {output.width} classes.",
             severity="warning",
             blames=("activation", "loss"),
             evidence=_numbers(output),
@@ -105,8 +106,7 @@ def _over_another_axis(output: Output, axis: int) -> Finding:
     mates = ": what is said of one sample depends on the others of its batch" if axis == 0 else ""
     return Finding(
         place(output),
-        f"The probabilities of {quoted(output)} sum to 1 over {where}, and not over its {output.width} "
-        f"classes{mates}.",
+        f"The probabilities of {quoted(output)} sum to 1 over {where}, and not over its {output.width} classes{mates}.",
         severity="critical" if axis == 0 else "warning",
         blames=("activation", "layers"),
         evidence=_numbers(output) | {"axis": float(axis)},
@@ -118,12 +118,13 @@ def _over_another_axis(output: Output, axis: int) -> Finding:
 
 def _numbers(output: Output) -> dict[str, float | str]:
     prediction = output.prediction
-    told = {
-        "smallest prediction": prediction.min,
-        "largest prediction": prediction.max,
-        "row sum": prediction.row_sum,
-    }
-    return {name: value for name, value in told.items() if value is not None}
+    return given(
+        {
+            "smallest prediction": prediction.min,
+            "largest prediction": prediction.max,
+            "row sum": prediction.row_sum,
+        }
+    )
 
 
 RULE = Rule(

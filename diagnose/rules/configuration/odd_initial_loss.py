@@ -32,6 +32,7 @@ from diagnose.rules.evidence.audited_output import (
     escapes,
     healthy,
     is_cross_entropy,
+    loss_of,
     outputs,
     over,
     place,
@@ -62,7 +63,7 @@ def _tiny(run: Run, output: Output) -> Finding | None:
     constant, losses = last_finite(run, "loss.constant", ""), run.series("loss.train").finite().values
     if len(outputs(run)) > 1 or takes(output) != "values" or not constant or constant < 0 or not len(losses):
         return None
-    first, last = output.loss.value, float(losses[-1])
+    first, last = loss_of(output).value, float(losses[-1])
     if first is None or first < FAR * constant or last < constant:
         return None
     labels = output.labels
@@ -85,8 +86,8 @@ def _look(output: Output, updates: int) -> Verdict:
         return reason
     if updates:
         return NotMeasured(place(output), f"the model has had {counted(updates, 'update')} before", applies=False)
-    value = output.loss.value
-    explained = output.loss.silent or output.loss.heeds_wild_labels
+    loss = loss_of(output)
+    value, explained = loss.value, loss.silent or loss.heeds_wild_labels
     if explained or (takes(output) == "probabilities" and escapes(output)):
         return healthy(output)
     if not is_cross_entropy(output) or value is None or output.weights.given:

@@ -20,7 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.rules.evidence.audited_output import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
+from diagnose.rules.evidence.audited_output import (
+    CONSEQUENCES,
+    Output,
+    each_output,
+    healthy,
+    loss_of,
+    place,
+    quoted,
+    untold,
+)
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Verdict
@@ -38,7 +47,7 @@ def judge(case: Case) -> Iterator[Verdict]:
 def _look(output: Output, extra: int) -> Verdict:
     if (reason := untold(output)) is not None:
         return reason
-    loss = output.loss
+    loss = loss_of(output)
     zero = loss.free is None or abs(loss.free) <= ZERO
     if output.width != 1 or loss.takes != "nothing" or not zero or extra:
         return healthy(output)

@@ -26,6 +26,7 @@ from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
     each_output,
+    given,
     healthy,
     is_distribution,
     place,
@@ -44,8 +45,7 @@ OFF = 0.02  # of a row's sum; labels are given to three digits or better
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
@@ -56,15 +56,16 @@ def _look(output: Output) -> Verdict:
         return healthy(output)
     if not reach.draws:
         return NotMeasured(place(output), "the model was not tried under other weights, so its bounds are not known")
-    sums = labels.row_sum_min, labels.row_sum_max
-    if is_distribution(output) and None not in sums and (sums[0] < 1 - OFF or sums[1] > 1 + OFF):
+    least, most = labels.row_sum_min, labels.row_sum_max
+    summed = least is not None and most is not None and (least < 1 - OFF or most > 1 + OFF)
+    if summed and is_distribution(output):
         return _finding(
             output,
-            f"The rows of {quoted(output)} sum to 1 whatever the weights; those of the labels sum to {sums[0]:.3g} "
-            f"to {sums[1]:.3g}.",
+            f"The rows of {quoted(output)} sum to 1 whatever the weights; those of the labels sum to {least:.3g} "
+            f"to {most:.3g}.",
             1.0,
         )
-    share = labels.unreachable or 0.0
+    share = labels.unreachable
     if share < SOME:
         return healthy(output)
     low, high = (
@@ -86,7 +87,7 @@ def _finding(output: Output, message: str, share: float) -> Finding:
         message[0].upper() + message[1:],
         severity="warning" if share < 0.5 else "critical",
         blames=("activation", "preprocessing"),
-        evidence={"labels out of reach": share, "smallest label": labels.min, "largest label": labels.max},
+        evidence=given({"labels out of reach": share, "smallest label": labels.min, "largest label": labels.max}),
         remedy=f"End in `Dense({output.width})` without activation; or scale the labels into the range of the "
         "activation.",
         refute="A set of weights under which a prediction goes beyond the bound.",

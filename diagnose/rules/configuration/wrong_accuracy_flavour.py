@@ -35,8 +35,7 @@ SEVERAL = 0.01  # a guess: share of rows with none or several classes from which
 
 def judge(case: Case) -> Iterator[Verdict]:
     """One verdict for each output."""
-    run = case.run
-    yield from each_output(run, _look)
+    yield from each_output(case.run, _look)
 
 
 def _look(output: Output) -> Verdict:
@@ -57,7 +56,8 @@ def _mistake(output: Output, flavours: set[str]) -> tuple[str, str, str] | None:
     fitting = (
         ("half", "keras.metrics.BinaryAccuracy()") if half else ("zero", "keras.metrics.BinaryAccuracy(threshold=0.0)")
     )
-    if flavours == {"argmax"} and labels.many_hot > SEVERAL and over(output) != "classes" and labels.row_sum_max >= 2:
+    several = (labels.many_hot or 0.0) > SEVERAL and (labels.row_sum_max or 0.0) >= 2
+    if flavours == {"argmax"} and several and over(output) != "classes":
         return "looks at the largest entry of a row only, though several labels may hold at once", *fitting
     if flavours == {"exact"} and labels.distinct <= 2:
         if labels.one_hot and over(output) == "classes":

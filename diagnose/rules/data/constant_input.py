@@ -23,7 +23,6 @@ Source: arithmetic: no function of a constant varies; the bounds are guesses.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import lasting, too_few
@@ -71,7 +70,7 @@ def _erased(run: Run, where: str) -> Finding | None:
     found = run.facts.audit.erased if run.facts.audit else None
     if found is None:
         return None
-    before = next((layer.inbound for layer in _layers(run) if layer.path == found.where), None)
+    before = next((layer.inbound for layer in run.facts.model.layers if layer.path == found.where), None)
     by = f": `{before[0]}`, before it, leaves nothing else" if before else ""
     return Finding(
         before[0] if before else found.where,
@@ -85,10 +84,6 @@ def _erased(run: Run, where: str) -> Finding | None:
         refute="What enters that layer differs from sample to sample.",
         confidence=0.9,
     )
-
-
-def _layers(run: Run) -> list[dict[str, Any]]:
-    return list(run.facts.model.layers)
 
 
 def _of_samples(run: Run, where: str, alone: bool) -> Verdict:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.generalization.memorized_labels import samples_of
+from diagnose.rules.evidence.samples import samples_of
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import counted

@@ -44,7 +44,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     """Each input, with what the first hidden activation makes of it; then the features beside each other."""
     run, layout = case.run, case.layout
     entering = case.facts.audit.entering if case.facts.audit else None
-    apart = entering and entering.most > APART * entering.least
+    apart = entering if entering is not None and entering.most > APART * entering.least else None
     if not run.places("input.std") and not entering:
         yield NotMeasured("", "no numeric input was observed")
         return
@@ -60,9 +60,9 @@ def judge(case: Case) -> Iterator[Verdict]:
             yield Healthy(where)
         else:
             unscaled = True
-            yield _large(run, where, site, reached, entering if apart else None)
+            yield _large(run, where, site, reached, apart)
     if apart and not unscaled:
-        yield _apart(entering)
+        yield _apart(apart)
 
 
 def _first_readable(run: Run, layout: Layout) -> str:

@@ -6,9 +6,9 @@ those under random weights (`reach`), so that a lucky batch is not taken for a b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from diagnose.run.audit import OutputFacts
+from diagnose.run.audit import LossFacts, OutputFacts
 from diagnose.run.run import Run
 from diagnose.verdict import Healthy, NotMeasured, Verdict
 
@@ -60,7 +60,7 @@ def each_output(run: Run, look: Callable[[Output], Verdict]) -> Iterator[Verdict
 
 def place(output: Output) -> str:
     """Keras path of what ends the output; its name where that is not known."""
-    return str(output.where or output.name)
+    return output.where or output.name
 
 
 def quoted(output: Output) -> str:
@@ -87,14 +87,30 @@ def untold(output: Output) -> NotMeasured | None:
     return None
 
 
+def loss_of(output: Output) -> LossFacts:
+    """The loss of an output of which `untold` found no reason to be silent. Raises ValueError where there is none."""
+    if output.loss is None:
+        raise ValueError(f"no loss is tied to the output {place(output)!r}.")
+    return output.loss
+
+
+def given(numbers: Mapping[str, float | str | None]) -> dict[str, float | str]:
+    """The evidence that there is: what could not be told is left out.
+
+    >>> given({"smallest label": 0.0, "row sum": None})
+    {'smallest label': 0.0}
+    """
+    return {name: value for name, value in numbers.items() if value is not None}
+
+
 def takes(output: Output) -> str:
     """What the loss expects of the predictions; "" without a loss."""
-    return str(output.loss.takes) if output.loss else ""
+    return output.loss.takes if output.loss else ""
 
 
 def over(output: Output) -> str:
     """Whether the loss is over "classes" or "entries"; "" without a loss."""
-    return str(output.loss.over) if output.loss else ""
+    return output.loss.over if output.loss else ""
 
 
 def is_cross_entropy(output: Output) -> bool:
@@ -104,14 +120,13 @@ def is_cross_entropy(output: Output) -> bool:
 
 def is_distribution(output: Output) -> bool:
     """Whether rows sum to 1, on the batch and under any weights."""
-    reach = output.reach
-    return bool(output.prediction.distribution) and bool(reach.distribution)
+    return output.prediction.distribution and output.reach.distribution
 
 
 def escapes(output: Output) -> bool:
     """Whether predictions leave [0, 1], on the batch or under other weights."""
     prediction, reach = output.prediction, output.reach
-    if prediction.min is not None and (prediction.min < -1e-3 or prediction.max > 1.001):
+    if prediction.min is not None and (prediction.min < -1e-3 or (prediction.max or 0.0) > 1.001):
         return True
     return reach.draws >= FEW_DRAWS and (reach.escapes or 0.0) >= AGAIN
 
@@ -123,16 +138,16 @@ def is_bounded_to_unit(output: Output) -> bool | None:
         return False
     if reach.lower is None or reach.upper is None:
         return None
-    return bool(reach.lower >= -1e-3 and reach.upper <= 1.001)
+    return reach.lower >= -1e-3 and reach.upper <= 1.001
 
 
 def is_scrambled(output: Output) -> bool:
     """Whether rows of 0 and 1 hold none, one or several 1s, and yet one a row on average, as exclusive classes do."""
     labels = output.labels
-    if labels.row_sum_mean is None or not labels.zero_one or labels.row_sum_max < 2:
+    if labels.row_sum_mean is None or not labels.zero_one or (labels.row_sum_max or 0.0) < 2:
         return False
-    near_one = abs(labels.row_sum_mean - 1.0) <= MEAN_ERRORS * labels.row_sum_error
-    return bool(near_one and labels.empty_rows >= MANY_EMPTY)
+    near_one = abs(labels.row_sum_mean - 1.0) <= MEAN_ERRORS * (labels.row_sum_error or 0.0)
+    return near_one and (labels.empty_rows or 0.0) >= MANY_EMPTY
 
 
 def span(output: Output) -> str:
@@ -155,7 +170,7 @@ def of_probabilities(output: Output) -> str:
 def _cross_entropy(output: Output) -> str:
     if over(output) != "classes":
         return "BinaryCrossentropy"
-    return "SparseCategoricalCrossentropy" if output.loss.targets == "ids" else "CategoricalCrossentropy"
+    return "SparseCategoricalCrossentropy" if loss_of(output).targets == "ids" else "CategoricalCrossentropy"
 
 
 def with_activation(output: Output, name: str = "") -> str:

@@ -30,8 +30,8 @@ from diagnose.outcome.outcome import MEMORIZED_LEAST
 from diagnose.outcome.skills import in_other_units, majority_share, noise_band
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
+from diagnose.rules.evidence.samples import samples_of
 from diagnose.rules.rule import Rule
-from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import counted
 
@@ -88,19 +88,6 @@ def judge(case: Case) -> Iterator[Verdict]:
             refute="A simple model (logistic regression, decision tree) on the same arrays generalizes.",
             confidence=0.6 if few else 0.8,
         )
-
-
-def samples_of(run: Run) -> int | None:
-    """Training samples of an epoch, where steps and batch size are known.
-
-    Its last batch is often shorter; where that was never observed it is counted as full.
-    """
-    fit, sizes = run.meta.get("fit", {}), run.series("batch.size").finite()
-    steps, size = fit.get("steps"), fit.get("batch_size") or (float(np.median(sizes.values)) if len(sizes) else None)
-    if not steps or not size:
-        return None
-    last = sizes.values[sizes.steps % steps == steps - 1]
-    return int((steps - 1) * size + (last[0] if len(last) else size))
 
 
 RULE = Rule(

@@ -60,7 +60,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     planned = case.facts.fit.epochs
     seen = counted(len(losses), "epoch") + (f" of {planned}" if planned and planned > len(losses) else "")
     little = outcome.train < LITTLE and not _hidden_by_one_class(run, outcome) and not _shows_in_the_loss(run)
-    stopped = bool(planned) and len(losses) < planned / 2 and _stopped_at_its_best(run)
+    stopped = planned is not None and len(losses) < planned / 2 and _stopped_at_its_best(run)
     yield Finding(
         "",
         f"The loss was still falling by {percent(pace)} an epoch when the training ended after {seen}"

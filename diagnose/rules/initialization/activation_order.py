@@ -42,7 +42,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     run = case.run
     layers = {layer.path: layer for layer in case.facts.model.layers}
     normalizing = [path for path, layer in layers.items() if layer.class_name == "BatchNormalization"]
-    if not layers or (normalizing and not any("inbound" in layer for layer in layers.values())):
+    if not layers or (normalizing and not any(layer.inbound is not None for layer in layers.values())):
         yield NotMeasured("", "which layer feeds which is not known")
         return
     dropping = [path for path in layers if any(path in _reaching(layers, norm) for norm in normalizing)]

@@ -40,7 +40,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     """Each layer that has a rate."""
     run = case.run
     layers = case.facts.model.layers
-    dropping = [(index, layer) for index, layer in enumerate(layers) if layer.rate]
+    dropping = [(index, layer, layer.rate) for index, layer in enumerate(layers) if layer.rate]
     if not dropping:
         yield NotMeasured("", "no layer has a dropout rate", applies=not layers)
         return
@@ -56,20 +56,20 @@ def judge(case: Case) -> Iterator[Verdict]:
         yield NotMeasured("", "neither accuracy nor loss were seen in training mode beside those of a constant answer")
         return
     skill = min(skills)
-    for index, layer in dropping:
-        before = [other.get("units") for other in layers[:index] if other.get("units")]
+    for index, layer, rate in dropping:
+        before = [other.units for other in layers[:index] if other.units]
         narrow = bool(before) and before[-1] <= NARROW
         bound = NARROW_RATE if narrow else RATE
-        if layer.rate <= bound or skill >= LOW:
+        if rate <= bound or skill >= LOW:
             yield Healthy(layer.path)
             continue
         of = f" of {counted(before[-1], 'unit')}" if before else ""
         yield Finding(
             layer.path,
-            f"`{layer.path}` drops {percent(layer.rate)}{of}, and the skill in training mode is {skill:.2f}.",
+            f"`{layer.path}` drops {percent(rate)}{of}, and the skill in training mode is {skill:.2f}.",
             severity="warning",
             blames=("layers", "regularization"),
-            evidence={"rate": float(layer.rate), "skill in training mode": skill},
+            evidence={"rate": rate, "skill in training mode": skill},
             remedy="Set the rate to 0.5 or less, 0.1 to 0.3 in front of a narrow layer.",
             refute="The skill is no better with half the rate.",
             confidence=0.8,

@@ -22,7 +22,7 @@ kernels and a loss of ln 4.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from diagnose.outcome.skills import last_of
 from diagnose.rules.evidence.case import Case
@@ -63,7 +63,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     yield Healthy("")
 
 
-def _lasting(run: Run, quantity: str, places: list[str]) -> dict[str, list[int]]:
+def _lasting(run: Run, quantity: str, places: Sequence[str]) -> dict[str, list[int]]:
     """Steps at which a place was broken, for the places that were still broken at the end."""
     columns = {where: run.series(quantity, where) for where in places}
     return {

@@ -51,7 +51,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     if model.trainable_parameters == 0 and (model.parameters or 0) > 0:
         yield Finding(
             "",
-            f"None of the model's {model['parameters']:,} parameters is trainable.",
+            f"None of the model's {model.parameters:,} parameters is trainable.",
             severity="critical",
             blames=("layers",),
             evidence={"trainable parameters": 0.0},

@@ -110,8 +110,9 @@ def _wiped(kept: float, since: int) -> Finding:
 
 def _blown(run: Run, grown: float, since: int) -> Finding:
     momentum = run.facts.optimizer.momentum
-    heavy = isinstance(momentum, (int, float)) and HEAVY < momentum < 1
-    steady = f"Set momentum=0.9: {momentum:g} adds up {times(1 / (1 - momentum))} updates. Or: " if heavy else ""
+    steady = ""
+    if momentum is not None and HEAVY < momentum < 1:
+        steady = f"Set momentum=0.9: {momentum:g} adds up {times(1 / (1 - momentum))} updates. Or: "
     return Finding(
         "",
         f"The kernels have come to {times(grown)} times the spectral norm of their start, or of an ordinary one of "
