@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from diagnose.rules.catalogue import ALL_RULES
 from diagnose.rules.evidence.case import Case
+from diagnose.run.meta import Facts
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Verdict
 
@@ -62,6 +64,14 @@ def run_of(
         run.add_column(quantity, where, at, np.asarray(values, float))
         run.observed(*at.tolist())
     return run
+
+
+@contextlib.contextmanager
+def changing(run: Run) -> Iterator[dict[str, Any]]:
+    """The facts of a run as a dictionary to change; afterwards the run knows what it says."""
+    meta = run.meta
+    yield meta
+    run.facts = Facts.from_dict(meta)
 
 
 def verdicts(name: str, run: Run) -> list[Verdict]:

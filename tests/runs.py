@@ -42,7 +42,7 @@ def _meta(hidden: tuple[str, ...], function: str) -> dict[str, object]:
         "loss": {"name": "sparse_categorical_crossentropy"},
         "metrics": ["accuracy"],
         "optimizer": {"class": "Adam", "learning_rate": 0.001},
-        "fit": {"epochs": 20, "steps": 45, "batch_size": 32},
+        "fit": {"epochs": 20, "steps": 45},
         "monitor": {"overhead": 0.03, "every": None, "instruments": "all"},
         "steps_seen": 900,
         "finished": "completed",

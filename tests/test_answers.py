@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hand_made import findings, run_of, verdicts
+from hand_made import changing, findings, run_of, verdicts
 from keras import layers
 from trainings import Training, dense_stack, several
 
@@ -177,21 +177,24 @@ def test_a_class_that_is_never_the_answer_is_told_whatever_its_share():
 
 def test_a_class_that_is_never_the_answer_may_be_padding_where_a_sample_has_many_labels():
     run = answering([100, 100, 100], [98, 95, 0])
-    run.meta["task"]["held_samples"] = 30
+    with changing(run) as meta:
+        meta["task"]["held_samples"] = 30
     assert not findings("class-imbalance", run)
 
 
 def test_a_class_of_weight_0_is_told_with_its_weight():
     run = answering([150, 150], [150, 0])
     assert not findings("class-imbalance", run)  # one class answered always says nothing of the other
-    run.meta["audit"] = {"outputs": [{"name": "output_0", "loss": None, "weights": {"idle_classes": [1]}}]}
+    with changing(run) as meta:
+        meta["audit"] = {"outputs": [{"name": "output_0", "loss": None, "weights": {"idle_classes": [1]}}]}
     (finding,) = findings("class-imbalance", run)
     assert finding.severity == "critical" and "a weight over 0" in finding.remedy
 
 
 def test_zeros_of_many_labels_at_once_are_no_class():
     run = answering([910, 90], [910, 0])
-    run.meta["task"]["kind"] = "multilabel"
+    with changing(run) as meta:
+        meta["task"]["kind"] = "multilabel"
     assert [type(verdict) for verdict in verdicts("class-imbalance", run)] == [NotMeasured]
 
 
@@ -210,7 +213,8 @@ def test_weights_that_make_a_rare_class_rarer_are_told():
     run = answering([500, 100, 400], [480, 4, 390])
     assert not findings("class-imbalance", run)  # five times as rare
     weights = {"by_class": {"0": 2.0, "1": 0.5, "2": 2.0}}
-    run.meta["audit"] = {"outputs": [{"name": "output_0", "loss": None, "weights": weights}]}
+    with changing(run) as meta:
+        meta["audit"] = {"outputs": [{"name": "output_0", "loss": None, "weights": weights}]}
     (finding,) = findings("class-imbalance", run)
     assert "each weighs 0.25 times as much" in finding.message and finding.severity == "critical"
 

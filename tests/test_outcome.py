@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hand_made import run_of
+from hand_made import changing, run_of
 
 from diagnose.outcome.outcome import OUTCOMES, outcome_of
 from diagnose.outcome.skills import noise_band
@@ -251,7 +251,8 @@ def test_an_output_that_still_rises_is_under_way_while_another_learns():
 
 def test_an_output_without_a_loss_is_not_asked_to_learn():
     run = of_two_outputs(size=0.0, kind=0.9)
-    run.meta["audit"] = {"outputs": [{"name": "size", "loss": None}, {"name": "kind", "loss": {"weight": 1.0}}]}
+    with changing(run) as meta:
+        meta["audit"] = {"outputs": [{"name": "size", "loss": None}, {"name": "kind", "loss": {"weight": 1.0}}]}
     assert outcome_of(run).name == "learning"
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hand_made import findings, kinds, run_of
+from hand_made import changing, findings, kinds, run_of
 
 from diagnose.verdict import Finding
 
@@ -44,9 +44,9 @@ def test_nan_is_no_observation(rule: str, quantity: str, fine: float, sick: floa
     assert kinds(rule, run_of({(quantity, "dense"): [math.nan] * 5}, layers=["dense"])) == {"NotMeasured"}
 
 
-@pytest.mark.parametrize("role", ["output", "gate", "attention"])
+@pytest.mark.parametrize("role", ["output", "gate", "mixing"])
 @pytest.mark.parametrize(("rule", "quantity", "fine", "sick"), BOUNDS)
-def test_outputs_gates_and_attention_rest(rule: str, quantity: str, fine: float, sick: float, role: str):
+def test_outputs_gates_and_functions_that_mix_rest(rule: str, quantity: str, fine: float, sick: float, role: str):
     run = run_of({(quantity, "dense"): [sick] * 5}, layers=["dense"], roles={"dense": role})
     assert findings(rule, run) == []
 
@@ -63,7 +63,8 @@ def test_a_function_that_shares_a_total_out_blocks_where_it_feeds_kernels(into_k
         ("activation.std", "dense"): [size] * 5,
     }
     run = run_of(series, layers=["dense"], roles={"dense": "mixing"})
-    run.meta["sites"][0] |= {"into_kernels": into_kernels, "units": 128}
+    with changing(run) as meta:
+        meta["sites"][0] |= {"into_kernels": into_kernels, "units": 128}
     found = findings("blocked-gradient", run)
     assert bool(found) == told
     if told:
@@ -182,7 +183,8 @@ def test_a_signal_that_is_not_finite_neither_fades_nor_grows(rule: str):
 def test_float16_has_thin_headroom_where_float32_has_plenty():
     run = run_of({("preactivation.max", "dense"): [7000.0] * 5}, layers=["dense"])
     assert findings("thin-headroom", run) == []
-    run.meta["sites"][0]["dtype"] = "float16"
+    with changing(run) as meta:
+        meta["sites"][0]["dtype"] = "float16"
     assert findings("thin-headroom", run)[0].where == "dense"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hand_made import findings, kinds, run_of, verdicts
+from hand_made import changing, findings, kinds, run_of, verdicts
 from keras import ops
 
 from diagnose.api import examine
@@ -164,7 +164,8 @@ def test_four_draws_prove_a_softmax_over_one_unit_and_three_do_not() -> None:
 def test_a_loss_that_stands_in_for_add_loss_is_no_one_class_crossentropy() -> None:
     run = audited(width=1, loss={"takes": "nothing", "free": 0.0, "value": 0.0})
     assert kinds("one-class-crossentropy", run) == {"Finding"}
-    run.meta["audit"]["loss"]["extra"] = 1
+    with changing(run) as meta:
+        meta["audit"]["loss"]["extra"] = 1
     assert kinds("one-class-crossentropy", run) == {"Healthy"}
 
 
@@ -281,7 +282,8 @@ def test_a_loss_that_asks_for_what_is_wrong_is_a_fault_unless_it_may_be_an_adver
 ) -> None:
     run = audited(loss={"takes": "unknown", "weight": weight, **fact})
     sound = audited().meta["audit"]["outputs"][0] | {"where": "other"}
-    run.meta["audit"]["outputs"].extend([sound] * others)
+    with changing(run) as meta:
+        meta["audit"]["outputs"].extend([sound] * others)
     assert len(findings("mismatched-loss", run)) == found
 
 
@@ -295,7 +297,8 @@ def test_what_a_loss_leaves_open_is_a_fault_where_it_is_not_learned(
     """A likeness of directions may be all that is wanted; who also measures the distance wants more."""
     run = audited(loss={"takes": "unknown", "aim": left}, metrics=[METRIC | {"minds": measured}])
     if trained:
-        run.meta["task"] = {"kind": "regression", "outputs": {"": {"kind": "regression"}}}
+        with changing(run) as meta:
+            meta["task"] = {"kind": "regression", "outputs": {"": {"kind": "regression"}}}
         run.add(*(Measurement("skill.train", "", step, -1.0) for step in (0, 400, 800)))
         run.add(*(Measurement("optimizer.updates", "", step, float(step)) for step in (0, 400, 800)))
     assert len(findings("mismatched-loss", run)) == found
@@ -315,7 +318,8 @@ def test_an_answer_that_moves_by_a_hundredth_of_its_spread_is_not_mixed(mixes: A
 
 def test_a_layer_that_mixes_the_samples_of_two_outputs_is_one_finding_at_its_place() -> None:
     run = audited(mixes={"difference": 2.0, "by": "turned"})
-    run.meta["audit"]["outputs"].append(run.meta["audit"]["outputs"][0] | {"where": "other"})
+    with changing(run) as meta:
+        meta["audit"]["outputs"].append(meta["audit"]["outputs"][0] | {"where": "other"})
     (found,) = findings("mixed-samples", run)
     assert (found.where, found.severity) == ("turned", "critical")
 
@@ -349,8 +353,8 @@ def test_an_activation_that_mixes_the_units_of_a_sample_mixes_no_samples() -> No
         Finding("", "", severity="warning", evidence={"mixes": mixed}, rule="mixing-activation")
         for mixed in ("units, places", "batch, units")
     )
-    assert not rule.module.can_follow(found, by_units)
-    assert rule.module.can_follow(found, by_batch)
+    assert not rule.can_follow(found, by_units)
+    assert rule.can_follow(found, by_batch)
 
 
 @pytest.mark.parametrize(("left", "expected"), [(1e-6, "Finding"), (2e-6, "Healthy"), (1.0, "Healthy")])
@@ -364,7 +368,8 @@ def test_an_output_switched_off_beside_others_is_a_note() -> None:
     other = json.loads(json.dumps(run.meta["audit"]["outputs"][0])) | {"where": "other"}
     other["loss"]["weight"] = 1.0
     assert [finding.severity for finding in findings("everything-masked", run)] == ["critical"]
-    run.meta["audit"]["outputs"].append(other)
+    with changing(run) as meta:
+        meta["audit"]["outputs"].append(other)
     assert [finding.severity for finding in findings("everything-masked", run)] == ["note"]
 
 
@@ -431,7 +436,8 @@ def test_targets_far_smaller_than_untrained_answers_are_told_if_they_stay_so(
 )
 def test_a_loss_that_another_one_drowns_is_told_where_little_is_learned(value: float, skill: float, found: int) -> None:
     run = audited(loss={"value": value})
-    run.meta["audit"]["outputs"].append(audited().meta["audit"]["outputs"][0] | {"name": "price", "where": "price"})
+    with changing(run) as meta:
+        meta["audit"]["outputs"].append(audited().meta["audit"]["outputs"][0] | {"name": "price", "where": "price"})
     run.add(Measurement("skill.train", "answer", 9, skill), Measurement("skill.train", "price", 9, 0.9))
     told = findings("mismatched-loss", run)
     assert [finding.where for finding in told] == ["answer"] * found
@@ -500,7 +506,8 @@ def test_a_training_without_a_step_saw_no_data() -> None:
 def test_an_epoch_whose_steps_were_all_seen_is_not_empty_though_loss_and_metrics_are_zero(steps, expected) -> None:
     """Rows of labels without a class give a loss of 0, and now and then an accuracy of 0."""
     run = logged(loss=[0.0, 0.0, 0.0], accuracy=[0.1, 0.0, 0.0])
-    run.meta |= {"fit": {"steps": 10}, "steps_seen": steps}
+    with changing(run) as meta:
+        meta |= {"fit": {"steps": 10}, "steps_seen": steps}
     assert kinds("no-data-seen", run) == {expected}
 
 
@@ -510,7 +517,8 @@ def test_an_epoch_whose_steps_were_all_seen_is_not_empty_though_loss_and_metrics
 def test_a_validation_of_which_samples_were_seen_is_not_empty(samples, first, expected) -> None:
     """They are kept in the first validation; a later one may have been without any."""
     run = logged(loss=[0.7, 0.6], val_loss=[first, 0.0], val_accuracy=[first, 0.0])
-    run.meta["task"] = {"held_validation_samples": samples}
+    with changing(run) as meta:
+        meta["task"] = {"held_validation_samples": samples}
     assert kinds("no-data-seen", run) == {expected}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hand_made import findings, kinds, run_of
+from hand_made import changing, findings, kinds, run_of
 
 from diagnose.outcome.outcome import outcome_of
 
@@ -28,7 +28,8 @@ def test_what_raw_pixels_do_is_not_known_without_activations():
 def test_what_is_erased_before_the_first_kernel_is_told_where_it_is():
     run = run_of({"input.min": [0.0] * 5, "input.max": [1.0] * 5}, layers="ab", audit={"erased": None})
     assert findings("constant-input", run) == []
-    run.meta["audit"]["erased"] = {"where": "b", "value": 0.0}
+    with changing(run) as meta:
+        meta["audit"]["erased"] = {"where": "b", "value": 0.0}
     (finding,) = findings("constant-input", run)
     assert (finding.where, finding.blames[0]) == ("a", "layers")
 
@@ -234,5 +235,5 @@ def test_a_shift_that_costs_nothing_is_none():
 
 
 def test_ten_samples_a_class_are_the_least():
-    assert len(findings("tiny-data", run_of(fit={"steps": 9, "batch_size": 10}, task={"classes": 10}))) == 1
-    assert findings("tiny-data", run_of(fit={"steps": 10, "batch_size": 10}, task={"classes": 10})) == []
+    assert len(findings("tiny-data", run_of({"batch.size": [10]}, fit={"steps": 9}, task={"classes": 10}))) == 1
+    assert findings("tiny-data", run_of({"batch.size": [10]}, fit={"steps": 10}, task={"classes": 10})) == []

@@ -84,7 +84,7 @@ def test_validation_that_was_good_once_was_not_memorized_but_overfitted():
 
 
 def test_few_samples_explain_memorizing_as_well_and_the_message_says_so():
-    run = run_of(skills([0, 1.0], [0, 0.0]), fit={"steps": 5, "batch_size": 20}, **FIT)
+    run = run_of(skills([0, 1.0], [0, 0.0]) | {"batch.size": [20]}, fit={"steps": 5}, **FIT)
     (finding,) = findings("memorized-labels", run)
     assert "about 100 training samples" in finding.message
     assert finding.blames[0] == "data"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hand_made import findings, kinds, run_of
+from hand_made import changing, findings, kinds, run_of
 
 
 @pytest.mark.parametrize(("size", "advice"), [(30.0, "Divide"), (0.01, "Multiply")])
@@ -67,17 +67,20 @@ def test_a_relu_that_meets_positive_inputs_only_is_no_missing_nonlinearity():
 def test_dropping_most_units_is_heavy_only_where_training_mode_suffers():
     task = {"kind": "categorical", "majority_share": 0.1}
     run = run_of({"batch.accuracy": [0.3] * 5}, layers="ab", task=task)
-    run.meta["model"]["layers"][1]["rate"] = 0.85
+    with changing(run) as meta:
+        meta["model"]["layers"][1]["rate"] = 0.85
     assert [finding.where for finding in findings("heavy-dropout", run)] == ["b"]
     run = run_of({"batch.accuracy": [0.9] * 5}, layers="ab", task=task)
-    run.meta["model"]["layers"][1]["rate"] = 0.85
+    with changing(run) as meta:
+        meta["model"]["layers"][1]["rate"] = 0.85
     assert findings("heavy-dropout", run) == []
 
 
 def test_without_an_accuracy_the_loss_in_training_mode_tells_whether_dropout_is_heavy():
     for loss, found in ((0.9, 1), (0.4, 0)):
         run = run_of({"batch.loss": [loss] * 5, "loss.constant": [1.0]}, layers="ab", task={"kind": "regression"})
-        run.meta["model"]["layers"][1]["rate"] = 0.85
+        with changing(run) as meta:
+            meta["model"]["layers"][1]["rate"] = 0.85
         assert len(findings("heavy-dropout", run)) == found
 
 
@@ -85,8 +88,9 @@ def test_the_usual_half_is_heavy_in_front_of_few_units_only():
     task = {"kind": "categorical", "majority_share": 0.1}
     for units, found in ((10, 1), (64, 0)):
         run = run_of({"batch.accuracy": [0.3] * 5}, layers="ab", task=task)
-        run.meta["model"]["layers"][0]["units"] = units
-        run.meta["model"]["layers"][1] |= {"rate": 0.6, "units": None}
+        with changing(run) as meta:
+            meta["model"]["layers"][0]["units"] = units
+            meta["model"]["layers"][1] |= {"rate": 0.6, "units": None}
         assert len(findings("heavy-dropout", run)) == found
 
 
@@ -125,8 +129,9 @@ def test_an_activation_behind_a_layer_with_weights_is_not_doubled():
 
 def chain(*classes: str) -> dict:
     run = run_of({}, layers=[f"{index}_{name}" for index, name in enumerate(classes)])
-    for layer, name in zip(run.meta["model"]["layers"], classes, strict=True):
-        layer |= {"class": name, "rate": 0.5 if name == "Dropout" else None}
+    with changing(run) as meta:
+        for layer, name in zip(meta["model"]["layers"], classes, strict=True):
+            layer |= {"class": name, "rate": 0.5 if name == "Dropout" else None}
     return run
 
 
@@ -158,6 +163,7 @@ def test_a_bias_that_matters_is_fine():
 
 def test_the_order_of_layers_that_do_not_tell_is_not_judged():
     run = chain("Dropout", "BatchNormalization")
-    for layer in run.meta["model"]["layers"]:
-        del layer["inbound"]
+    with changing(run) as meta:
+        for layer in meta["model"]["layers"]:
+            del layer["inbound"]
     assert kinds("activation-order", run) == {"NotMeasured"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hand_made import findings, kinds, run_of
+from hand_made import changing, findings, kinds, run_of
 
 from diagnose import examine
 from diagnose.rules.optimizer import small_updates
@@ -61,7 +61,8 @@ def test_one_kernel_has_nothing_to_be_compared_with():
 def test_an_embedding_is_no_first_kernel():
     """Only the rows met in a batch have a gradient, so its mean is small in any healthy training."""
     run = run_of(gradients(a=[1e-9] * 5, b=[1e-2] * 5, c=[1e-2] * 5), layers="abc")
-    run.meta["model"]["layers"][0]["class"] = "Embedding"
+    with changing(run) as meta:
+        meta["model"]["layers"][0]["class"] = "Embedding"
     assert findings("vanishing-gradient", run) == []
 
 
@@ -108,7 +109,8 @@ def test_a_gradient_that_is_none_says_that_nothing_connects_it():
 
 def test_what_lies_below_a_layer_without_gradient_is_counted():
     run = run_of(gradients(a=[0.0] * 5, b=[0.0] * 5, c=[0.0] * 5), layers="abc")
-    run.meta["model"]["layers"][2]["inbound"] = ["a", "b"]
+    with changing(run) as meta:
+        meta["model"]["layers"][2]["inbound"] = ["a", "b"]
     (finding,) = findings("zero-gradient", run)
     assert finding.message == "`c/kernel` has a gradient of exactly 0. There is none in 2 layers below either."
 
@@ -142,7 +144,8 @@ def test_a_gain_that_starts_at_zero_holds_the_gradient_up_for_one_step_only():
 
 def test_nothing_trainable_is_frozen():
     run = run_of({}, layers="a")
-    run.meta["model"] |= {"parameters": 100, "trainable_parameters": 0}
+    with changing(run) as meta:
+        meta["model"] |= {"parameters": 100, "trainable_parameters": 0}
     assert findings("frozen-weights", run)[0].severity == "critical"
 
 
@@ -213,14 +216,16 @@ def test_a_weight_decay_that_takes_all_the_weights_is_a_dominant_regularizer():
 
 def test_a_constraint_may_press_as_hard_as_a_decay():
     run = pressed()
-    run.meta["model"]["layers"][0]["constraint"] = "MaxNorm"
+    with changing(run) as meta:
+        meta["model"]["layers"][0]["constraint"] = "MaxNorm"
     (finding,) = findings("dominant-regularizer", run)
     assert "a constraint (MaxNorm at `a`)" in finding.message
 
 
 def test_parameters_that_a_layer_reads_and_none_owns_are_frozen():
     run = run_of(updates([1e-3] * 5), layers="ab")
-    run.meta["model"]["layers"][1]["loose"] = ["dense/kernel"]
+    with changing(run) as meta:
+        meta["model"]["layers"][1]["loose"] = ["dense/kernel"]
     (finding,) = findings("frozen-weights", run)
     assert (finding.where, finding.blames) == ("b", ("layers",))
     assert "`dense/kernel`, which the model does not know: it is never trained" in finding.message
@@ -389,7 +394,8 @@ def test_a_gradient_of_nan_is_not_a_gradient_of_zero():
 
 def changed_without_compile(**facts: list[str]) -> Run:
     run = run_of(gradients(a=[0.1] * 5, b=[0.1] * 5), layers="ab", steps=range(0, 50, 10))
-    run.meta["model"] |= facts
+    with changing(run) as meta:
+        meta["model"] |= facts
     return run
 
 

@@ -1,7 +1,7 @@
 """What is known of a run besides its measurements, as records; `Run.meta` shows them as a dictionary.
 
 `callbacks` fills them, the rules and the report read them, and `store` keeps them as JSON, one entry a field of
-`Facts`. A field that holds nothing (its default) is left out there, so that a run made by hand for a test stays short,
+`Facts`. A record that holds nothing (its default) is left out there, so that a run made by hand for a test stays short,
 and a run file of an older version reads as one of which less is known.
 """
 
@@ -195,11 +195,11 @@ class Facts:
     task: TaskFacts = field(default_factory=TaskFacts)
 
     def to_dict(self) -> dict[str, Any]:
-        """The facts as plain types, without the fields that hold nothing."""
+        """The facts as plain types, without the records that hold nothing."""
         return {
             each.name: to_plain(value, finite=False)
             for each in fields(self)
-            if (value := getattr(self, each.name)) != _default(each)
+            if (value := getattr(self, each.name)) != _default(each) or isinstance(value, tuple | dict)
         }
 
     @classmethod
