@@ -1,7 +1,7 @@
 """The trainings of `diagnosis.py`: each known fault in trainings of several kinds, and trainings with none.
 
 The truth is known without the diagnosis, for the fault was put there. Cases come in an order that spreads over all
-faults, so that a short run is a fair sample.
+faults, so that a short run is a fair sample. The file is long, since it is one table with what its rows are made of.
 """
 
 from __future__ import annotations

@@ -6,14 +6,14 @@ The trainings are those of `cases.py`: each fault in several data sets, depths, 
 healthy trainings of many kinds. The calibration part has the data sets (digits, moons, iris, Friedman's function,
 words) on which thresholds may be set; the held-back part has others, with other seeds, and its figures are the ones to
 quote. What was achieved is computed here from the predictions. A fault that must keep a training from learning, and did
-not, makes no sick training: it is left out, and counted. With `--keep` each run is kept in a folder and read again the
-next time, so that a benchmark that was stopped goes on, and new rules can be judged on old runs.
+not, makes no sick training: it is left out, and counted. With `--keep` each run file is kept in a folder and read again
+the next time, so that a benchmark that was stopped goes on, and new rules can be judged on old runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import pickle
+import json
 import time
 import warnings
 from collections import Counter
@@ -25,7 +25,7 @@ import numpy as np
 from cases import BASES, Case, cases_of
 from trainings import Data, iris, made, wine
 
-from diagnose import Diagnosis, Run, examine
+from diagnose import Diagnosis, Run, examine, load
 from diagnose.callbacks import TrainingMonitor
 
 DECENT = 0.8  # a fault that must do harm, and left this much of all skill, did none
@@ -53,10 +53,10 @@ class Judged:
     rank: int | None = field(default=None)
 
 
-def see(case: Case) -> Seen:
-    """Train and look at what came out, with the monitor and without it."""
+def see(case: Case, path: Path | None) -> Seen:
+    """Train and look at what came out, with the monitor, which writes a run file to `path`, and without it."""
     model, data, _ = made(case.training)
-    monitor = TrainingMonitor()
+    monitor = TrainingMonitor(path)
     settings: dict[str, Any] = {"validation_data": (data.x_validation, data.y_validation), **case.training.fit}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -148,14 +148,14 @@ def place_right(judged: Judged) -> bool | None:
 
 
 def keep(seen: Seen, path: Path) -> None:
-    with path.with_suffix(".tmp").open("wb") as file:
-        pickle.dump(seen, file)
-    path.with_suffix(".tmp").rename(path)
+    """Write what a training achieved beside its run file; last, so that a training that broke off is none kept."""
+    path.with_suffix(".json").write_text(json.dumps([seen.train, seen.validation, seen.broken]), encoding="utf-8")
 
 
 def kept(path: Path) -> Seen:
-    with path.open("rb") as file:
-        return pickle.load(file)
+    """Read what `keep` and the monitor wrote."""
+    train, validation, broken = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return Seen(load(path), train, validation, broken)
 
 
 def told(judged: Judged) -> str:
@@ -263,14 +263,14 @@ def main() -> None:
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     for case in cases:
-        path = folder / ("".join(c if c.isalnum() else "-" for c in case.name) + ".run") if folder else None
-        if path is not None and path.exists():
+        path = folder / ("".join(c if c.isalnum() else "-" for c in case.name) + ".sqlite") if folder else None
+        if path is not None and path.with_suffix(".json").exists():
             seen = kept(path)
         elif arguments.judge_only or (arguments.seconds and time.perf_counter() - began > arguments.seconds):
             continue
         else:
             try:
-                seen = see(case)
+                seen = see(case, path)
             except Exception as error:
                 print(f"FAILED {case.name}: {type(error).__name__}: {str(error)[:300]}", flush=True)
                 continue
