@@ -66,6 +66,15 @@ def run_of(
     return run
 
 
+def gradients(**sizes: list[float]) -> dict[tuple[str, str], list[float]]:
+    """Gradients of the kernels of the layers named, with the spectral norms that make them kernels."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for name, values in sizes.items():
+        found[("gradient.rms", f"{name}/kernel")] = values
+        found[("weight.spectral_norm", f"{name}/kernel")] = [1.0]
+    return found
+
+
 @contextlib.contextmanager
 def changing(run: Run) -> Iterator[dict[str, Any]]:
     """The facts of a run as a dictionary to change; afterwards the run knows what it says."""
