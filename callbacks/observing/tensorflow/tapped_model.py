@@ -18,7 +18,7 @@ import keras
 import tensorflow as tf
 
 from diagnose.callbacks.model.layers import leaf_layers, path_of
-from diagnose.callbacks.observing.tensorflow.taps import Tapping, current_tapping, hand_on
+from diagnose.callbacks.observing.tensorflow.taps import Tapping, current_tapping, pass_on
 from diagnose.run.meta import Role
 
 #: Functions that `compile` and `fit` keep on a model.
@@ -178,7 +178,7 @@ def _noted_call(tapping: Tapping, call: Any) -> Any:
     def noted_call(*args: Any, **kwargs: Any) -> Any:
         if not args or not isinstance(args[0], tf.Tensor) or getattr(args[0], "graph", None) is not tapping.graph:
             return call(*args, **kwargs)
-        entering = hand_on(args[0], tf.identity(args[0]))
+        entering = pass_on(args[0], tf.identity(args[0]))
         tapping.affine[entering.op.name] = outputs = call(entering, *args[1:], **kwargs)
         return outputs
 

@@ -160,7 +160,7 @@ class Tapping:
             return a
         before = len(self.taps)
         tap = Tap("", owner, _written(f), x, None, unit_axis=unit_axis, role=role, presumed=presumed)
-        z = hand_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
+        z = pass_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
             a = f(z, *args, **kwargs)
@@ -181,7 +181,7 @@ class Tapping:
         self._resting = False
         tap.where, tap.a = self._numbered(name), a
         self.taps.append(tap)
-        tap.out = hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
 
     def output_of(self, layer: Any, call: Callable[..., Any], a: Any) -> Any:
@@ -190,7 +190,7 @@ class Tapping:
             return a
         tap = Tap(self._numbered(path_of(layer)), layer, call, None, a, role="recurrent")
         self.taps.append(tap)
-        tap.out = hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
 
     def rest(self) -> None:
@@ -265,7 +265,7 @@ def _identity(x: Any, received: Callable[[Any], None]) -> Any:
     return tap(x)
 
 
-def hand_on(source: Any, copy: Any) -> Any:
+def pass_on(source: Any, copy: Any) -> Any:
     """The copy of a tensor, with what Keras hangs on the source (`_keras_logits`, `_keras_mask`)."""
     for name, value in list(getattr(source, "__dict__", {}).items()):
         if name.startswith("_keras"):
