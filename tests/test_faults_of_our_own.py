@@ -21,15 +21,17 @@ from diagnose.callbacks import (
     SaturationMonitor,
     TrainingMonitor,
 )
-from diagnose.callbacks.measuring.observations import held_samples as holdout
-from diagnose.callbacks.measuring.observations import observations as measuring
-from diagnose.callbacks.measuring.observations import slopes as curves
-from diagnose.callbacks.measuring.observations import variables as weights
-from diagnose.callbacks.model import description as layout
-from diagnose.callbacks.observing.tensorflow import batch_relay as relay
-from diagnose.callbacks.observing.tensorflow import reductions
-from diagnose.callbacks.observing.tensorflow import shadow_step as shadow
-from diagnose.callbacks.observing.tensorflow import step_stand_in as handover
+from diagnose.callbacks.measuring import observations, variables
+from diagnose.callbacks.model import description
+from diagnose.callbacks.observing.tensorflow import (
+    batch_relay,
+    held_samples,
+    reductions,
+    shadow_step,
+    site_curve,
+    step_stand_in,
+    variable_reads,
+)
 from diagnose.callbacks.watching import budget, session
 from diagnose.run.store import Store
 
@@ -55,32 +57,32 @@ def bare():
 
 
 PARTS = [
-    (layout, "describe"),
+    (description, "describe"),
     (Store, "create"),
     (Store, "write"),
     (Store, "set_meta"),
     (Store, "set_history"),
-    (relay.Relay, "__init__"),
-    (relay.Relay, "iterator_over"),
-    (shadow.ShadowStep, "__init__"),
-    (shadow.ShadowStep, "__call__"),
-    (shadow, "assign_roles"),
+    (batch_relay.Relay, "__init__"),
+    (batch_relay.Relay, "iterator_over"),
+    (shadow_step.ShadowStep, "__init__"),
+    (shadow_step.ShadowStep, "__call__"),
+    (shadow_step, "assign_roles"),
     (reductions, "site"),
-    (curves.SiteCurve, "__init__"),
-    (curves.SiteCurve, "__call__"),
-    (measuring.Measuring, "measure"),
-    (weights.Weights, "__init__"),
-    (weights.Weights, "before"),
-    (weights.Weights, "after"),
-    (weights.Weights, "kernels"),
-    (weights.Weights, "all_finite"),
+    (site_curve.SiteCurve, "__init__"),
+    (site_curve.SiteCurve, "__call__"),
+    (observations.Measuring, "measure"),
+    (variable_reads.VariableReads, "__init__"),
+    (variables.Weights, "before"),
+    (variables.Weights, "after"),
+    (variables.Weights, "kernels"),
+    (variables.Weights, "all_finite"),
     (session, "facts"),
     (session, "updates_of"),
-    (holdout.Evaluator, "__init__"),
-    (holdout.Evaluator, "__call__"),
-    (holdout.Evaluator, "constant_loss"),
-    (holdout.HeldSet, "keep"),
-    (handover.Handover, "arm"),
+    (held_samples.Evaluator, "__init__"),
+    (held_samples.Evaluator, "__call__"),
+    (held_samples.Evaluator, "constant_loss"),
+    (held_samples.HeldSet, "keep"),
+    (step_stand_in.StepStandIn, "arm"),
     (budget.Budget, "may_observe"),
     (budget.Budget, "may_check"),
 ]

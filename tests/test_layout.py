@@ -42,5 +42,5 @@ def test_what_is_meant_to_stay_and_what_keras_owns_are_not() -> None:
 def test_a_constraint_is_described_with_its_layer() -> None:
     bound = layers.Dense(1, kernel_constraint=keras.constraints.MaxNorm(1.0), name="bound")
     model = keras.Sequential([keras.Input((2,)), layers.Dense(2, name="free"), bound])
-    told = {layer["path"].rpartition("/")[2]: layer["constraint"] for layer in describe_layers(model)["layers"]}
+    told = {layer.path.rpartition("/")[2]: layer.constraint for layer in describe_layers(model).layers}
     assert told == {"free": "", "bound": "MaxNorm"}

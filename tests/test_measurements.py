@@ -9,8 +9,10 @@ import tensorflow as tf
 from keras import layers
 
 from diagnose.callbacks import TrainingMonitor, watch
-from diagnose.callbacks.measuring.held_samples import HeldSet, sameness
-from diagnose.callbacks.measuring.slopes import Curve, saturated_share
+from diagnose.callbacks.measuring.held_inputs import sameness
+from diagnose.callbacks.measuring.slopes import saturated_share
+from diagnose.callbacks.observing.reading import Curve
+from diagnose.callbacks.observing.tensorflow.held_samples import HeldSet
 from diagnose.callbacks.watching import budget
 from diagnose.run.quantities import QUANTITIES, bend
 
@@ -345,7 +347,7 @@ def test_what_is_the_same_in_a_held_set_is_counted_by_feature_and_by_sample():
     held = HeldSet()
     for rows in (x[:3], x[3:]):
         held.keep((tf.constant(rows), tf.zeros(len(rows))))
-    assert sameness(held) == {"": (0.5, 0.5)}  # one feature of two, and [0, 1] twice among four
+    assert sameness(held.inputs()) == {"": (0.5, 0.5)}  # one feature of two, and [0, 1] twice among four
 
 
 def test_the_bend_of_an_activation_is_what_a_straight_line_leaves_of_it():

@@ -313,7 +313,7 @@ def case_interrupted_and_started_again(callbacks):
             fit(model, [*callbacks, BreaksOff(error)])
         for monitor in callbacks:
             assert monitor.diagnosis.outcome
-            assert "Handover" not in repr(model.train_function)
+            assert "StepStandIn" not in repr(model.train_function)
     return fit(model, callbacks, epochs=1)
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from diagnose.callbacks import TrainingMonitor
-from diagnose.callbacks.observing.tensorflow.taps import tapped
+from diagnose.callbacks.observing.tensorflow.tapped_model import tapped
 from diagnose.rules.evidence.gradients import kernels
 from diagnose.run.layout import Layout
 

@@ -75,8 +75,9 @@ from diagnose.callbacks.auditing.labels import (
     weight_facts,
 )
 from diagnose.callbacks.auditing.output_range import reach
-from diagnose.callbacks.auditing.outputs_and_losses import Part, Whole, names_of, parts_of, place_of, told
+from diagnose.callbacks.auditing.outputs_and_losses import Part, Whole, parts_of, told
 from diagnose.callbacks.model.arrays import arrays, leaves, number, plain, taken
+from diagnose.callbacks.model.outputs import names_of, place_of
 from diagnose.outcome.arithmetic import COARSE, Wanted, is_distribution
 from diagnose.run.run import Run
 

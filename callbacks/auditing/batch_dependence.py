@@ -21,7 +21,7 @@ import tensorflow as tf
 from diagnose.callbacks.auditing.batch_sample import FirstBatch
 from diagnose.callbacks.auditing.borrowed_model import forward, overhearing
 from diagnose.callbacks.model.arrays import leaves, taken
-from diagnose.callbacks.observing.tensorflow.taps import leaf_layers, path_of
+from diagnose.callbacks.model.layers import leaf_layers, path_of
 
 MIXED = 0.01  # of the spread of the outputs; measured: 0 without mixing, 0.026 and more with it
 ALIKE = MIXED / 10  # two samples alone and among the others; the rounding of float32 is far below, 1e-5 of the spread

@@ -20,7 +20,7 @@ from diagnose.callbacks.auditing.borrowed_model import forward, overhearing, und
 from diagnose.callbacks.auditing.output_range import WIDE, WILD
 from diagnose.callbacks.auditing.outputs_and_losses import Part
 from diagnose.callbacks.model.arrays import leaves, taken
-from diagnose.callbacks.observing.tensorflow.taps import leaf_layers, path_of
+from diagnose.callbacks.model.layers import leaf_layers, path_of
 
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
 FEW = 16  # a guess: rows that still show several classes, and bounds where weights are drawn

@@ -23,7 +23,7 @@ from keras.src.backend.common import global_state
 from tensorflow.python.ops import stateful_random_ops
 
 from diagnose.callbacks.model.arrays import leaves, mapped, taken
-from diagnose.callbacks.observing.tensorflow.reversible import pristine
+from diagnose.callbacks.model.restoring import pristine
 
 BIG_VARIABLE = 300_000  # entries; to draw a larger one anew takes longer than it tells, so it is scaled
 OF_AN_OUTPUT = 2  # variables, mostly a kernel and a bias

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
-from diagnose.callbacks.measuring.held_samples import Evaluator, HeldSet, inputs_of, row_numbers, sameness
+from diagnose.callbacks.measuring.held_inputs import row_numbers, sameness
 from diagnose.callbacks.measuring.observations import Array
+from diagnose.callbacks.observing.protocols import Evaluator, HeldSamples
 from diagnose.outcome.arithmetic import (
     Task,
     Wanted,
     balanced_skill,
     class_counts,
+    constant_answers,
     label_shift,
     majority_share,
     relative_spread,
@@ -25,22 +27,29 @@ from diagnose.outcome.arithmetic import (
     target_shift,
     task_of,
 )
+from diagnose.run.meta import OutputTask, TaskFacts
 from diagnose.run.run import Measurement
+
+Held = TypeVar("Held", bound=HeldSamples)
 
 
 @dataclass
 class Scored:
-    """What one evaluation gave: measurements; arrays of the answers; what each output is asked for, by its name."""
+    """What one evaluation gave: measurements; arrays of the answers; what the outputs are asked for."""
 
     measurements: list[Measurement] = field(default_factory=list)
     answers: list[Array] = field(default_factory=list)
-    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    task: TaskFacts = field(default_factory=TaskFacts)
 
 
 @dataclass
 class _Side:
-    """One held set: what was asked of the outputs, and what they said; each by the name of the output."""
+    """One held set: what was asked of the outputs, and what they said; each by the name of the output.
 
+    outputs: these names, in the order of the outputs.
+    """
+
+    outputs: list[str]
     targets: dict[str, np.ndarray]
     predictions: dict[str, np.ndarray]
     tasks: dict[str, Task]
@@ -48,9 +57,9 @@ class _Side:
 
 
 def scored(
-    evaluator: Evaluator,
-    train: HeldSet,
-    validation: HeldSet,
+    evaluator: Evaluator[Held],
+    train: Held,
+    validation: Held,
     wanted_of: Callable[[int], list[Wanted]],
     known: Container[str],
     step: int,
@@ -80,42 +89,50 @@ def scored(
     if "validation" in sides:
         found.measurements += _of_validation(seen, sides["validation"], known, step)
         if "input.validation_mean" not in known:
-            numbers = row_numbers(validation)
-            for name, values in inputs_of(validation):
+            inputs = validation.inputs()
+            numbers = row_numbers(inputs)
+            for name, batches in inputs.items():
                 if name in numbers:
                     continue
+                values = np.concatenate([batch.astype(np.float64).reshape(-1) for batch in batches])
                 found.measurements.append(Measurement("input.validation_mean", name, step, float(values.mean())))
                 found.measurements.append(Measurement("input.validation_std", name, step, float(values.std())))
     if "input.same_share" not in known:
-        for name, (constant, same) in sameness(train).items():
+        for name, (constant, same) in sameness(train.inputs()).items():
             found.measurements.append(Measurement("input.constant_share", name, step, constant))
             found.measurements.append(Measurement("input.same_share", name, step, same))
     if "loss.constant" not in known:
-        order = evaluator.outputs
-        constant = evaluator.constant_loss(
-            train,
-            [seen.tasks[name] for name in order],
-            [seen.targets[name] for name in order],
-            [seen.predictions[name] for name in order],
-        )
+        constant = _constant_loss(evaluator, train, seen)
         found.measurements.append(Measurement("loss.constant", "", step, constant))
-    found.outputs = {name: _described(task, seen.targets[name]) for name, task in seen.tasks.items()}
+    found.task = _described(seen, train.samples, validation.samples)
     return found
 
 
-def _asked(evaluator: Evaluator, held: HeldSet, wanted_of: Callable[[int], list[Wanted]]) -> _Side | None:
-    targets, predictions, loss = evaluator(held)
-    names = evaluator.outputs
-    if len(targets) != len(predictions):
+def _asked(evaluator: Evaluator[Held], held: Held, wanted_of: Callable[[int], list[Wanted]]) -> _Side | None:
+    found = evaluator(held)
+    names = found.outputs
+    if len(found.targets) != len(found.predictions):
         return None
-    pairs = zip(targets, predictions, wanted_of(len(names)), strict=True)
+    pairs = zip(found.targets, found.predictions, wanted_of(len(names)), strict=True)
     tasks = [task_of(target, prediction, wanted) for target, prediction, wanted in pairs]
     return _Side(
-        dict(zip(names, targets, strict=True)),
-        dict(zip(names, predictions, strict=True)),
+        names,
+        dict(zip(names, found.targets, strict=True)),
+        dict(zip(names, found.predictions, strict=True)),
         dict(zip(names, tasks, strict=True)),
-        loss,
+        found.loss,
     )
+
+
+def _constant_loss(evaluator: Evaluator[Held], held: Held, seen: _Side) -> float:
+    """Loss of the best constant answer known, over the held set; NaN where none can be made."""
+    answers = [
+        [answer[0] for answer in constant_answers(seen.tasks[name], seen.targets[name], seen.predictions[name].shape)]
+        for name in seen.outputs
+    ]
+    if not answers or not all(answers):
+        return float("nan")
+    return evaluator.constant_loss(held, list(zip(*answers, strict=False)))
 
 
 def _of_training(seen: _Side, step: int) -> list[Measurement]:
@@ -142,14 +159,30 @@ def _of_validation(seen: _Side, unseen: _Side, known: Container[str], step: int)
     return found
 
 
-def _described(task: Task, targets: np.ndarray) -> dict[str, Any]:
-    """What an output is asked for, as `run.meta["task"]["outputs"]` keeps it."""
+def _described(seen: _Side, held: int, held_validation: int) -> TaskFacts:
+    """What the outputs are asked for; held, held_validation: numbers of samples."""
+    outputs = {name: _output_task(task, seen.targets[name]) for name, task in seen.tasks.items()}
+    first = next(iter(outputs.values()))
+    return TaskFacts(
+        kind=first.kind,
+        classes=first.classes,
+        reason=first.reason,
+        majority_share=first.majority_share,
+        target_mean=first.target_mean,
+        target_variance=first.target_variance,
+        outputs=outputs,
+        held_samples=held,
+        held_validation_samples=held_validation,
+    )
+
+
+def _output_task(task: Task, targets: np.ndarray) -> OutputTask:
     numbers = targets.dtype.kind in "buif"
-    return {
-        "kind": task.kind,
-        "classes": task.classes,
-        "reason": task.reason,
-        "majority_share": majority_share(task, targets),
-        "target_mean": float(np.mean(targets)) if numbers else None,
-        "target_variance": float(np.var(targets)) if numbers else None,
-    }
+    return OutputTask(
+        kind=task.kind,
+        classes=task.classes,
+        reason=task.reason,
+        majority_share=majority_share(task, targets),
+        target_mean=float(np.mean(targets)) if numbers else None,
+        target_variance=float(np.var(targets)) if numbers else None,
+    )

@@ -1,10 +1,11 @@
-"""What is known of a model before anything is measured: the run's meta data."""
+"""What is known of a model before anything is measured, as the run's facts hold it."""
 
 from __future__ import annotations
 
 import datetime
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,30 +13,34 @@ import tensorflow as tf
 
 from diagnose._version import __version__
 from diagnose.activation.calling.captured_variables import captured_variables
-from diagnose.callbacks.measuring.variables import otherwise_trained
-from diagnose.callbacks.observing.tensorflow.shadow_step import optimizers_of
-from diagnose.callbacks.observing.tensorflow.taps import leaf_layers, path_of
+from diagnose.callbacks.model.layers import leaf_layers, path_of
+from diagnose.callbacks.model.optimizers import optimizers_of, otherwise_trained
+from diagnose.run.meta import Facts, LayerFacts, LossName, ModelFacts, OptimizerFacts
 
 
-def describe(model: Any) -> dict[str, Any]:
-    """Versions, model, loss, metrics and optimizer, as `Run.meta` has them; plain JSON types."""
+def describe(model: Any, facts: Facts) -> Facts:
+    """What is known of a run, with versions, model, loss, metrics and optimizer as this model has them now.
+
+    facts: what was known before; all else of it stays, and `created` becomes this moment.
+    """
     optimizers = optimizers_of(model)
-    return {
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "versions": {
+    return replace(
+        facts,
+        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        versions={
             "keras-diagnose": __version__,
             "keras": keras.__version__,
             "tensorflow": tf.__version__,
             "python": platform.python_version(),
         },
-        "model": describe_layers(model),
-        "loss": {"name": _name_of(getattr(model, "loss", None))},
-        "metrics": [_name_of(metric) for metric in getattr(model, "metrics", [])],
-        "optimizer": _optimizer(optimizers[0]) if optimizers else {},
-    }
+        model=describe_layers(model),
+        loss=LossName(_name_of(getattr(model, "loss", None))),
+        metrics=tuple(_name_of(metric) for metric in getattr(model, "metrics", [])),
+        optimizer=_describe_optimizer(optimizers[0]) if optimizers else OptimizerFacts(),
+    )
 
 
-def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
+def describe_layers(model: Any, called: Sequence[str] = ()) -> ModelFacts:
     """The model's layers, in the order of the calls: where the model does not tell it (subclassed), that of `called`.
 
     called: paths of layers as they were seen being called. A layer not among them comes behind the one that Keras
@@ -49,32 +54,35 @@ def describe_layers(model: Any, called: Sequence[str] = ()) -> dict[str, Any]:
     ordered += _by_call([layer for layer in layers if layer not in inbound], called)
     ordered.sort(key=lambda layer: places.get(within.get(layer, layer), len(places)))
     left_out, still_trained = otherwise_trained(model) if model.built else ([], [])
-    return {
-        "name": model.name,
-        "class": type(model).__name__,
-        "precision": str(getattr(model.dtype_policy, "name", "")),
-        "parameters": int(sum(_size(variable) for variable in model.weights)) if model.built else None,
-        "trainable_parameters": int(sum(map(_size, model.trainable_variables))) if model.built else None,
-        "left_out": [variable.path for variable in left_out],
-        "still_trained": [variable.path for variable in still_trained],
-        "layers": [
-            {
-                "path": path_of(layer),
-                "class": type(layer).__name__,
-                "order": order,
-                "variables": [variable.path for variable in layer.variables],
-                "trainable": bool(layer.trainable),
-                "units": _static(getattr(layer, "units", None) or getattr(layer, "filters", None)),
-                "rate": _static(getattr(layer, "rate", None)),
-                "momentum": _static(getattr(layer, "momentum", None)),
-                "constraint": type(bound).__name__ if (bound := getattr(layer, "kernel_constraint", None)) else "",
-                "loose": [getattr(each, "path", each.name) for each in loose_parameters(layer)],
-                **({"inbound": [path_of(parent) for parent in inbound[layer]]} if layer in inbound else {}),
-                **({"within": path_of(within[layer])} if layer in within else {}),
-            }
-            for order, layer in enumerate(ordered)
-        ],
-    }
+    return ModelFacts(
+        name=model.name,
+        class_name=type(model).__name__,
+        precision=str(getattr(model.dtype_policy, "name", "")),
+        parameters=int(sum(_size(variable) for variable in model.weights)) if model.built else None,
+        trainable_parameters=int(sum(map(_size, model.trainable_variables))) if model.built else None,
+        left_out=tuple(variable.path for variable in left_out),
+        still_trained=tuple(variable.path for variable in still_trained),
+        layers=tuple(
+            _describe_layer(layer, order, inbound.get(layer), within.get(layer)) for order, layer in enumerate(ordered)
+        ),
+    )
+
+
+def _describe_layer(layer: Any, order: int, inbound: Sequence[Any] | None, within: Any) -> LayerFacts:
+    return LayerFacts(
+        path=path_of(layer),
+        class_name=type(layer).__name__,
+        order=order,
+        variables=tuple(variable.path for variable in layer.variables),
+        trainable=bool(layer.trainable),
+        units=_static(getattr(layer, "units", None) or getattr(layer, "filters", None)),
+        rate=_static(getattr(layer, "rate", None)),
+        momentum=_static(getattr(layer, "momentum", None)),
+        constraint=type(bound).__name__ if (bound := getattr(layer, "kernel_constraint", None)) else "",
+        loose=tuple(getattr(each, "path", each.name) for each in loose_parameters(layer)),
+        inbound=None if inbound is None else tuple(path_of(parent) for parent in inbound),
+        within=None if within is None else path_of(within),
+    )
 
 
 def loose_parameters(layer: Any) -> list[Any]:
@@ -141,19 +149,21 @@ def _is_container(layer: Any) -> bool:
     return isinstance(layer, (keras.Model, keras.layers.InputLayer))
 
 
-def _optimizer(optimizer: Any) -> dict[str, Any]:
+def _describe_optimizer(optimizer: Any) -> OptimizerFacts:
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer
-    known: dict[str, Any] = {"class": type(inner).__name__, "loss_scaling": inner is not optimizer}
-    for name in ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay", "momentum", "use_ema"):
-        value = getattr(inner, name, None)
-        if isinstance(value, (int, float, bool)):
-            known[name] = value
-    known["gradient_accumulation_steps"] = getattr(inner, "gradient_accumulation_steps", None)
+    names = ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay", "momentum", "use_ema")
+    values = {name: getattr(inner, name, None) for name in names}
+    known: dict[str, Any] = {name: value for name, value in values.items() if isinstance(value, (int, float, bool))}
     try:
         known["learning_rate"] = float(inner.learning_rate)
     except Exception:  # a schedule that needs a built optimizer; the rate is measured at each observation anyway
         known["learning_rate"] = None
-    return known
+    return OptimizerFacts(
+        class_name=type(inner).__name__,
+        loss_scaling=inner is not optimizer,
+        gradient_accumulation_steps=getattr(inner, "gradient_accumulation_steps", None),
+        **known,
+    )
 
 
 def _name_of(thing: Any) -> Any:

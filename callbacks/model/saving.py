@@ -16,7 +16,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from diagnose.activation.saving import LAMBDA
-from diagnose.callbacks.observing.tensorflow.reversible import pristine
+from diagnose.callbacks.model.restoring import pristine
 
 SEEDS = "global_seed_generator"  # where Keras keeps the generator behind random functions without a seed
 

@@ -23,15 +23,22 @@ import tensorflow as tf
 from diagnose.activation.profiling import examined
 from diagnose.activation.saving import saving_in_a_layer
 from diagnose.callbacks.auditing.audit import facts, wanted
+from diagnose.callbacks.measuring.batches import fingerprint, nonfinite_data
 from diagnose.callbacks.measuring.evaluations import scored
-from diagnose.callbacks.measuring.held_samples import Evaluator, HeldSet
-from diagnose.callbacks.measuring.observations import Array, Measuring, fingerprint, nonfinite_data
-from diagnose.callbacks.measuring.variables import Weights, updates_of
+from diagnose.callbacks.measuring.observations import Array, Measuring
+from diagnose.callbacks.measuring.variables import Weights
 from diagnose.callbacks.model import description as layout
+from diagnose.callbacks.model.layers import steps_per_execution
+from diagnose.callbacks.model.optimizers import optimizers_of, updates_of
 from diagnose.callbacks.model.saving import saving_error
+from diagnose.callbacks.observing.reading import Sites
+from diagnose.callbacks.observing.tensorflow.batch_arrays import input_arrays, placed_arrays
+from diagnose.callbacks.observing.tensorflow.held_samples import Evaluator, HeldSet
 from diagnose.callbacks.observing.tensorflow.reversible import CannotUndo
-from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep, optimizers_of
-from diagnose.callbacks.observing.tensorflow.step_stand_in import Handover, spec_key, steps_per_execution
+from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
+from diagnose.callbacks.observing.tensorflow.site_facts import learn_sites
+from diagnose.callbacks.observing.tensorflow.step_stand_in import StepStandIn, spec_key
+from diagnose.callbacks.observing.tensorflow.variable_reads import VariableReads
 from diagnose.callbacks.watching.budget import DENSE_OBSERVATIONS, Budget
 from diagnose.run.meta import Facts
 from diagnose.run.run import Measurement, Run
@@ -64,6 +71,7 @@ class Session:
         self._model: Any = None
         self._off: set[str] = set()
         self._measuring = Measuring(frozenset())
+        self._sites = Sites()
         self._kept: list[int] = []
         self._latest_arrays: list[Array] = []
         self._answers: list[Array] = []
@@ -97,12 +105,12 @@ class Session:
         planned = (params.get("epochs") or 0) * (self._epoch_steps or 0)
         self._last_step = self.steps + planned if planned else None
         self._execution = steps_per_execution(model)
-        self._train = Handover(model, "train_function", self.budget, self.guarded)
-        self._test = Handover(model, "test_function", self.budget, self.guarded)
+        self._train = StepStandIn(model, "train_function", self.budget.own, self.guarded)
+        self._test = StepStandIn(model, "test_function", self.budget.own, self.guarded)
         self._measuring.instruments = self.instruments
         self.budget.start()
         with self.guarded("describing the model", "description"), self.budget.own("set-up"):
-            self._know(**layout.describe(model))
+            self.run.facts = layout.describe(model, self.run.facts)
         self._know(fit={key: params.get(key) for key in ("epochs", "steps")})
         self._know(
             monitor={
@@ -231,7 +239,7 @@ class Session:
         """Look in batches that are not observed for what broke the training: an epoch brings all of them again."""
         outputs = next((shadow.outputs for shadow in self._shadows.values()), [])
         for offset, batch in enumerate(batches):
-            counts = nonfinite_data(batch, outputs)
+            counts = nonfinite_data(placed_arrays(batch, outputs))
             if any(count for _, _, count in counts):
                 self._search_ends = 0
                 step = self.steps + offset
@@ -247,17 +255,15 @@ class Session:
             return
         with contextlib.nullcontext() if shadow.called else self.budget.own("set-up"):  # its first call is slow
             reading = shadow(batches[0])
-        if self._weights is None or any(tap.where not in measuring.sites for tap in shadow.taps):
+        if self._weights is None or any(site.where not in self._sites.facts for site in reading.sites):
             with self.budget.own("set-up"):
                 self._learn(model, shadow, reading, batches[0])
         if not self._epoch_done or not self._held.samples:  # later epochs bring the same samples again
             self._held.keep(batches[0])
-        measurements, arrays = measuring.measure(reading, step)
+        measurements, arrays = measuring.measure(reading, self._sites.curves, step)
         measurements += self._optimizer_state(model, step)
         if "outputs" in self.instruments:
-            x = batches[0][0] if isinstance(batches[0], tuple) else batches[0]
-            inputs = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor)]
-            measurements.append(Measurement("batch.fingerprint", "", step, fingerprint(inputs)))
+            measurements.append(Measurement("batch.fingerprint", "", step, fingerprint(input_arrays(batches[0]))))
         if self._weights is not None and "weights" in self.instruments:
             if self._kernels_due:
                 measurements += self._weights.kernels(step)
@@ -284,13 +290,14 @@ class Session:
         return self._shadows[key]
 
     def _learn(self, model: Any, shadow: ShadowStep, reading: Any, batch: Any) -> None:
-        self._measuring.learn_sites(shadow, reading)
-        self._weights = Weights(model)
-        self._know(
-            model=layout.describe_layers(model, [tap.layer for tap in shadow.taps]),
-            sites=list(self._measuring.sites.values()),
-            inside=dict(self._measuring.inside),
-            unmeasured=dict(self._measuring.unmeasured),
+        learn_sites(self._sites, shadow, reading)
+        self._weights = Weights(VariableReads(model))
+        self.run.facts = replace(
+            self.run.facts,
+            model=layout.describe_layers(model, shadow.layers_called),
+            sites=tuple(self._sites.facts.values()),
+            inside={name: tuple(places) for name, places in self._sites.inside.items()},
+            unmeasured=dict(self._sites.unmeasured),
         )
         with self.guarded("profiling the activations", "profiles"):
             self._profile()
@@ -309,7 +316,7 @@ class Session:
         known: dict[str, Any] = dict(self.run.facts.profiles)
         owners = {variable.path: self.model.name for variable in self.model.variables}
         began = time.perf_counter()
-        for name, placed in self._measuring.customs.items():
+        for name, placed in self._sites.customs.items():
             if name in known or "activations" not in self.instruments:
                 continue
             if time.perf_counter() - began > PROFILE_SECONDS:
@@ -419,8 +426,9 @@ class Session:
         found = scored(evaluator, held, unseen, self._measuring.wanted_of, known, step)
         if found is None:
             return
-        task = self.run.meta.get("task") or {**next(iter(found.outputs.values())), "outputs": found.outputs}
-        self._know(task={**task, "held_samples": held.samples, "held_validation_samples": unseen.samples})
+        task = self.run.facts.task if self.run.facts.task.kind else found.task  # the first stays
+        task = replace(task, held_samples=held.samples, held_validation_samples=unseen.samples)
+        self.run.facts = replace(self.run.facts, task=task)
         self._keep(None, [each for each in found.measurements if not np.isnan(each.value)])
         self._keep_answers([array for array in found.answers if array[3].size])
 

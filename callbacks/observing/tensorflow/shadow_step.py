@@ -22,58 +22,23 @@ import numpy as np
 import tensorflow as tf
 from keras.src.models.functional import Functional
 
-from diagnose.callbacks.auditing.outputs_and_losses import by_output, places_of
 from diagnose.callbacks.model.arrays import leaves
+from diagnose.callbacks.model.layers import leaf_layers
+from diagnose.callbacks.model.optimizers import optimizers_of
+from diagnose.callbacks.model.outputs import by_output, places_of
+from diagnose.callbacks.model.restoring import pristine
+from diagnose.callbacks.model.structures import named_leaves
+from diagnose.callbacks.observing.reading import PlacedFunction, Reading, SiteReading
 from diagnose.callbacks.observing.tensorflow import reductions
-from diagnose.callbacks.observing.tensorflow.reversible import Reversible, pristine
+from diagnose.callbacks.observing.tensorflow.reversible import Reversible
 from diagnose.callbacks.observing.tensorflow.site_roles import assign_roles
-from diagnose.callbacks.observing.tensorflow.taps import Placed, Tap, Tapping, _tapping, leaf_layers, tapped
+from diagnose.callbacks.observing.tensorflow.tapped_model import tapped
+from diagnose.callbacks.observing.tensorflow.taps import Tap, Tapping, current_tapping
 
 #: Entries of each kernel's gradient that are compared with those of the last observation.
 DIRECTION = 512
 #: Entries of targets and predictions that are handed to the host at one observation.
 ANSWERS = 1 << 18
-
-
-@dataclass
-class SiteReading:
-    """What one observation read at one activation site. Arrays are None where nothing could be read."""
-
-    where: str
-    numbers: dict[str, float]
-    z: np.ndarray | None
-    a: np.ndarray
-    slope: np.ndarray | None
-    alive: np.ndarray | None
-    constant: np.ndarray
-
-
-@dataclass
-class Reading:
-    """What one observation read.
-
-    loss: of this batch, as `compute_loss` gave it (None where train_step does not call it exactly once).
-    reported: what train_step returned, with metrics that started from zero.
-    gradients: variable path -> {"rms", "nonfinite", "missing"}; weights: variable path -> {"rms", "nonfinite"}.
-    direction: a fixed sample of the gradients of all kernels, one vector; kept_share: norm of all gradients after
-        clipping over before it, None where the optimizer does not clip; regularization: the part of the loss that
-        comes from `model.losses`.
-    inputs: input name -> numbers; sites: in the order of the calls; outputs: places of the outputs (`places_of`);
-        targets, predictions: in their order, [] if unknown.
-    """
-
-    loss: float | None
-    reported: dict[str, float]
-    gradients: dict[str, dict[str, float]]
-    weights: dict[str, dict[str, float]]
-    inputs: dict[str, dict[str, float]]
-    sites: list[SiteReading]
-    outputs: list[str] = field(default_factory=list)
-    targets: list[np.ndarray] = field(default_factory=list)
-    predictions: list[np.ndarray] = field(default_factory=list)
-    direction: np.ndarray | None = None
-    kept_share: float | None = None
-    regularization: float | None = None
 
 
 class ShadowStep:
@@ -87,7 +52,7 @@ class ShadowStep:
         self.model = model
         self.taps: list[Tap] = []
         self.missed: dict[str, str] = {}
-        self.looped: list[Placed] = []
+        self.looped: list[PlacedFunction] = []
         #: Whether the step asks `compute_loss` once, so that its targets and predictions are known.
         self.standard = False
         #: Places of the outputs whose targets and predictions are known.
@@ -109,6 +74,11 @@ class ShadowStep:
         self.called = True
         packed = self._step(batch)
         return self._unpacked({name: _to_numpy(value) for name, value in packed.items()})
+
+    @property
+    def layers_called(self) -> list[str]:
+        """Paths of the layers that own the sites, in the order of the calls, "" for a function marked by `watch`."""
+        return [tap.layer for tap in self.taps]
 
     def _traced(self, data: Any) -> dict[str, Any]:
         model, graph = self.model, tf.compat.v1.get_default_graph()
@@ -231,17 +201,6 @@ class _Seen:
     y_pred: Any = None
 
 
-def optimizers_of(model: Any) -> list[Any]:
-    """Every optimizer that the model or one of its layers holds, inner ones after their wrappers."""
-    found: dict[int, Any] = {}
-    for owner in [model, *leaf_layers(model)]:
-        for value in list(vars(owner).values()):
-            while isinstance(value, keras.optimizers.Optimizer) and id(value) not in found:
-                found[id(value)] = value
-                value = getattr(value, "inner_optimizer", None)
-    return list(found.values())
-
-
 def _build_metrics(model: Any, element_spec: Any) -> None:
     """Make the compiled metrics' variables, as the first step would: a step that makes variables is traced twice.
 
@@ -260,7 +219,7 @@ def _recorded(seen: _Seen) -> Iterator[None]:
 
     On the classes, since a custom train step may keep its optimizers where no search would find them.
     """
-    tapping = _tapping.get()
+    tapping = current_tapping.get()
     base = keras.optimizers.Optimizer
     classes: list[Any] = [cls for cls in _family(base) if "apply" in vars(cls)]
     classes += [cls for cls in base.__mro__ if "apply" in vars(cls) and cls not in classes]
@@ -268,7 +227,7 @@ def _recorded(seen: _Seen) -> Iterator[None]:
 
     def recorder(original: Callable[..., Any]) -> Callable[..., Any]:
         def apply(self: Any, grads: Any, trainable_variables: Any = None) -> Any:
-            if _tapping.get() is not tapping:  # another thread trains a model of its own
+            if current_tapping.get() is not tapping:  # another thread trains a model of its own
                 return original(self, grads, trainable_variables)
             variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
             grads = list(grads)
@@ -369,12 +328,3 @@ def _to_numpy(value: Any) -> np.ndarray:
 def _without_optionals(data: Any) -> Any:
     """Keras hands None inside a data set on as an empty Optional; train_step expects None."""
     return keras.tree.map_structure(lambda value: None if isinstance(value, tf.experimental.Optional) else value, data)
-
-
-def named_leaves(structure: Any) -> list[tuple[str, Any]]:
-    """The leaves with a name each: the key in a dict, the position in a list, "" for a single one."""
-    if isinstance(structure, dict):
-        return [(str(key), value) for key, value in sorted(structure.items(), key=lambda item: str(item[0]))]
-    if isinstance(structure, (list, tuple)):
-        return [(str(index), value) for index, value in enumerate(structure)]
-    return [("", structure)]

@@ -13,22 +13,24 @@ from typing import Any
 
 import tensorflow as tf
 
+from diagnose.callbacks.model.layers import steps_per_execution
 from diagnose.callbacks.observing.tensorflow.batch_relay import Relay
-from diagnose.callbacks.watching.budget import Budget
 
-Guard = Callable[..., AbstractContextManager[None]]
+#: `guard(doing, part)` gives a context in which what fails in our code is caught, and `part` left off.
+Guard = Callable[[str, str], AbstractContextManager[None]]
+#: `own(kind)` gives a context whose time counts as ours, not as the training's; "set-up", "observation" or "hook".
+Own = Callable[[str], AbstractContextManager[None]]
 
 
-class Handover:
+class StepStandIn:
     """Sees the batches that one of a model's compiled functions is called with.
 
     attribute: "train_function" or "test_function".
-    guard: `guard(doing, part)` gives a context in which what fails in our code is caught, and `part` left off.
     """
 
-    def __init__(self, model: Any, attribute: str, budget: Budget, guard: Guard) -> None:
+    def __init__(self, model: Any, attribute: str, own: Own, guard: Guard) -> None:
         self._model, self._attribute = model, attribute
-        self._budget, self._guard = budget, guard
+        self._own, self._guard = own, guard
         self._original: Any = None
         self._relays: dict[Any, Relay] = {}
         #: Batches taken by the last call that was seen; None if the last call was not.
@@ -56,7 +58,7 @@ class Handover:
 
     def _seen(self, original: Any, iterator: Any, see: Any, after: Any) -> Any:
         relay = None
-        with self._guard("preparing to hand a batch on", "observation"), self._budget.own("set-up"):
+        with self._guard("preparing to hand a batch on", "observation"), self._own("set-up"):
             relay = self._relay_for(iterator)
         if relay is None:
             return original(iterator)
@@ -69,13 +71,13 @@ class Handover:
             if not batches:
                 return original(iterator)  # it meets the end of the data itself
         self.taken = len(batches)
-        with self._guard("observing a step", "observation"), self._budget.own("observation"):
+        with self._guard("observing a step", "observation"), self._own("observation"):
             see(batches, iterator.element_spec)
         relayed: Any = batches  # Keras' function takes any iterable, at the price of another trace
-        with self._guard("handing a batch on", "observation"), self._budget.own("hook"):
+        with self._guard("handing a batch on", "observation"), self._own("hook"):
             relayed = relay.iterator_over(batches, ends=len(batches) < size)
         result = original(relayed)
-        with self._guard("measuring what the step did", "weights"), self._budget.own("hook"):
+        with self._guard("measuring what the step did", "weights"), self._own("hook"):
             after()
         return result
 
@@ -87,11 +89,6 @@ class Handover:
         if key not in self._relays:
             self._relays[key] = Relay(spec, steps_per_execution(self._model))
         return self._relays[key]
-
-
-def steps_per_execution(model: Any) -> int:
-    """How many batches one call of the model's compiled function takes."""
-    return int(getattr(model, "steps_per_execution", 1) or 1)
 
 
 def spec_key(spec: Any) -> Any:

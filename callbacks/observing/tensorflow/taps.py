@@ -1,13 +1,8 @@
-"""Where activations are, and how they are read without the user's step knowing.
+"""What an activation site is, and how it is read without the user's step knowing.
 
 A *site* is one call of one activation function: `layer.activation` of any layer that has one, the call of an activation
 layer, a Lambda, a user's own layer without a kernel, a function or callable object that a user's own layer or model
-keeps as an attribute (`self.act`), or a function marked by `watch`. While the shadow step is traced, a layer's
-`activation` (or `call`, or that attribute) is replaced by a tapped one, and put back at once, so that saving, cloning
-and serializing never meet a tap.
-
-Whether an attribute is an activation shows when it is called: one float tensor in, one of the same shape out, and no
-other site inside. Anything else is handed through.
+keeps as an attribute (`self.act`), or a function marked by `watch`. `tapped_model` puts the taps there.
 
     z --tap--> f --tap--> a      forward:  z, a         backward: dL/da arrives, dL/dz leaves
 
@@ -22,11 +17,9 @@ whatever mixes its inputs (softmax, normalizations).
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import functools
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -34,21 +27,18 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
+from diagnose.callbacks.model.layers import path_of
+from diagnose.callbacks.observing.reading import PlacedFunction
 from diagnose.callbacks.observing.tensorflow import reductions
+from diagnose.run.meta import Role
 
 LOOP = "it runs inside a loop or a function of its own, where values can't be read from outside"
 PROBE_ROWS = 4  # rows asked for mixing: two are the least that can show mixing over the batch
 
-#: Functions that `compile` and `fit` keep on a model.
-COMPILED = frozenset({"loss", "train_function", "test_function", "predict_function"})
-
-#: What an object offers that is more than a function.
-PROTOCOLS = ("__iter__", "__getitem__", "__len__", "__enter__", "__array__", "__add__")
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: The tapping that is under way, if any; `watch` asks it.
-_tapping: contextvars.ContextVar[Tapping | None] = contextvars.ContextVar("diagnose_tapping", default=None)
+#: The tapping that is under way in this context, if any; `watch` looks for it.
+current_tapping: contextvars.ContextVar[Tapping | None] = contextvars.ContextVar("diagnose_tapping", default=None)
 
 
 def watch(f: F | None = None, name: str | None = None) -> Any:
@@ -73,7 +63,7 @@ def watch(f: F | None = None, name: str | None = None) -> Any:
 
     @functools.wraps(f, updated=())
     def watched(*args: Any, **kwargs: Any) -> Any:
-        tapping = _tapping.get()
+        tapping = current_tapping.get()
         if tapping is None or not args:
             return f(*args, **kwargs)
         return tapping.through(site, None, f, *args, **kwargs)
@@ -101,7 +91,7 @@ class Tap:
     gradient_a: Any = None
     gradient_z: Any = None
     unit_axis: int = -1
-    role: str = "hidden"
+    role: Role = "hidden"
     presumed: bool = False
     into_kernels: bool = False
 
@@ -117,20 +107,6 @@ class Tap:
         return None if not shape.rank else shape[self.unit_axis]
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A function with the layer or model that keeps it (None: marked by `watch`), its place, and its input's dtype.
-
-    gate: it is the `recurrent_activation` of a cell, which only opens and shuts.
-    """
-
-    function: Callable[..., Any]
-    owner: Any
-    where: str
-    dtype: str
-    gate: bool = False
-
-
 @dataclass
 class Tapping:
     """The taps of one traced step, in the order of the calls, and the sites that could not be tapped.
@@ -143,7 +119,7 @@ class Tapping:
     graph: Any
     taps: list[Tap] = field(default_factory=list)
     missed: dict[str, str] = field(default_factory=dict)
-    looped: list[Placed] = field(default_factory=list)
+    looped: list[PlacedFunction] = field(default_factory=list)
     loops: dict[int, Any] = field(default_factory=dict)
     affine: dict[str, Any] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
@@ -157,7 +133,7 @@ class Tapping:
         x: Any,
         *args: Any,
         unit_axis: int = -1,
-        role: str = "hidden",
+        role: Role = "hidden",
         sure: bool = True,
         presumed: bool = False,
         **kwargs: Any,
@@ -176,13 +152,15 @@ class Tapping:
             if looped:
                 place = self.loops.get(id(owner), owner)
                 where = name if place is None else path_of(place)
-                self.looped.append(Placed(f, owner, where, x.dtype.name, name.endswith("/recurrent_activation")))
+                self.looped.append(
+                    PlacedFunction(f, owner, where, x.dtype.name, name.endswith("/recurrent_activation"))
+                )
             if sure or looped:
                 self.missed.setdefault(name, reason)
             return a
         before = len(self.taps)
         tap = Tap("", owner, _written(f), x, None, unit_axis=unit_axis, role=role, presumed=presumed)
-        z = _hand_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
+        z = pass_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
             a = f(z, *args, **kwargs)
@@ -203,7 +181,7 @@ class Tapping:
         self._resting = False
         tap.where, tap.a = self._numbered(name), a
         self.taps.append(tap)
-        tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
 
     def output_of(self, layer: Any, call: Callable[..., Any], a: Any) -> Any:
@@ -212,8 +190,12 @@ class Tapping:
             return a
         tap = Tap(self._numbered(path_of(layer)), layer, call, None, a, role="recurrent")
         self.taps.append(tap)
-        tap.out = _hand_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+        tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
+
+    def rest(self) -> None:
+        """Read nothing from now on: the step has been traced."""
+        self._resting = True
 
     def settle(self) -> None:
         """Drop what is no reading of its site, and name the attributes, now that all sites are known.
@@ -283,7 +265,8 @@ def _identity(x: Any, received: Callable[[Any], None]) -> Any:
     return tap(x)
 
 
-def _hand_on(source: Any, copy: Any) -> Any:
+def pass_on(source: Any, copy: Any) -> Any:
+    """The copy of a tensor, with what Keras hangs on the source (`_keras_logits`, `_keras_mask`)."""
     for name, value in list(getattr(source, "__dict__", {}).items()):
         if name.startswith("_keras"):
             setattr(copy, name, value)
@@ -317,184 +300,3 @@ def _mixing(f: Callable[..., Any], ask: Callable[[Any], Any], x: Any) -> Any:
     moved = tf.cast(signs > 0, rows.dtype)
     change = ask(rows + moved) - outputs
     return tf.minimum(told, reductions.disagreement(change, change, moved))
-
-
-@contextlib.contextmanager
-def tapped(model: Any, graph: Any) -> Iterator[Tapping]:
-    """Tap every site of the model while the body runs; at its end each layer is as its owner made it."""
-    tapping = Tapping(graph)
-    replaced: list[tuple[Any, str, Any]] = []
-    token = _tapping.set(tapping)
-    try:
-        for layer in [model, *leaf_layers(model)]:
-            if isinstance(layer, keras.layers.RNN):
-                tapping.loops.update((id(inner), layer) for inner in layer._flatten_layers(include_self=False))
-            for name, replacement in [*_replacements(layer, tapping), *_attributes(layer, tapping)]:
-                replaced.append((layer, name, layer.__dict__.get(name, _ABSENT)))
-                object.__setattr__(layer, name, replacement)  # past Keras' tracking: it must not see the tap
-        yield tapping
-        tapping.settle()
-    finally:
-        _tapping.reset(token)
-        tapping._resting = True
-        for layer, name, value in reversed(replaced):
-            if value is _ABSENT:
-                layer.__dict__.pop(name, None)
-            else:
-                object.__setattr__(layer, name, value)
-        # A layer that was built just now may have handed its stand-in on to layers that it made.
-        for layer in leaf_layers(model):
-            for name, value in list(layer.__dict__.items()):
-                if isinstance(value, _TappedActivation):
-                    object.__setattr__(layer, name, value._f)
-
-
-_ABSENT = object()
-
-
-def leaf_layers(model: Any) -> list[Any]:
-    """All layers of the model at any depth, itself aside, each once, in the order of `_flatten_layers`."""
-    return list(dict.fromkeys(model._flatten_layers(include_self=False)))
-
-
-def path_of(layer: Any) -> str:
-    """The Keras path of a layer; its name where it has none yet."""
-    return str(getattr(layer, "path", None) or layer.name)
-
-
-def _replacements(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
-    axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
-    inner = list(layer._flatten_layers(include_self=False))
-    owned = "activation" in layer.__dict__ and callable(layer.__dict__["activation"])
-    in_cell = hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN)
-    for attribute in ("activation", "recurrent_activation"):
-        f = layer.__dict__.get(attribute)
-        if callable(f) and not isinstance(layer, keras.layers.RNN):
-            role = "gate" if in_cell else "hidden"
-            suffix = "" if attribute == "activation" else f"/{attribute}"
-            yield attribute, _TappedActivation(tapping, layer, suffix, f, axis, role)
-    if isinstance(layer, keras.layers.RNN):
-        yield "call", _tapped_output(tapping, layer, layer.call)
-    elif type(layer).call is keras.layers.BatchNormalization.call:
-        yield "call", _noted_call(tapping, layer.call)
-    elif not owned and not inner and not isinstance(layer, keras.Model) and _may_be_activation(layer):
-        yield "call", _tapped_call(tapping, layer, layer.call, axis)
-
-
-def _attributes(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
-    """Stand-ins for the plain callables that a layer or model of the user's own keeps, whatever they are for."""
-    if type(layer).__module__.startswith(("keras.", "keras_")):
-        return
-    for name, f in list(layer.__dict__.items()):
-        keras_own = name.startswith("_") or name in COMPILED or hasattr(type(layer), name)
-        if not keras_own and name not in ("activation", "recurrent_activation") and _is_plain(f):
-            yield name, _TappedAttribute(tapping, layer, f"/{name}", f, -1, "hidden")
-
-
-def _is_plain(f: Any) -> bool:
-    """Whether a callable is a function or an object of the user's own that can do nothing but be called.
-
-    An object of Keras or TensorFlow is known by what it is, and one that is also asked for items or its length has uses
-    that a stand-in can't serve.
-    """
-    while isinstance(f, functools.partial):
-        f = f.func
-    f = getattr(f, "python_function", getattr(f, "__wrapped__", f))  # of a tf.function or a custom gradient: the inside
-    if isinstance(f, (types.FunctionType, types.MethodType)):
-        return True
-    families = {cls.__module__.partition(".")[0] for cls in type(f).__mro__}
-    return (
-        callable(f)
-        and not isinstance(f, type)
-        and not families & {"keras", "keras_hub", "tensorflow"}
-        and not any(hasattr(type(f), name) for name in PROTOCOLS)
-    )
-
-
-def _may_be_activation(layer: Any) -> bool:
-    """Whether a leaf layer could be an activation: nothing that multiplies, normalizes, drops or moves its input.
-
-    Keras' own activation layers live in one package; of a user's own layers, those without a kernel are asked. Whether
-    such a layer mixes its inputs, or has no curve at all, is measured, not guessed.
-    """
-    if isinstance(layer, keras.layers.Lambda):
-        return True
-    module = type(layer).__module__
-    if module.startswith(("keras.", "keras_")):
-        return ".layers.activations." in module
-    return all(len(variable.shape) < 2 for variable in layer.variables)
-
-
-class _TappedActivation:
-    """Stands in for `layer.activation` while a step is traced; attributes are the original's (Keras compares names)."""
-
-    def __init__(self, tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str) -> None:
-        self._through = functools.partial(_through_layer, tapping, layer, suffix, f, axis, role)
-        self._f = f
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._through(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._f, name)
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self._f or other == self._f
-
-    def __hash__(self) -> int:
-        return hash(self._f)
-
-
-class _TappedAttribute(_TappedActivation):
-    """Stands in for an attribute that may be an activation: it is one where it takes one tensor with a batch axis."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 1 or not isinstance(args[0], tf.Tensor) or (args[0].shape.rank or 0) < 2:
-            return self._f(*args, **kwargs)
-        return self._through(*args, sure=False, presumed=True)
-
-
-def _through_layer(
-    tapping: Tapping, layer: Any, suffix: str, f: Any, axis: int, role: str, *args: Any, **kwargs: Any
-) -> Any:
-    if not args:
-        return f(**kwargs)
-    return tapping.through(path_of(layer) + suffix, layer, f, *args, unit_axis=axis, role=role, **kwargs)
-
-
-def _tapped_call(tapping: Tapping, layer: Any, call: Any, axis: int) -> Any:
-    @functools.wraps(call)
-    def tapped_call(*args: Any, **kwargs: Any) -> Any:
-        if not args or any(isinstance(value, tf.Tensor) for value in args[1:]) or not _may_be_activation(layer):
-            return call(*args, **kwargs)  # built by now, it may turn out to have a kernel
-        sure = ".layers.activations." in type(layer).__module__
-        return tapping.through(path_of(layer), layer, call, *args, unit_axis=axis, sure=sure, **kwargs)
-
-    return tapped_call
-
-
-def _noted_call(tapping: Tapping, call: Any) -> Any:
-    """Note what goes in and what comes out, so that a walk of the graph can go past what a batch's statistics do."""
-
-    @functools.wraps(call)
-    def noted_call(*args: Any, **kwargs: Any) -> Any:
-        if not args or not isinstance(args[0], tf.Tensor) or getattr(args[0], "graph", None) is not tapping.graph:
-            return call(*args, **kwargs)
-        entering = _hand_on(args[0], tf.identity(args[0]))
-        tapping.affine[entering.op.name] = outputs = call(entering, *args[1:], **kwargs)
-        return outputs
-
-    return noted_call
-
-
-def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:
-    @functools.wraps(call)
-    def tapped_call(*args: Any, **kwargs: Any) -> Any:
-        outputs = call(*args, **kwargs)
-        if isinstance(outputs, tf.Tensor):
-            return tapping.output_of(layer, call, outputs)
-        if isinstance(outputs, (list, tuple)) and outputs and isinstance(outputs[0], tf.Tensor):
-            return type(outputs)([tapping.output_of(layer, call, outputs[0]), *outputs[1:]])
-        return outputs
-
-    return tapped_call

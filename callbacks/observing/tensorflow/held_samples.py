@@ -7,7 +7,7 @@ samples are kept in memory, and both are asked with the weights of one moment. T
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from diagnose.callbacks.auditing.outputs_and_losses import by_output, places_of
+from diagnose.callbacks.model.outputs import by_output, places_of
+from diagnose.callbacks.model.structures import named_leaves
+from diagnose.callbacks.observing.reading import Evaluation
 from diagnose.callbacks.observing.tensorflow.reversible import Reversible
-from diagnose.callbacks.observing.tensorflow.shadow_step import named_leaves
-from diagnose.outcome.arithmetic import Task, constant_answers
 
 SAMPLES = 1024  # a share of 50 % is then told with a standard error of 1.6 %
 BYTES = 1 << 26  # of samples kept in memory, for large inputs: 64 MB
@@ -53,6 +53,18 @@ class HeldSet:
         self.sizes.append(int(leaves[0].shape[0]))
         self.bytes += sum(int(np.prod(leaf.shape)) * leaf.dtype.size for leaf in leaves if leaf.dtype != tf.string)
 
+    def inputs(self) -> dict[str, list[np.ndarray]]:
+        """The numeric inputs by name, as one observation names them, one array (samples, ...) a batch.
+
+        Of a set that is not empty.
+        """
+        parts = [dict(named_leaves(x)) for x, _ in self.batches]
+        return {
+            name: [part[name].numpy() for part in parts]
+            for name, leaf in parts[0].items()
+            if isinstance(leaf, tf.Tensor) and (leaf.dtype.is_floating or leaf.dtype.is_integer)
+        }
+
 
 class Evaluator:
     """Asks the model for held sets in inference mode, undoing whatever that writes.
@@ -82,8 +94,8 @@ class Evaluator:
             loss -= tf.add_n([tf.cast(penalty, tf.float32) for penalty in [0.0, *self._model.losses]])
         return tf.reshape(loss, [])
 
-    def __call__(self, held: HeldSet) -> tuple[list[np.ndarray], list[np.ndarray], float]:
-        """Targets and predictions by output, each (samples, ...), and the mean loss over the samples."""
+    def __call__(self, held: HeldSet) -> Evaluation:
+        """Targets, predictions and loss of a set that is not empty."""
         targets: list[list[np.ndarray]] = []
         predictions: list[list[np.ndarray]] = []
         losses = []
@@ -93,7 +105,8 @@ class Evaluator:
             targets.append([leaf.numpy() for leaf in by_output(y, self.outputs)])
             predictions.append([_numpy(answer) for answer in answers])
             losses.append(float(loss))
-        return _joined(targets), _joined(predictions), float(np.average(losses, weights=held.sizes))
+        loss = float(np.average(losses, weights=held.sizes))
+        return Evaluation(self.outputs, _joined(targets), _joined(predictions), loss)
 
     def _as_expected(self, batch: Any) -> Any:
         """A batch in the types of the first; validation data may come in others, and fit takes both."""
@@ -101,72 +114,28 @@ class Evaluator:
             lambda leaf, spec: leaf if leaf.dtype == spec.dtype else tf.cast(leaf, spec.dtype), batch, self._specs
         )
 
-    def constant_loss(
-        self, held: HeldSet, tasks: list[Task], targets: list[np.ndarray], predictions: list[np.ndarray]
-    ) -> float:
-        """Loss of the best constant answer known, over the held set; NaN where none can be made.
+    def constant_loss(self, held: HeldSet, choices: Sequence[Sequence[np.ndarray]]) -> float:
+        """The least mean loss over the held set among constant predictions; NaN where none has a finite one.
 
-        targets, predictions: of the held set, by output, as `__call__` gives them.
+        choices: each a prediction for one sample by output, without the batch axis; the model must have been asked.
         """
-        answers = [
-            [answer[0] for answer in constant_answers(task, target, prediction.shape)]
-            for task, target, prediction in zip(tasks, targets, predictions, strict=True)
-        ]
-        if not self._scored or not answers or not all(answers):
+        if not self._scored or not choices:
             return float("nan")
 
-        def loss(x: Any, y: Any, answers: Any) -> Any:
+        def loss(x: Any, y: Any, choice: Any) -> Any:
             self._model._clear_losses()  # the penalties of the trace that called the model last belong to its graph
             samples = tf.shape(keras.tree.flatten(y)[0])[:1]
-            constant = [tf.broadcast_to(answer, tf.concat([samples, tf.shape(answer)], axis=0)) for answer in answers]
+            constant = [tf.broadcast_to(value, tf.concat([samples, tf.shape(value)], axis=0)) for value in choice]
             return self._loss(x, y, keras.tree.pack_sequence_as(self._structure, constant))
 
-        choices = [[tf.constant(answer) for answer in choice] for choice in zip(*answers, strict=False)]
-        ask = Reversible(loss, *self._specs, [tf.TensorSpec(answer.shape, answer.dtype) for answer in choices[0]])
+        tensors = [[tf.constant(value) for value in choice] for choice in choices]
+        ask = Reversible(loss, *self._specs, [tf.TensorSpec(value.shape, value.dtype) for value in tensors[0]])
         means = []
-        for choice in choices:
+        for choice in tensors:
             losses = [float(ask(x, y, choice)) for x, y in held.batches]
             means.append(float(np.average(losses, weights=held.sizes)))
         finite = [mean for mean in means if np.isfinite(mean)]
         return min(finite, default=float("nan"))
-
-
-def inputs_of(held: HeldSet) -> list[tuple[str, np.ndarray]]:
-    """The numeric inputs of a set that is not empty: name and all values, as one observation names them."""
-    parts = [dict(named_leaves(x)) for x, _ in held.batches]
-    return [
-        (name, np.concatenate([part[name].numpy().astype(np.float64).reshape(-1) for part in parts]))
-        for name, leaf in parts[0].items()
-        if isinstance(leaf, tf.Tensor) and (leaf.dtype.is_floating or leaf.dtype.is_integer)
-    ]
-
-
-def row_numbers(held: HeldSet) -> set[str]:
-    """Inputs of one integer a sample: they name the rows of a table, and have no size."""
-    x = held.batches[0][0]
-    return {
-        name
-        for name, leaf in named_leaves(x)
-        if isinstance(leaf, tf.Tensor) and leaf.dtype.is_integer and int(np.prod(leaf.shape[1:])) == 1
-    }
-
-
-def sameness(held: HeldSet) -> dict[str, tuple[float, float]]:
-    """How little the numeric inputs of a set that is not empty vary, by input: two shares, each in [0, 1].
-
-    First of the features (last axis) that are the same in all samples, then of the samples that are the commonest one.
-    """
-    parts = [dict(named_leaves(x)) for x, _ in held.batches]
-    found = {}
-    for name, leaf in parts[0].items():
-        if isinstance(leaf, tf.Tensor) and (leaf.dtype.is_floating or leaf.dtype.is_integer):
-            batches = [part[name].numpy() for part in parts]
-            rows = [batch.reshape(-1, batch.shape[-1] if batch.ndim > 1 else 1) for batch in batches]
-            least = np.min([row.min(axis=0) for row in rows], axis=0)
-            most = np.max([row.max(axis=0) for row in rows], axis=0)
-            samples = Counter(sample.tobytes() for batch in batches for sample in batch)
-            found[name] = float(np.mean(least == most)), max(samples.values()) / sum(samples.values())
-    return found
 
 
 def _any_size(tensor: Any) -> Any:

@@ -1,0 +1,44 @@
+"""A model's optimizers: which there are, how often they have updated it, and what they were built without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from diagnose.callbacks.model.layers import leaf_layers
+
+
+def optimizers_of(model: Any) -> list[Any]:
+    """Every optimizer that the model or one of its layers holds, inner ones after their wrappers."""
+    found: dict[int, Any] = {}
+    for owner in [model, *leaf_layers(model)]:
+        for value in list(vars(owner).values()):
+            while isinstance(value, keras.optimizers.Optimizer) and id(value) not in found:
+                found[id(value)] = value
+                value = getattr(value, "inner_optimizer", None)
+    return list(found.values())
+
+
+def updates_of(model: Any) -> int:
+    """Optimizer updates so far: of the model's optimizers, the one that has made most."""
+    counts = [0]
+    for optimizer in optimizers_of(model):
+        if not hasattr(optimizer, "inner_optimizer"):
+            counts.append(int(optimizer.iterations))
+    return max(counts)
+
+
+def otherwise_trained(model: Any) -> tuple[list[Any], list[Any]]:
+    """Variables with which the step of this fit does otherwise than `trainable` says now: Keras heeds it at compile.
+
+    First those that are trainable, and the optimizer was built without; then those of the model that it was built for,
+    and that are not trainable any more (a step compiled anew leaves them alone, so whether they move is to be seen).
+    Both empty while an optimizer is not built.
+    """
+    optimizers = [optimizer for optimizer in optimizers_of(model) if not hasattr(optimizer, "inner_optimizer")]
+    if not optimizers or not all(optimizer.built for optimizer in optimizers):
+        return [], []
+    known = {id(variable) for optimizer in optimizers for variable in optimizer._trainable_variables}
+    left_out = [variable for variable in model.trainable_variables if id(variable) not in known]
+    return left_out, [variable for variable in model.variables if id(variable) in known and not variable.trainable]

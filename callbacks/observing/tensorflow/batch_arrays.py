@@ -1,0 +1,32 @@
+"""The dense tensors of a batch, in whatever structure it comes, as plain arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from diagnose.callbacks.model.outputs import by_output
+from diagnose.callbacks.model.structures import named_leaves
+
+
+def input_arrays(batch: Any) -> list[np.ndarray]:
+    """The inputs of a batch, whatever their dtype."""
+    x = batch[0] if isinstance(batch, tuple) else batch
+    return [leaf.numpy() for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor)]
+
+
+def placed_arrays(batch: Any, outputs: list[str]) -> list[tuple[str, str, np.ndarray]]:
+    """Inputs, sample weights and targets of a batch: which of these it is, its place, and its values.
+
+    It is "input", "sample_weight" or "target".
+
+    outputs: places of the outputs, [] where it is not known which targets belong to them.
+    """
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    found = [("input", name, leaf) for name, leaf in named_leaves(x)]
+    found += [("sample_weight", name, leaf) for name, leaf in named_leaves(weights)]
+    found += [("target", *pair) for pair in zip(outputs, by_output(y, outputs), strict=False)]
+    return [(kind, place, leaf.numpy()) for kind, place, leaf in found if isinstance(leaf, tf.Tensor)]
