@@ -21,16 +21,16 @@ from diagnose.callbacks import (
     SaturationMonitor,
     TrainingMonitor,
 )
-from diagnose.callbacks.measuring.observations import held_samples as holdout
-from diagnose.callbacks.measuring.observations import observations as measuring
-from diagnose.callbacks.measuring.observations import slopes as curves
-from diagnose.callbacks.measuring.observations import variables as weights
+from diagnose.callbacks.measuring import held_samples as holdout
+from diagnose.callbacks.measuring import observations as measuring
+from diagnose.callbacks.measuring import slopes as curves
+from diagnose.callbacks.measuring import variables as weights
 from diagnose.callbacks.model import description as layout
 from diagnose.callbacks.observing.tensorflow import batch_relay as relay
 from diagnose.callbacks.observing.tensorflow import reductions
 from diagnose.callbacks.observing.tensorflow import shadow_step as shadow
 from diagnose.callbacks.observing.tensorflow import step_stand_in as handover
-from diagnose.callbacks.watching import budget, session
+from diagnose.callbacks.watching import budget, first_look, observer, recorder
 from diagnose.run.store import Store
 
 
@@ -74,8 +74,8 @@ PARTS = [
     (weights.Weights, "after"),
     (weights.Weights, "kernels"),
     (weights.Weights, "all_finite"),
-    (session, "facts"),
-    (session, "updates_of"),
+    (first_look, "facts"),
+    (observer, "updates_of"),
     (holdout.Evaluator, "__init__"),
     (holdout.Evaluator, "__call__"),
     (holdout.Evaluator, "constant_loss"),
@@ -281,8 +281,8 @@ def test_the_headline_is_told_at_the_end_unless_fit_is_silent(capsys):
 
 def test_a_long_run_stays_bounded(tmp_path, monkeypatch):
     """Beyond a bound every second of the older observations is forgotten, the first ones aside."""
-    monkeypatch.setattr(session, "MOST_OBSERVATIONS", 60)
-    monkeypatch.setattr(session, "KEEP_FIRST", 10)
+    monkeypatch.setattr(recorder, "MOST_OBSERVATIONS", 60)
+    monkeypatch.setattr(recorder, "KEEP_FIRST", 10)
     monitor = TrainingMonitor(tmp_path / "run.sqlite", every=1)
     fit([monitor], epochs=20)
     for run in (monitor.run, diagnose.load(tmp_path / "run.sqlite")):
