@@ -1,4 +1,4 @@
-"""The Keras callbacks. They hold arguments and pass hooks on; the work is done by the `Session` they share.
+"""The Keras callbacks. They hold arguments and pass hooks on; the work is done by the fit of the `Session` they share.
 
 Several monitors in one fit observe once: the first is asked for path and pace, and the instruments of all are joined.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from diagnose.callbacks.watching.session import Session
+from diagnose.callbacks.watching.watched_fit import WatchedFit
 from diagnose.run.run import Run
 from diagnose.run.store import Store
 
@@ -96,7 +97,7 @@ class TrainingMonitor(keras.callbacks.Callback):
                 )
             self._session = known
         else:
-            if self._session is None or self._session.model not in (None, model):
+            if self._session is None or not self._session.may_watch(model):
                 self._session = Session(self.path, self.overhead, self.every)  # another model is another run
             self._session.members.clear()
             self._session.instruments = frozenset()
@@ -109,6 +110,10 @@ class TrainingMonitor(keras.callbacks.Callback):
     def _leads(self) -> bool:
         return self._session is not None and self._session.members[:1] == [id(self)]
 
+    def _led(self) -> WatchedFit | None:
+        """The fit under watch if this monitor leads: the others of a fit leave the work to the first."""
+        return self._session.fit if self._session is not None and self._leads() else None
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Keras: fit begins."""
         if self._session is not None and self._leads():
@@ -116,36 +121,37 @@ class TrainingMonitor(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Keras: a training step comes."""
-        if self._session is not None and self._leads():
-            self._session.before_batch()
+        if (fit := self._led()) is not None:
+            fit.before_batch()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Keras: a training step is done."""
-        if self._session is not None and self._leads():
-            self._session.after_batch(batch, logs)
+        if (fit := self._led()) is not None:
+            fit.after_batch(batch, logs)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Keras: a validation step comes."""
-        if self._session is not None and self._leads():
-            self._session.before_validation_batch(batch)
+        if (fit := self._led()) is not None:
+            fit.before_validation_batch(batch)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Keras: a validation step is done."""
-        if self._session is not None and self._leads():
-            self._session.after_validation_batch()
+        if (fit := self._led()) is not None:
+            fit.after_validation_batch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keras: an epoch is done."""
-        if self._session is not None and self._leads():
-            self._session.after_epoch(logs)
+        if (fit := self._led()) is not None:
+            fit.after_epoch(logs)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Keras: fit has ended by itself."""
-        if self._session is None or not self._leads():
+        fit = self._led()
+        if self._session is None or fit is None:
             return
         self._session.end("completed")
         if (self.params or {}).get("verbose", 1):
-            with self._session.guarded("telling the diagnosis", "telling"):
+            with fit.guard.guarded("telling the diagnosis", "telling"):
                 self._tell()
 
     def _tell(self) -> None:

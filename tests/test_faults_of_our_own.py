@@ -32,7 +32,7 @@ from diagnose.callbacks.observing.tensorflow import (
     step_stand_in,
     variable_reads,
 )
-from diagnose.callbacks.watching import budget, session
+from diagnose.callbacks.watching import budget, first_look, observer, recorder
 from diagnose.run.store import Store
 
 
@@ -76,8 +76,8 @@ PARTS = [
     (variables.Weights, "after"),
     (variables.Weights, "kernels"),
     (variables.Weights, "all_finite"),
-    (session, "facts"),
-    (session, "updates_of"),
+    (first_look, "facts"),
+    (observer, "updates_of"),
     (held_samples.Evaluator, "__init__"),
     (held_samples.Evaluator, "__call__"),
     (held_samples.Evaluator, "constant_loss"),
@@ -283,8 +283,8 @@ def test_the_headline_is_told_at_the_end_unless_fit_is_silent(capsys):
 
 def test_a_long_run_stays_bounded(tmp_path, monkeypatch):
     """Beyond a bound every second of the older observations is forgotten, the first ones aside."""
-    monkeypatch.setattr(session, "MOST_OBSERVATIONS", 60)
-    monkeypatch.setattr(session, "KEEP_FIRST", 10)
+    monkeypatch.setattr(recorder, "MOST_OBSERVATIONS", 60)
+    monkeypatch.setattr(recorder, "KEEP_FIRST", 10)
     monitor = TrainingMonitor(tmp_path / "run.sqlite", every=1)
     fit([monitor], epochs=20)
     for run in (monitor.run, diagnose.load(tmp_path / "run.sqlite")):

@@ -115,10 +115,10 @@ def test_models_and_marked_functions_are_not_asked():
 
 
 def test_a_training_without_functions_of_its_own_asks_nothing(monkeypatch: pytest.MonkeyPatch):
-    from diagnose.callbacks.watching import session
+    from diagnose.callbacks.watching import first_look
 
     asked: list[Any] = []
-    monkeypatch.setattr(session, "saving_error", lambda owner, f: asked.append(f))
+    monkeypatch.setattr(first_look, "saving_error", lambda owner, f: asked.append(f))
     watched(layers.Dense(4, "tanh"))
     assert asked == []
     watched(layers.Dense(4, tf.sin))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -17,7 +17,7 @@ from diagnose.callbacks.model.layers import steps_per_execution
 from diagnose.callbacks.observing.tensorflow.batch_relay import Relay
 
 #: `guard(doing, part)` gives a context in which what fails in our code is caught, and `part` left off.
-Guard = Callable[[str, str], AbstractContextManager[None]]
+Guard = Callable[[str, Literal["observation", "weights"]], AbstractContextManager[None]]
 #: `own(kind)` gives a context whose time counts as ours, not as the training's; "set-up", "observation" or "hook".
 Own = Callable[[str], AbstractContextManager[None]]
 

@@ -1,0 +1,119 @@
+"""Skill at epoch ends: some samples of training and validation are held, and the model is asked for both.
+
+Only held samples of training that were seen in the first epoch are of use, since later ones bring the same again; of
+the validation the first batches are held, and then each eighth, since data may be ordered by class. The first
+evaluation is set-up (it traces); from then on one takes place where the budget covers what the last one took.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from diagnose.callbacks.measuring.evaluations import scored
+from diagnose.callbacks.observing.tensorflow.held_samples import Evaluator, HeldSet
+from diagnose.callbacks.watching.context import Context
+
+VALIDATION_FIRST = 8  # validation batches kept one after the other; then each eighth, for data ordered by class
+
+
+class Evaluation:
+    """The held samples of one fit, and what the model makes of them. No sample is ever written anywhere."""
+
+    def __init__(self, context: Context) -> None:
+        self._model, self._instruments = context.model, context.instruments
+        self._measuring, self._recorder = context.measuring, context.recorder
+        self._guard, self._budget = context.guard, context.budget
+        self._held, self._held_validation = HeldSet(), HeldSet()
+        self._epoch_done = self._validation_done = False
+        self._standard: bool | None = None
+        self._evaluator: Evaluator | None = None
+        self._evaluated_at = -1
+        self._seconds = 0.0
+
+    def step_is_known(self, *, standard: bool) -> None:
+        """A step was traced. standard: it asks the model's `compute_loss` once, as Keras' own does."""
+        self._standard = standard
+
+    def hold(self, batch: Any) -> None:
+        """Hold the samples of a training batch."""
+        if not self._epoch_done or not self._held.samples:
+            self._held.keep(batch)
+
+    def wants_validation(self, position: int) -> bool:
+        """Whether samples of the validation batch at this place are to be held: in the first validation only."""
+        if self._validation_done or not self._is_possible() or self._held_validation.full:
+            return False
+        return position < VALIDATION_FIRST or position % 8 == 0
+
+    def hold_validation(self, batch: Any) -> None:
+        """Hold the samples of a validation batch."""
+        self._held_validation.keep(batch)
+
+    def epoch_ends(self) -> None:
+        """All samples of an epoch were seen, and all of its validation if there was one."""
+        self._epoch_done = True
+        if self._held_validation.samples:
+            self._validation_done = True
+
+    def evaluate_if_covered(self, *, milestone: bool) -> None:
+        """Evaluate if the budget allows. milestone: also on credit."""
+        if self._budget.may_evaluate(self._seconds, milestone=milestone):
+            self._evaluate()
+
+    def catch_up(self) -> None:
+        """Evaluate whatever it costs, unless that was done with the weights of now."""
+        if self._evaluated_at < self._recorder.steps:
+            self._evaluate()
+
+    def _is_possible(self) -> bool:
+        left_off = self._guard.is_off("evaluation") or self._guard.is_off("observation")
+        return "outputs" in self._instruments and not left_off and self._standard is not None
+
+    def _evaluate(self) -> None:
+        """Skill and loss on the held sets, in inference mode, with the weights of this moment."""
+        if not self._is_possible() or not self._held.samples:
+            return
+        self._evaluated_at = self._recorder.steps
+        with self._guard.guarded("evaluating the held samples", "evaluation"):
+            if self._evaluator is None:
+                with self._budget.own("set-up"):
+                    self._evaluator = self._made_evaluator()
+                if self._evaluator is None:
+                    return
+            kind = "evaluation" if self._seconds else "set-up"  # the first call of a traced function is slow
+            began = time.perf_counter()
+            with self._budget.own(kind):
+                self._measure_skill(self._evaluator, max(0, self._recorder.steps - 1))
+            self._seconds = time.perf_counter() - began
+
+    def _made_evaluator(self) -> Evaluator | None:
+        """The evaluator; None where a train step of the user's own does not simply ask the model for y."""
+        try:
+            return Evaluator(self._model, self._held, scored=bool(self._standard))
+        except Exception:
+            if self._standard:
+                raise
+            self._guard.leave_off("evaluation")
+            reason = {"skill": "the train step does not ask the model for the targets"}
+            facts = self._recorder.facts
+            self._recorder.facts = replace(facts, unmeasured=facts.unmeasured | reason)
+            return None
+
+    def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
+        held, unseen = self._held, self._held_validation
+        known = set(self._recorder.quantities)
+        if self._recorder.facts.task.kind:  # then it was measured, and not kept if it was NaN
+            known.add("loss.constant")
+        found = scored(evaluator, held, unseen, self._measuring.wanted_of, known, step)
+        if found is None:
+            return
+        facts = self._recorder.facts
+        task = facts.task if facts.task.kind else found.task  # the first stays
+        task = replace(task, held_samples=held.samples, held_validation_samples=unseen.samples)
+        self._recorder.facts = replace(facts, task=task)
+        self._recorder.add([each for each in found.measurements if not np.isnan(each.value)])
+        self._recorder.replace_answers([array for array in found.answers if array[3].size])

@@ -1,0 +1,108 @@
+"""What is learned where a step is seen for the first time: sites, layers, the user's own functions, the first batch.
+
+A model need not be built before its first step, and what stands in it as an activation shows only when the step is
+traced. So this waits for the first observation of a fit, and comes again only where a later one has sites that were not
+known (another shape of input may lead elsewhere). It counts as set-up. Functions are examined and the batch is audited
+once a run, and each of the two may fail by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from diagnose.activation.profiling import examined
+from diagnose.activation.saving import saving_in_a_layer
+from diagnose.callbacks.auditing.audit import facts, wanted
+from diagnose.callbacks.model import description
+from diagnose.callbacks.model.saving import saving_error
+from diagnose.callbacks.observing.reading import Reading
+from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
+from diagnose.callbacks.observing.tensorflow.site_facts import learn_sites
+from diagnose.callbacks.watching.context import Context
+from diagnose.outcome.arithmetic import Wanted
+from diagnose.run.audit import AuditFacts
+from diagnose.run.records import from_plain
+
+PROFILE_SECONDS = 2.0  # for the profiles of all activations of the user's own; one takes well under a second
+
+
+class FirstLook:
+    """What one fit learns before it measures."""
+
+    def __init__(self, context: Context) -> None:
+        self._model, self._instruments = context.model, context.instruments
+        self._measuring, self._sites = context.measuring, context.sites
+        self._recorder, self._guard = context.recorder, context.guard
+
+    def describe_model(self) -> None:
+        """Keep what is known of the model before any step."""
+        self._recorder.facts = description.describe(self._model, self._recorder.facts)
+
+    def knows(self, reading: Reading) -> bool:
+        """Whether all sites of this reading are known, from this fit or one before."""
+        return all(site.where in self._sites.facts for site in reading.sites)
+
+    def learn_sites(self, shadow: ShadowStep, reading: Reading) -> None:
+        """Find out what the sites of a step are, from its first reading."""
+        learn_sites(self._sites, shadow, reading)
+
+    def learn_model(self, shadow: ShadowStep, batch: Any) -> None:
+        """Keep the layers in the order of the calls and the sites; examine functions, and audit the batch."""
+        self._recorder.facts = replace(
+            self._recorder.facts,
+            model=description.describe_layers(self._model, shadow.layers_called),
+            sites=tuple(self._sites.facts.values()),
+            inside={name: tuple(places) for name, places in self._sites.inside.items()},
+            unmeasured=dict(self._sites.unmeasured),
+        )
+        with self._guard.guarded("profiling the activations", "profiles"):
+            self._profile()
+        with self._guard.guarded("auditing the first batch", "audit"):
+            if "outputs" in self._instruments and self._recorder.facts.audit is None and shadow.standard:
+                self._audit(batch)
+        self._recorder.save_facts()
+
+    def _profile(self) -> None:
+        """Examine each activation of the user's own on its own, as far as the time for it goes."""
+        if "activations" not in self._instruments:
+            return
+        known, late = dict(self._recorder.facts.profiles), {}
+        owners = {variable.path: self._model.name for variable in self._model.variables}
+        began = time.perf_counter()
+        for name, placed in self._sites.customs.items():
+            if name in known:
+                continue
+            if time.perf_counter() - began > PROFILE_SECONDS:
+                late[placed.where] = "no time was left to examine its function alone"
+                continue
+            layer = getattr(placed.function, "__self__", None)
+            target = layer if isinstance(layer, keras.layers.Layer) else placed.function
+            profile = examined(target, dtype=placed.dtype, seconds=PROFILE_SECONDS, quick=True)
+            error = saving_error(placed.owner, placed.function)
+            if error is not None:
+                missing = {part: why for part, why in profile.missing.items() if part != "saving"}
+                profile = replace(profile, saving=saving_in_a_layer(target, profile.kind, error), missing=missing)
+            known[name] = profile.to_dict()
+            for variable in known[name]["captured"]:
+                variable["owner"] = owners.get(variable["name"], "")
+        unmeasured = late | self._recorder.facts.unmeasured
+        self._recorder.facts = replace(self._recorder.facts, profiles=known, unmeasured=unmeasured)
+
+    def _audit(self, batch: Any) -> None:
+        if not all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch)):  # some are ragged or sparse
+            return
+        with contextlib.suppress(NotImplementedError):  # a model whose train_step is all there is
+            audit, self._measuring.wanted = _audited(self._model, batch)
+            self._recorder.facts = replace(self._recorder.facts, audit=audit)
+
+
+def _audited(model: Any, batch: Any) -> tuple[AuditFacts, list[Wanted]]:
+    """What the audit sees in a batch, and what is wanted of each output."""
+    seen = facts(model, *keras.utils.unpack_x_y_sample_weight(batch))
+    return from_plain(AuditFacts, seen, strict=True), [wanted(output) for output in seen["outputs"]]
