@@ -114,7 +114,7 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
     """
     with _refusing(OSError, ValueError):
         from diagnose.api import examine
-        from diagnose.run.store import load
+        from diagnose.run.loading import load
 
         seen = load(run)
     diagnosis = examine(seen)

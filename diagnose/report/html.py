@@ -45,9 +45,9 @@ from diagnose.report.tables import (
     sites_table,
     variables_table,
 )
+from diagnose.run.file_format import MAGIC
 from diagnose.run.layout import Layout
 from diagnose.run.run import Run
-from diagnose.run.store import MAGIC
 from diagnose.verdict import Finding
 from diagnose.wording import counted
 
