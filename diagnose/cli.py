@@ -316,7 +316,7 @@ def _say_entry(console: Console, entry: Entry) -> None:
 
     from diagnose.report.html import tone_of
     from diagnose.report.index import figures_of
-    from diagnose.report.words import title_of_outcome
+    from diagnose.report.presentation import title_of_outcome
 
     colour = {"bad": "red", "warn": "yellow", "good": "green"}.get(tone_of(entry.diagnosis), "")
     verdict = Text.assemble(

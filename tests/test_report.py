@@ -29,7 +29,7 @@ from diagnose.report.figures import (
 from diagnose.report.figures.causes import EFFECTS
 from diagnose.report.html import render
 from diagnose.report.index import Entry, write_index
-from diagnose.report.words import title_of
+from diagnose.report.presentation import title_of
 from diagnose.rules.catalogue import ALL_RULES
 from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, NotMeasured

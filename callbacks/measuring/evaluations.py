@@ -10,9 +10,7 @@ import numpy as np
 
 from diagnose.callbacks.measuring.held_samples import Evaluator, HeldSet, inputs_of, row_numbers, sameness
 from diagnose.callbacks.measuring.observations import Array
-from diagnose.outcome.arithmetic import (
-    Task,
-    Wanted,
+from diagnose.outcome.scores import (
     balanced_skill,
     class_counts,
     label_shift,
@@ -23,8 +21,8 @@ from diagnose.outcome.arithmetic import (
     residual_counts,
     skill,
     target_shift,
-    task_of,
 )
+from diagnose.outcome.task import Task, Wanted, task_of
 from diagnose.run.run import Measurement
 
 

@@ -18,7 +18,8 @@ import tensorflow as tf
 from diagnose.callbacks.auditing.outputs_and_losses import by_output, places_of
 from diagnose.callbacks.observing.tensorflow.reversible import Reversible
 from diagnose.callbacks.observing.tensorflow.shadow_step import named_leaves
-from diagnose.outcome.arithmetic import Task, constant_answers
+from diagnose.outcome.scores import constant_answers
+from diagnose.outcome.task import Task
 
 SAMPLES = 1024  # a share of 50 % is then told with a standard error of 1.6 %
 BYTES = 1 << 26  # of samples kept in memory, for large inputs: 64 MB

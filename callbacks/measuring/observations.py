@@ -18,7 +18,8 @@ from diagnose.callbacks.auditing.outputs_and_losses import by_output
 from diagnose.callbacks.measuring.slopes import MIXES, SiteCurve, falling_share, folds, saturated_share, working_range
 from diagnose.callbacks.observing.tensorflow.shadow_step import Reading, ShadowStep, SiteReading, named_leaves
 from diagnose.callbacks.observing.tensorflow.taps import Placed
-from diagnose.outcome.arithmetic import Task, Wanted, accuracy, majority_class, majority_share, task_of
+from diagnose.outcome.scores import accuracy, majority_class, majority_share
+from diagnose.outcome.task import Task, Wanted, task_of
 from diagnose.run.quantities import bend
 from diagnose.run.run import Measurement
 

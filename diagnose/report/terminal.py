@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from diagnose.report.words import (
+from diagnose.report.presentation import (
     TONES,
     by_itself,
     consequences,
