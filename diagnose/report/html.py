@@ -207,10 +207,10 @@ def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
         "version": __version__,
         "outcome": presentation.title_of_outcome(diagnosis.outcome),
         "tone": tone_of(diagnosis),
-        "model": str(run.meta.get("model", {}).get("name", "")),
+        "model": run.facts.model.name,
         "root": root_of(run),
-        "created": _date(str(run.meta.get("created", ""))),
-        "observed": bool(run.observations or run.quantities or run.meta.get("audit")),
+        "created": _date(run.facts.created),
+        "observed": bool(run.observations or run.quantities or run.facts.audit),
         "figures": tuple(key_figures(run)),
         "sections": (
             ("causes", "Causes"),
@@ -228,7 +228,7 @@ def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
         "graph": cause_graph(diagnosis.causes, diagnosis.consequences_of),
         "pictures": others,
         "pictured_above": bool(above),
-        "unpictured": max(len(run.meta.get("sites", ())) - len(others) - len(above), 0),
+        "unpictured": max(len(run.facts.sites) - len(others) - len(above), 0),
         "maps": maps,
         "missing_maps": missing,
         "charts": training_charts(run),
@@ -282,21 +282,21 @@ def key_figures(run: Run) -> Iterator[tuple[str, str]]:
                 wording.percent(float(run.history[name][-1])),
             )
     if run.observations:
-        yield "steps observed", _of(run.observations, run.meta.get("steps_seen"))
-    if (finished := str(run.meta.get("finished", ""))) not in ("", "completed"):
-        yield "fit ended by", cut(finished, 60)
+        yield "steps observed", _of(run.observations, run.facts.steps_seen)
+    if run.facts.finished not in (None, "", "completed"):
+        yield "fit ended by", cut(run.facts.finished, 60)
     if epochs := max((len(values) for values in run.history.values()), default=0):
         yield "epochs", wording.number(epochs)
-    if (parameters := run.meta.get("model", {}).get("parameters")) is not None:
-        yield "parameters", wording.number(parameters)
+    if run.facts.model.parameters is not None:
+        yield "parameters", wording.number(run.facts.model.parameters)
 
 
 def _rounded(value: float) -> float:
     return round(value, 3) if abs(value) >= 0.01 else value
 
 
-def _of(count: int, total: object) -> str:
-    return f"{count:,} of {total:,}" if isinstance(total, int) else f"{count:,}"
+def _of(count: int, total: int | None) -> str:
+    return f"{count:,}" if total is None else f"{count:,} of {total:,}"
 
 
 def _date(created: str) -> str:

@@ -58,8 +58,7 @@ def class_figures(run: Run) -> tuple[ClassFigure, ...]:
 
 
 def _class_figure(run: Run, where: str) -> ClassFigure:
-    task = run.meta.get("task", {}).get("outputs", {}).get(where, {})
-    word = "label" if task.get("kind") == "multilabel" else "class"
+    word = "label" if run.facts.task.of(where).kind == "multilabel" else "class"
     by_side = {side: found for side in SIDES if (found := class_predictions(run, side, where)) is not None}
     lowest: dict[int, float] = {}
     for known in by_side.values():
