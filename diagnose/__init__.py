@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from diagnose._version import __version__
 from diagnose.api import ActivationProfile, Diagnosis, examine, profile
+from diagnose.run.loading import load
 from diagnose.run.run import Measurement, Run
-from diagnose.run.store import load
 from diagnose.verdict import Finding, Healthy, NotMeasured
 
 if TYPE_CHECKING:

@@ -114,7 +114,7 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
     """
     with _refusing(OSError, ValueError):
         from diagnose.api import examine
-        from diagnose.run.store import load
+        from diagnose.run.loading import load
 
         seen = load(run)
     diagnosis = examine(seen)
@@ -274,12 +274,12 @@ def demo(directory: Path) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
-    from diagnose import demo as trainings
+    from diagnose.demo import EPOCHS, NETWORKS, load_digits, train
     from diagnose.report.index import Entry, write_index
 
     console = Console(highlight=False)
     try:
-        data = trainings.load_digits()
+        data = load_digits()
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "sklearn":
             raise
@@ -292,11 +292,11 @@ def demo(directory: Path) -> None:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     begun = time.perf_counter()
     with Progress(*columns, console=console, transient=True) as progress:
-        for network in trainings.NETWORKS:
-            task = progress.add_task(_plain(network.name), total=trainings.EPOCHS)
+        for network in NETWORKS:
+            task = progress.add_task(_plain(network.name), total=EPOCHS)
             with _refusing(OSError, ValueError):
                 run_file = directory / f"{network.file}.sqlite"
-                diagnosis = trainings.train(network, data, run_file, partial(progress.advance, task))
+                diagnosis = train(network, data, run_file, partial(progress.advance, task))
                 page = diagnosis.to_html(directory / f"{network.file}.html")
             progress.remove_task(task)
             entries.append(Entry(network.name, network.story, page.name, diagnosis))
@@ -316,7 +316,7 @@ def _say_entry(console: Console, entry: Entry) -> None:
 
     from diagnose.report.html import tone_of
     from diagnose.report.index import figures_of
-    from diagnose.report.words import title_of_outcome
+    from diagnose.report.presentation import title_of_outcome
 
     colour = {"bad": "red", "warn": "yellow", "good": "green"}.get(tone_of(entry.diagnosis), "")
     verdict = Text.assemble(

@@ -123,10 +123,10 @@ NETWORKS = (
 
 def load_digits() -> Data:
     """The digits, a quarter of them (stratified) held back for validation. Raises ImportError without scikit-learn."""
-    from sklearn.datasets import load_digits as read
+    import sklearn.datasets
     from sklearn.model_selection import train_test_split
 
-    digits = read()
+    digits = sklearn.datasets.load_digits()
     x, x_validation, y, y_validation = train_test_split(
         (digits.data / WHITE).astype(np.float32),
         digits.target,

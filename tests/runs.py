@@ -43,7 +43,7 @@ def _meta(hidden: tuple[str, ...], function: str) -> dict[str, object]:
         "metrics": ["accuracy"],
         "optimizer": {"class": "Adam", "learning_rate": 0.001},
         "fit": {"epochs": 20, "steps": 45},
-        "monitor": {"overhead": 0.03, "every": None, "instruments": "all"},
+        "monitor": {"overhead": 0.03, "every": None, "instruments": ["activations", "gradients"]},
         "steps_seen": 900,
         "finished": "completed",
         "task": {"kind": "categorical", "reason": "integer labels", "classes": 10, "majority_share": 0.102},

@@ -43,7 +43,8 @@ from configurations import (
 from keras import layers, metrics, ops
 
 from diagnose.callbacks.auditing.audit import audit, facts, wanted
-from diagnose.outcome.arithmetic import accuracy, task_of
+from diagnose.outcome.scores import accuracy
+from diagnose.outcome.task import task_of
 
 # --- places and numbers -----------------------------------------------------------------------------------------------
 

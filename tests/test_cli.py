@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from hand_made import run_of
+from run_files import written
 from runs import sick_run
-from test_store import written
 
 from diagnose import __version__, load
 from diagnose.cli import main

@@ -19,7 +19,7 @@ from diagnose.callbacks.auditing.loss_nature import (
 )
 from diagnose.callbacks.auditing.metric_nature import accuracies, metric_nature
 from diagnose.callbacks.auditing.output_range import WIDE, WILD, reach
-from diagnose.outcome.arithmetic import is_distribution
+from diagnose.outcome.task import is_distribution
 
 EPSILON = 1e-7
 

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from hand_made import changing
 from runs import long_run, sick_diagnosis, sick_run
 
 from diagnose.api import Diagnosis, examine
@@ -29,7 +30,7 @@ from diagnose.report.figures import (
 from diagnose.report.figures.causes import EFFECTS
 from diagnose.report.html import render
 from diagnose.report.index import Entry, write_index
-from diagnose.report.words import title_of
+from diagnose.report.presentation import title_of
 from diagnose.rules.catalogue import ALL_RULES
 from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, NotMeasured
@@ -114,8 +115,9 @@ def test_a_page_needs_nothing_but_itself():
 def test_names_from_the_users_model_stay_text():
     """In names, values, units, errors, histories: a layer called <script> is a layer called <script>."""
     run = sick_run(hidden=(EVIL, f"{EVIL}/2"), function=EVIL)
-    run.meta["model"]["name"] = EVIL
-    run.meta["loss"] = {"name": EVIL, EVIL: EVIL}
+    with changing(run) as meta:
+        meta["model"]["name"] = EVIL
+        meta["loss"] = {"name": {EVIL: EVIL}}
     run.history[EVIL] = [1.0, 2.0]
     run.notes.append(EVIL)
     run.add_column(EVIL, EVIL, np.arange(3), np.ones(3))
@@ -260,10 +262,12 @@ def test_a_histogram_of_one_value_still_makes_a_bar():
 def test_what_the_function_is_by_itself_stands_beside_what_it_did():
     """Once a page, though four layers have the same function; a profile of another version is passed over."""
     run = sick_run()
-    run.meta["profiles"] = {"tanh_of_fifth_power": profile_of_fifth_power()}
+    with changing(run) as meta:
+        meta["profiles"] = {"tanh_of_fifth_power": profile_of_fifth_power()}
     text = Page(render(sick_diagnosis(run))).text
     assert text.count("By itself: tanh_x5 is flat around 0") == 1
-    run.meta["profiles"] = {"tanh_of_fifth_power": {"format": 10_000}}
+    with changing(run) as meta:
+        meta["profiles"] = {"tanh_of_fifth_power": {"format": 10_000}}
     assert "By itself" not in render(sick_diagnosis(run))
 
 

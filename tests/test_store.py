@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,35 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_files import written
 from runs import sick_run
 
 from diagnose import load
+from diagnose.run.meta import Facts
 from diagnose.run.run import Measurement, Run
-from diagnose.run.store import FORMAT, Store
+from diagnose.run.store import Store
 
 INF = float("inf")
 
 
 def loss(step: int, value: float) -> Measurement:
     return Measurement("batch.loss", "", step, value)
-
-
-def written(run: Run, path: Path) -> Store:
-    """The run as the monitor would write it, all at once."""
-    store = Store.create(path)
-    store.set_meta(run.meta)
-    store.set_history(run.history)
-    for note in run.notes:
-        store.add_note(note)
-    for step in run.observed_steps:
-        store.write(int(step), [])
-    for quantity in run.quantities:
-        for where in run.places(quantity):
-            series = run.series(quantity, where)
-            rows = zip(series.steps.tolist(), series.values.tolist(), strict=True)
-            store.write(None, [Measurement(quantity, where, step, value) for step, value in rows])
-    store.write(None, [], run.all_arrays())
-    return store
 
 
 def test_a_run_comes_back_as_it_was_written(tmp_path):
@@ -124,9 +107,10 @@ def test_a_thinned_file_stays_bounded(tmp_path):
 
 def test_what_the_meta_no_longer_says_is_forgotten(tmp_path):
     store = Store.create(tmp_path / "run.sqlite")
-    store.set_meta({"finished": "", "loss": {"name": "mse"}, "width": np.int64(3), "shares": np.array([0.5])})
-    store.set_meta({"finished": "completed", "width": np.int64(3), "shares": np.array([0.5])})
-    assert load(store.path).meta == {"finished": "completed", "width": 3, "shares": [0.5]}
+    store.set_meta({"finished": "", "loss": {"name": "mse"}, "steps_seen": np.int64(3), "metrics": np.array(["mae"])})
+    store.set_meta({"finished": "completed", "steps_seen": np.int64(3), "metrics": np.array(["mae"])})
+    facts = load(store.path).facts
+    assert facts == Facts(finished="completed", steps_seen=3, metrics=("mae",))
 
 
 def test_a_closed_store_goes_on_in_its_run(tmp_path):
@@ -247,59 +231,6 @@ def test_a_run_file_that_was_taken_away_is_not_written_again(tmp_path):
         store.write(0, [])
 
 
-# --- what else may lie there -----------------------------------------------------------------------------------------
-
-
-def test_a_run_of_a_newer_format_is_refused(tmp_path):
-    store = Store.create(tmp_path / "run.sqlite")
-    store.close()
-    with sqlite3.connect(store.path) as database:
-        database.execute(f"PRAGMA user_version = {FORMAT + 1}")
-    database.close()
-    with pytest.raises(ValueError, match=rf"has format {FORMAT + 1}.*pip install -U keras-diagnose"):
-        load(store.path)
-
-
-@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9])
-def test_a_file_cut_short_is_told_as_damaged(tmp_path, share):
-    store = written(sick_run(), tmp_path / "run.sqlite")
-    store.close()
-    content = store.path.read_bytes()
-    store.path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"damaged or cut short|no run file"):
-        load(store.path)
-
-
-def test_a_file_with_bytes_overwritten_never_ends_in_anything_but_a_clear_error(tmp_path):
-    store = written(sick_run(), tmp_path / "run.sqlite")
-    store.close()
-    content = store.path.read_bytes()
-    rng = np.random.default_rng(0)
-    broken = tmp_path / "broken.sqlite"
-    for _ in range(60):
-        torn = bytearray(content)
-        start = int(rng.integers(100, len(torn) - 600))
-        torn[start : start + 500] = rng.bytes(500)
-        broken.write_bytes(bytes(torn))
-        try:
-            load(broken)
-        except ValueError as error:
-            assert "damaged" in str(error) or "no run file" in str(error) or "format" in str(error)
-
-
-def test_a_missing_file_and_an_empty_one_say_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"there is no run file .*run\.sqlite"):
-        load(tmp_path / "run.sqlite")
-    (tmp_path / "run.sqlite").touch()
-    with pytest.raises(ValueError, match="is empty: its training ended before the first observation"):
-        load(tmp_path / "run.sqlite")
-    with pytest.raises(IsADirectoryError, match="pass the run file in it"):
-        load(tmp_path)
-    (tmp_path / "notes.txt").write_text("no database")
-    with pytest.raises(ValueError, match="is no run file"):
-        load(tmp_path / "notes.txt")
-
-
 # --- killed processes ------------------------------------------------------------------------------------------------
 
 WRITER = """
@@ -363,36 +294,3 @@ def test_a_new_run_takes_the_journal_of_the_killed_one_along(tmp_path):
     store.close()
     assert load(path).series("batch.loss").values.tolist() == [3.0]
     assert load(tmp_path / "run.sqlite.1").series("weight.rms", "layer_7").values.tolist() == [1.0]
-
-
-# --- size and speed --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def million(tmp_path_factory):
-    store = Store.create(tmp_path_factory.mktemp("runs") / "million.sqlite")
-    for start in range(0, 1_000, 100):
-        rows = [
-            Measurement("weight.rms", f"layer_{k}", step, step + k / 1000)
-            for step in range(start, start + 100)
-            for k in range(1_000)
-        ]
-        store.write(start, rows)
-    store.close()
-    return store.path
-
-
-def test_a_run_of_a_million_measurements_loads_in_three_seconds(million):
-    begun = time.process_time()
-    run = load(million)
-    assert time.process_time() - begun < 3.0
-    assert run.series("weight.rms", "layer_7").values[999] == 999.007
-
-
-def test_a_measurement_takes_as_many_bytes_as_the_docstring_says(million):
-    assert million.stat().st_size / 1e6 == pytest.approx(22, abs=2)
-
-
-def test_a_copied_file_is_a_run_of_its_own(million, tmp_path):
-    copy = shutil.copy(million, tmp_path / "copy.sqlite")
-    assert load(copy).quantities == ("weight.rms",)

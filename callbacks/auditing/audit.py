@@ -78,7 +78,7 @@ from diagnose.callbacks.auditing.output_range import reach
 from diagnose.callbacks.auditing.outputs_and_losses import Part, Whole, parts_of, told
 from diagnose.callbacks.model.arrays import arrays, leaves, number, plain, taken
 from diagnose.callbacks.model.outputs import names_of, place_of
-from diagnose.outcome.arithmetic import COARSE, Wanted, is_distribution
+from diagnose.outcome.task import COARSE, Wanted, is_distribution
 from diagnose.run.run import Run
 
 ASKED = 100_000  # entries of crafted predictions for the targets of the batch

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.outcome.arithmetic import is_distribution
+from diagnose.outcome.task import is_distribution
 
 PILE = 0.05  # share of entries that must lie at an end for it to be a bound: a sigmoid at gain 16 has some 90 %
 WIDE, WILD = 4.0, 16.0  # gains of the weights drawn: a bound is what does not move from the one to the other

@@ -11,9 +11,7 @@ import numpy as np
 from diagnose.callbacks.measuring.held_inputs import row_numbers, sameness
 from diagnose.callbacks.measuring.observations import Array
 from diagnose.callbacks.observing.protocols import Evaluator, HeldSamples
-from diagnose.outcome.arithmetic import (
-    Task,
-    Wanted,
+from diagnose.outcome.scores import (
     balanced_skill,
     class_counts,
     constant_answers,
@@ -25,8 +23,8 @@ from diagnose.outcome.arithmetic import (
     residual_counts,
     skill,
     target_shift,
-    task_of,
 )
+from diagnose.outcome.task import Task, Wanted, task_of
 from diagnose.run.meta import OutputTask, TaskFacts
 from diagnose.run.run import Measurement
 

@@ -15,7 +15,8 @@ import numpy as np
 from diagnose.callbacks.measuring.batches import nonfinite_count
 from diagnose.callbacks.measuring.slopes import falling_share, folds, saturated_share, working_range
 from diagnose.callbacks.observing.reading import CurveOf, Reading, SiteReading
-from diagnose.outcome.arithmetic import Task, Wanted, accuracy, majority_class, majority_share, task_of
+from diagnose.outcome.scores import accuracy, majority_class, majority_share
+from diagnose.outcome.task import Task, Wanted, task_of
 from diagnose.run.quantities import bend
 from diagnose.run.run import Measurement
 

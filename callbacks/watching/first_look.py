@@ -25,7 +25,7 @@ from diagnose.callbacks.observing.reading import Reading
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.site_facts import learn_sites
 from diagnose.callbacks.watching.context import Context
-from diagnose.outcome.arithmetic import Wanted
+from diagnose.outcome.task import Wanted
 from diagnose.run.audit import AuditFacts
 from diagnose.run.records import from_plain
 

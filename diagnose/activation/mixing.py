@@ -11,12 +11,9 @@ import contextlib
 import numpy as np
 
 from diagnose.activation.calling.isolation import ENDINGS
+from diagnose.activation.calling.rounding import SAME, same
 from diagnose.activation.calling.target import Target, probe
 from diagnose.activation.facts import Mixing
-
-#: Two answers are the same if they differ by less than this share of their size (float32 rounding, other summation
-#: orders).
-SAME = 1e-5
 
 
 def mixing_of(target: Target, dtype: str) -> Mixing:
@@ -75,25 +72,6 @@ def middle_position(target: Target, dtype: str) -> int:
     level = np.linspace(-3.0, 3.0, 13).reshape((13,) + (1,) * len(target.shape)) * np.ones((1, *target.shape))
     flat = target.answer(level, dtype).astype(float).reshape(13, -1)
     return int(np.argmin(np.abs(flat - np.median(flat, axis=1, keepdims=True)).sum(axis=0)))
-
-
-def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Largest difference over the largest size; infinite for other shapes."""
-    if one.shape != other.shape:
-        return float("inf")
-    one, other = one.astype(float), other.astype(float)
-    both = np.isfinite(one) & np.isfinite(other)
-    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
-        return float("inf")
-    size = float(np.max(np.abs(one[both]), initial=0.0))
-    return float(np.max(np.abs(one[both] - other[both]), initial=0.0)) / max(size, 1e-300)
-
-
-def same(one: np.ndarray, other: np.ndarray) -> bool:
-    """The two are equal but for rounding."""
-    if one.dtype.itemsize == 2:  # a 16-bit answer has 3 digits
-        return difference(one, other) <= 1e-2
-    return difference(one, other) <= SAME
 
 
 def _units_alike(target: Target, dtype: str, z: np.ndarray) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from diagnose.activation.calling.rounding import same
 from diagnose.activation.calling.target import Target, probe
 from diagnose.activation.facts import Gap, GradientCheck, Numerics
-from diagnose.activation.mixing import same
 
 
 def numerics_of_rows(target: Target, dtype: str) -> Numerics:

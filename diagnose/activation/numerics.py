@@ -1,8 +1,8 @@
 """Where the function and its slope are finite, for each dtype.
 
-A 16-bit dtype has 65,536 numbers, so all of them are tried. For float32 the dense look of `search` is joined with round
-decimal numbers, the constants that f itself contains (a root or a pole often lies at one), the dtype's far ends and the
-smallest numbers around 0; each end of a stretch that is not finite is then bisected to the very number.
+A 16-bit dtype has 65,536 numbers, so all of them are tried. For float32 the dense look of `curve.search` is joined with
+round decimal numbers, the constants that f itself contains (a root or a pole often lies at one), the dtype's far ends
+and the smallest numbers around 0; each end of a stretch that is not finite is then bisected to the very number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The examination: from any callable to an `FunctionProfile`, within a fixed time.
+"""The examination: from any callable to a `FunctionProfile`, within a fixed time.
 
 The order matters. First whether f can be called at all, on which shape, and whether two calls agree; then which inputs
 an output depends on, since only an elementwise function has a curve; then the curve, which all else builds on. Each
@@ -9,39 +9,41 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from diagnose.activation import cost, numerics, propagation, saving
-from diagnose.activation.calling import captured_variables as captures
+from diagnose.activation.calling import captured_variables
+from diagnose.activation.calling.behaviour import (
+    accepts,
+    changed_by,
+    finest_dtype,
+    largest_difference,
+    noisy_in_training,
+    output_dtypes,
+    variables_kept,
+)
+from diagnose.activation.calling.failures import UnusableError, kind_of, sentence
+from diagnose.activation.calling.input_shape import TRIED_SHAPES, find_shape
 from diagnose.activation.calling.isolation import ENDINGS, AteMemoryError, Isolation, TimeIsUpError, TookTooLongError
 from diagnose.activation.calling.layers import copied, inference, prepare_dtypes
 from diagnose.activation.calling.naming import name_of, with_article
-from diagnose.activation.calling.target import (
-    TRIED_SHAPES,
-    WIDTH,
-    Target,
-    UnusableError,
-    find_shape,
-    kind_of,
-    probe,
-    sentence,
-)
-from diagnose.activation.curve import gradient_check as slopes
-from diagnose.activation.curve import operations as construct
-from diagnose.activation.curve import shape
+from diagnose.activation.calling.rounding import SAME, same
+from diagnose.activation.calling.target import WIDTH, Target, probe
+from diagnose.activation.curve import gradient_check, operations, shape
 from diagnose.activation.curve.sampling import look
 from diagnose.activation.facts import Calls, Failure, Mixing, Numerics, Shape
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.activation.mixing import SAME, difference, middle_position, mixing_of, same
+from diagnose.activation.mixing import middle_position, mixing_of
 from diagnose.activation.mixing_functions import gradient_of_rows, numerics_of_rows
 
 #: Seconds after which an examination ends with what it has.
 SECONDS = 10.0
 #: Dtypes that a profile can be made for, and those whose finite limits are always told.
 DTYPES = ("float32", "float16", "bfloat16", "float64")
+USUAL = ("float32", "float16", "bfloat16")
 
 
 def examined(f: Any, *, dtype: str = "float32", seconds: float = SECONDS, quick: bool = False) -> FunctionProfile:
@@ -69,7 +71,7 @@ def examined(f: Any, *, dtype: str = "float32", seconds: float = SECONDS, quick:
     start = time.perf_counter()
     with Isolation(seconds) as isolation:
         examination = _Examination(function, kind, dtype, isolation, quick)
-        with examination.variables_kept():
+        with variables_kept(function):
             facts = examination.facts()
     return FunctionProfile(
         name=name_of(f if isinstance(f, str) else function),
@@ -137,20 +139,6 @@ class _Examination:
             return TRIED_SHAPES
         return (tuple(6 if size is None else int(size) for size in known[1:]), *TRIED_SHAPES)
 
-    @contextlib.contextmanager
-    def variables_kept(self) -> Iterator[None]:
-        """Put the variables that f may change back to what they were."""
-        known = list(getattr(self.f, "variables", ())) if self.kind == "layer" else []
-        with contextlib.suppress(Exception):
-            known += captures.captured_variables(self.f)
-        kept = {id(captures.raw(variable)): (captures.raw(variable), variable.numpy().copy()) for variable in known}
-        try:
-            yield
-        finally:
-            for variable, before in kept.values():
-                with contextlib.suppress(Exception):
-                    variable.assign(before)
-
     # -- the facts -------------------------------------------------------------------------------------------------
 
     def facts(self) -> dict[str, Any]:
@@ -167,8 +155,8 @@ class _Examination:
         calls: dict[str, Any] = {"shape": target.shape, "least_rank": least_rank, "precision": self.dtype}
         try:
             prepare_dtypes(target, DTYPES)
-            self._watched(lambda: self._behaviour(calls))
-            calls["noisy_in_training"] = calls["repeatable"] and self._noisy_in_training()
+            self.changed = changed_by(lambda: self._repeat(calls), target)
+            calls["noisy_in_training"] = calls["repeatable"] and noisy_in_training(target, self.dtype)
             self._measure(found, calls)
         except (TookTooLongError, AteMemoryError) as error:
             given = f"{self.dtype} z over the whole range (examined before: {', '.join(found) or 'nothing'})"
@@ -184,7 +172,7 @@ class _Examination:
         calls["changed"] = self.changed
         read = () if target.trace is None else target.trace.variables
         with contextlib.suppress(Exception):
-            found["captured"] = captures.captured(self.f, read, target.layer)
+            found["captured"] = captured_variables.captured(self.f, read, target.layer)
         found["calls"] = Calls(**calls, failures=tuple(target.failures))
         return found
 
@@ -193,6 +181,11 @@ class _Examination:
             self.missing[name] = f"f can't be called: {failures[0].told}"
         calls = Calls((), 0, failures, printed=self.isolation.printed, precision=self.dtype)
         return {"calls": calls}
+
+    def _repeat(self, calls: dict[str, Any]) -> None:
+        """Do several calls agree?"""
+        calls["largest_difference"] = largest_difference(self.target, self.dtype)
+        calls["repeatable"] = calls["largest_difference"] <= SAME
 
     def _part(self, found: dict[str, Any], name: str, measure: Callable[[], Any]) -> Any:
         """Take one part of the facts; if it fails, remember why and go on."""
@@ -216,7 +209,7 @@ class _Examination:
         if mixing is not None and mixing.elementwise:
             if mixing.by_position:
                 target.position = middle_position(target, self.dtype)
-            calls["precision"] = self._precision()
+            calls["precision"] = finest_dtype(target, self.dtype)
             self._curve(found, calls["precision"])
         elif mixing is not None:
             why = (
@@ -227,7 +220,7 @@ class _Examination:
             self.missing.update(dict.fromkeys(("shape", "propagation"), why))
             self._part(found, "gradient", lambda: gradient_of_rows(target, self.dtype))
         self._part(found, "numerics", lambda: self._numerics(found.get("shape"), mixing))
-        calls["output_dtype"] = self._output_dtypes()
+        calls["output_dtype"] = output_dtypes(target, self.dtype, USUAL)
         if not self.quick:
             self._part(found, "saving", lambda: saving.saving(self.f, self.kind, target, self.dtype))
             self._part(
@@ -238,74 +231,6 @@ class _Examination:
         if calls["repeatable"]:
             last = target.answer(probe(6, target.shape), self.dtype)
             calls["drifts"] = not same(first, last)
-
-    def _behaviour(self, calls: dict[str, Any]) -> None:
-        """Do several calls agree?"""
-        target, z = self.target, probe(16, self.target.shape)
-        answers = [target.answer(z, self.dtype) for _ in range(3)]
-        differences = [difference(answers[0], other) for other in answers[1:]]
-        calls["largest_difference"] = max(differences)
-        calls["repeatable"] = max(differences) <= SAME
-
-    def _noisy_in_training(self) -> bool:
-        """A layer that draws random numbers with training=True; its weights are put back."""
-        layer, shape = self.target.layer, self.target.shape
-        if layer is None or not getattr(layer, "_call_has_training_arg", False):
-            return False
-        training = Target(layer, self.isolation, shape=shape)
-        before = [variable.numpy().copy() for variable in layer.variables]
-        try:
-            once, twice = (training.answer(probe(16, shape), self.dtype, training=True) for _ in range(2))
-            return difference(once, twice) > SAME
-        except ENDINGS:
-            raise
-        except BaseException:
-            return False
-        finally:
-            for variable, old in zip(layer.variables, before, strict=True):
-                variable.assign(old)
-
-    def _watched(self, task: Callable[[], None]) -> None:
-        """Run the task, and remember which variables it changed."""
-        variables = list(self.target.layer.variables) if self.target.layer is not None else []
-        variables += list(self.target.trace.variables) if self.target.trace is not None else []
-        before = [captures.raw(variable).numpy().copy() for variable in variables]
-        task()
-        after = [captures.raw(variable).numpy() for variable in variables]
-        names = [
-            str(getattr(variable, "path", variable.name))
-            for variable, old, new in zip(variables, before, after, strict=True)
-            if not np.array_equal(old, new) and "seed" not in str(getattr(variable, "path", variable.name))
-        ]
-        self.changed = tuple(dict.fromkeys(names))
-        for variable, old in zip(variables, before, strict=True):
-            captures.raw(variable).assign(old)
-
-    def _precision(self) -> str:
-        """float64 where f computes in it and agrees with the dtype asked for; else float32, or that dtype."""
-        z = np.linspace(-4.0, 4.0, 256)
-        wanted = self.target.values(z, self.dtype)
-        found = self.dtype
-        usual = self.target.output_dtype(probe(2, self.target.shape), self.dtype)
-        for dtype in ("float64", "float32"):
-            if dtype == self.dtype:
-                break
-            try:
-                answered = self.target.output_dtype(probe(2, self.target.shape), dtype)
-                if answered != dtype and (answered != usual or answered.startswith(("float", "bfloat"))):
-                    continue
-                values = self.target.values(z, dtype)
-            except (TookTooLongError, AteMemoryError):
-                raise
-            except Exception:
-                continue
-            rough = 0.02 if self.dtype in ("float16", "bfloat16") else 1e-3
-            both = np.isfinite(wanted) & np.isfinite(values)
-            size = float(np.max(np.abs(values[both]), initial=0.0))
-            if both.any() and np.mean(np.abs(values - wanted)[both] > rough * size) < 0.05:
-                found = dtype
-                break
-        return found
 
     def _curve(self, found: dict[str, Any], precision: str) -> None:
         target = self.target
@@ -321,7 +246,7 @@ class _Examination:
             self.missing.update(dict.fromkeys(("gradient", "propagation"), self.missing["shape"]))
             return
         self._part(found, "curve", lambda: shape.curve(target, precision, facts))
-        self._part(found, "gradient", lambda: slopes.check(target, precision, seen, facts, answer))
+        self._part(found, "gradient", lambda: gradient_check.check(target, precision, seen, facts, answer))
         if answer != "slopes" and facts.monotone != "constant":
             self.missing["propagation"] = "autodiff gives no slope"
             return
@@ -329,7 +254,7 @@ class _Examination:
 
     def _numerics(self, facts: Shape | None, mixing: Mixing | None) -> tuple[Numerics, ...]:
         target = self.target
-        dtypes = [self.dtype] if self.quick else list(dict.fromkeys([self.dtype, "float32", "float16", "bfloat16"]))
+        dtypes = [self.dtype] if self.quick else list(dict.fromkeys([self.dtype, *USUAL]))
         if mixing is None or not mixing.elementwise:
             rows = (self._numerics_of_rows(dtype) for dtype in dtypes)
             return tuple(row for row in rows if row is not None)
@@ -339,7 +264,7 @@ class _Examination:
         if facts is not None:
             places = [*facts.singular, *(kink.z for kink in facts.kinks), *(jump.z for jump in facts.jumps)]
             marks = np.concatenate([marks, places])
-        usable = [dtype for dtype in dtypes if dtype == self.dtype or self._accepts(dtype)]
+        usable = [dtype for dtype in dtypes if dtype == self.dtype or accepts(target, dtype)]
         found = [numerics.numerics(target, dtype, marks) for dtype in usable]
         if found and found[0].dtype == self.dtype:
             found[0] = self._explained(found[0])
@@ -355,15 +280,6 @@ class _Examination:
                 self.missing["numerics"] = sentence(error)
             return None
 
-    def _accepts(self, dtype: str) -> bool:
-        try:
-            self.target.answer(probe(2, self.target.shape), dtype)
-        except ENDINGS:
-            raise
-        except BaseException:
-            return False
-        return True
-
     def _explained(self, found: Numerics) -> Numerics:
         """The gaps within the range that matters, with the operation that makes them."""
         wanted = [("forward", gap.nearest) for gap in found.forward] + [
@@ -374,23 +290,6 @@ class _Examination:
             return found
         call = self.target.by_dtype.get(self.dtype, self.target.call)
         with contextlib.suppress(TookTooLongError, AteMemoryError, Exception):
-            told = self.isolation.run(lambda: construct.constructs(call, self.target.shape, self.dtype, wanted))
+            told = self.isolation.run(lambda: operations.constructs(call, self.target.shape, self.dtype, wanted))
             return numerics.with_constructs(found, told)
         return found
-
-    def _output_dtypes(self) -> dict[str, str]:
-        """For each dtype, the one that comes back, or why none does."""
-        target, told = self.target, {}
-        layer = target.layer
-        z = probe(2, target.shape)
-        own = str(getattr(layer, "compute_dtype", "")) if layer is not None else ""
-        for dtype in dict.fromkeys([self.dtype, "float32", "float16", "bfloat16"]):
-            if layer is not None and dtype not in (own, self.dtype):
-                continue  # a copy in another dtype need not hold layers of that dtype
-            try:
-                told[dtype] = target.output_dtype(z, dtype)
-            except ENDINGS:
-                raise
-            except BaseException as error:
-                told[dtype] = f"raises {sentence(error)}"
-        return told

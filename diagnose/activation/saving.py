@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.activation.calling.target import Target, probe, sentence
+from diagnose.activation.calling.failures import sentence
+from diagnose.activation.calling.target import Target, probe
 from diagnose.activation.facts import Saving
 
 LAMBDA = "a lambda has no name to be found by; Keras loads it only with safe_mode=False"

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from diagnose import wording
 from diagnose._version import __version__
 from diagnose.diagnosis.headline import BY_ITSELF
-from diagnose.report import words
+from diagnose.report import presentation
 from diagnose.report.figures import (
     ActivationPicture,
     activation_picture,
@@ -45,9 +45,9 @@ from diagnose.report.tables import (
     sites_table,
     variables_table,
 )
+from diagnose.run.file_format import MAGIC
 from diagnose.run.layout import Layout
 from diagnose.run.run import Run
-from diagnose.run.store import MAGIC
 from diagnose.verdict import Finding
 from diagnose.wording import counted
 
@@ -115,10 +115,10 @@ def environment() -> Environment:
         "prose": prose,
         "number": wording.number,
         "percent": wording.percent,
-        "title_of": words.title_of,
+        "title_of": presentation.title_of,
         "place": wording.place,
-        "titled": words.titled,
-        "inside": words.inside,
+        "titled": presentation.titled,
+        "inside": presentation.inside,
         "counted": counted,
         "listed": wording.listed,
         "short": short,
@@ -134,13 +134,13 @@ def prose(text: str) -> Markup:
     """
     return Markup().join(
         Markup("<code>{}</code>").format(piece) if is_code else Markup.escape(re.sub(r"(?<=\d) %", "\u00a0%", piece))
-        for is_code, piece in words.code_spans(str(text))
+        for is_code, piece in presentation.code_spans(str(text))
     )
 
 
 def tone_of(diagnosis: DiagnosisRecord) -> str:
     """The colour of the outcome: amber where the model learns and yet something should be changed."""
-    return "warn" if diagnosis.outcome == "learning" and diagnosis.causes else words.TONES[diagnosis.outcome]
+    return "warn" if diagnosis.outcome == "learning" and diagnosis.causes else presentation.TONES[diagnosis.outcome]
 
 
 def causes_of(diagnosis: DiagnosisRecord, pictures: int = PICTURES) -> tuple[Cause, ...]:
@@ -151,13 +151,13 @@ def causes_of(diagnosis: DiagnosisRecord, pictures: int = PICTURES) -> tuple[Cau
     told: set[str] = set()  # messages that the page has shown already
     for finding, explained in zip(diagnosis.causes, follow, strict=False):
         told |= {finding.message, finding.message.partition(BY_ITSELF)[2]}
-        follows, alone = (tuple(_told_once(part, told)) for part in words.by_itself(finding, explained))
+        follows, alone = (tuple(_told_once(part, told)) for part in presentation.by_itself(finding, explained))
         shown: tuple[ActivationPicture, ...] = ()
         for where in _sites_named(run, [finding, *explained], drawn):
             if sum(drawn.values()) < pictures and not shown and (picture := activation_picture(run, where)):
                 drawn[where] = True
                 shown = (_not_told(picture, told),)
-        causes.append(Cause(finding, words.TONES[finding.severity], follows, alone, shown))
+        causes.append(Cause(finding, presentation.TONES[finding.severity], follows, alone, shown))
     return tuple(causes)
 
 
@@ -169,9 +169,9 @@ def _not_told(picture: ActivationPicture, told: set[str]) -> ActivationPicture:
 
 
 def _told_once(explained: Iterable[Finding], told: set[str]) -> Iterator[tuple[str, str, str, str]]:
-    for rule, severity, group in words.consequences(explained):
-        message, title = group[0].message, words.titled(rule, (member.where for member in group))
-        yield title, words.TONES[severity], severity, "" if message in told else cut(message)
+    for rule, severity, group in presentation.consequences(explained):
+        message, title = group[0].message, presentation.titled(rule, (member.where for member in group))
+        yield title, presentation.TONES[severity], severity, "" if message in told else cut(message)
         told.add(message)
 
 
@@ -199,18 +199,18 @@ def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
     others = _other_pictures(run, above, told)
     first_batch = first_batch_table(run)
     maps, missing = layer_maps(run, {finding.where for finding in diagnosis.findings})
-    headline, reason = words.verdict(diagnosis)
+    headline, reason = presentation.verdict(diagnosis)
     return {
         "diagnosis": diagnosis,
         "headline": headline,
         "reason": reason,
         "version": __version__,
-        "outcome": words.title_of_outcome(diagnosis.outcome),
+        "outcome": presentation.title_of_outcome(diagnosis.outcome),
         "tone": tone_of(diagnosis),
-        "model": str(run.meta.get("model", {}).get("name", "")),
+        "model": run.facts.model.name,
         "root": root_of(run),
-        "created": _date(str(run.meta.get("created", ""))),
-        "observed": bool(run.observations or run.quantities or run.meta.get("audit")),
+        "created": _date(run.facts.created),
+        "observed": bool(run.observations or run.quantities or run.facts.audit),
         "figures": tuple(key_figures(run)),
         "sections": (
             ("causes", "Causes"),
@@ -224,11 +224,11 @@ def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
             ("run", "This run"),
         ),
         "causes": causes,
-        "nothing": words.no_cause(diagnosis),
+        "nothing": presentation.no_cause(diagnosis),
         "graph": cause_graph(diagnosis.causes, diagnosis.consequences_of),
         "pictures": others,
         "pictured_above": bool(above),
-        "unpictured": max(len(run.meta.get("sites", ())) - len(others) - len(above), 0),
+        "unpictured": max(len(run.facts.sites) - len(others) - len(above), 0),
         "maps": maps,
         "missing_maps": missing,
         "charts": training_charts(run),
@@ -240,9 +240,9 @@ def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
         "batch_losses": batch_losses(run),
         "findings": diagnosis.findings[:TABLE_ROWS],
         "hidden_findings": max(len(diagnosis.findings) - TABLE_ROWS, 0),
-        "tones": words.TONES,
-        "missed": words.reasons(entry for entry in diagnosis.not_measured if entry.applies)[:TABLE_ROWS],
-        "idle": words.reasons(entry for entry in diagnosis.not_measured if not entry.applies)[:TABLE_ROWS],
+        "tones": presentation.TONES,
+        "missed": presentation.reasons(entry for entry in diagnosis.not_measured if entry.applies)[:TABLE_ROWS],
+        "idle": presentation.reasons(entry for entry in diagnosis.not_measured if not entry.applies)[:TABLE_ROWS],
         "facts": tuple(settings(run)),
         "quantities": tuple(quantities(run)),
     }
@@ -282,21 +282,21 @@ def key_figures(run: Run) -> Iterator[tuple[str, str]]:
                 wording.percent(float(run.history[name][-1])),
             )
     if run.observations:
-        yield "steps observed", _of(run.observations, run.meta.get("steps_seen"))
-    if (finished := str(run.meta.get("finished", ""))) not in ("", "completed"):
-        yield "fit ended by", cut(finished, 60)
+        yield "steps observed", _of(run.observations, run.facts.steps_seen)
+    if run.facts.finished not in (None, "", "completed"):
+        yield "fit ended by", cut(run.facts.finished, 60)
     if epochs := max((len(values) for values in run.history.values()), default=0):
         yield "epochs", wording.number(epochs)
-    if (parameters := run.meta.get("model", {}).get("parameters")) is not None:
-        yield "parameters", wording.number(parameters)
+    if run.facts.model.parameters is not None:
+        yield "parameters", wording.number(run.facts.model.parameters)
 
 
 def _rounded(value: float) -> float:
     return round(value, 3) if abs(value) >= 0.01 else value
 
 
-def _of(count: int, total: object) -> str:
-    return f"{count:,} of {total:,}" if isinstance(total, int) else f"{count:,}"
+def _of(count: int, total: int | None) -> str:
+    return f"{count:,}" if total is None else f"{count:,} of {total:,}"
 
 
 def _date(created: str) -> str:

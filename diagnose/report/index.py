@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from diagnose import wording
 from diagnose._version import __version__
-from diagnose.report import words
+from diagnose.report import presentation
 from diagnose.report.figures import history_charts, training_charts
 from diagnose.report.html import environment, tone_of, write_page
 
@@ -62,10 +62,10 @@ def _view(entry: Entry) -> dict[str, object]:
         "name": entry.name,
         "story": entry.story,
         "file": entry.file,
-        "outcome": words.title_of_outcome(diagnosis.outcome),
+        "outcome": presentation.title_of_outcome(diagnosis.outcome),
         "tone": tone_of(diagnosis),
-        "headline": words.verdict(diagnosis)[0],
+        "headline": presentation.verdict(diagnosis)[0],
         "numbers": figures_of(diagnosis),
-        "cause": words.titled(first.rule, [first.where]) if first else "none",
+        "cause": presentation.titled(first.rule, [first.where]) if first else "none",
         "chart": charts[0] if charts else None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diagnose.report import words
+from diagnose.report import presentation
 from diagnose.report.html import causes_of, environment, tone_of
 
 if TYPE_CHECKING:
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 def to_fragment(diagnosis: DiagnosisRecord) -> str:
     """Outcome, headline and causes with their remedies, and a picture of the first suspect activation."""
-    headline, reason = words.verdict(diagnosis)
+    headline, reason = presentation.verdict(diagnosis)
     return (
         environment()
         .get_template("fragment.html")
         .render(
             headline=headline,
             reason=reason,
-            outcome=words.title_of_outcome(diagnosis.outcome),
+            outcome=presentation.title_of_outcome(diagnosis.outcome),
             tone=tone_of(diagnosis),
             causes=causes_of(diagnosis, pictures=1),
-            nothing=words.no_cause(diagnosis),
-            reasons=words.reasons(entry for entry in diagnosis.not_measured if entry.applies),
+            nothing=presentation.no_cause(diagnosis),
+            reasons=presentation.reasons(entry for entry in diagnosis.not_measured if entry.applies),
         )
     )

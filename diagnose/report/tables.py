@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from diagnose import wording
+from diagnose.run.audit import LabelFacts, OutputFacts, PredictionFacts
 from diagnose.run.quantities import QUANTITIES
 from diagnose.run.run import Run
 from diagnose.wording import counted
@@ -17,7 +18,7 @@ from diagnose.wording import counted
 OUTPUTS = 6  # columns of the first batch's table
 MANY = 1000  # distinct labels, from which on the audit does not count them
 
-#: How each accuracy of the audit decides (`callbacks.probing.accuracies`), in words.
+#: How each accuracy of the audit decides (`callbacks.auditing.metric_nature.accuracies`), in words.
 ACCURACIES = {
     "argmax": "the largest entry is the class",
     "half": "an entry over 0.5 means 1",
@@ -52,9 +53,8 @@ def short(where: str, root: str) -> str:
 
 def root_of(run: Run) -> str:
     """The model's name, where the paths of its layers begin with it; else ""."""
-    name = str(run.meta.get("model", {}).get("name", ""))
-    layers = run.meta.get("model", {}).get("layers", ())
-    return name if name and any(str(layer.get("path", "")).startswith(f"{name}/") for layer in layers) else ""
+    name = run.facts.model.name
+    return name if name and any(layer.path.startswith(f"{name}/") for layer in run.facts.model.layers) else ""
 
 
 def cut(text: str, most: int = 240) -> str:
@@ -64,14 +64,14 @@ def cut(text: str, most: int = 240) -> str:
 
 def layers_table(run: Run) -> Table:
     """The layers as the model describes them."""
-    layers = run.meta.get("model", {}).get("layers", ())
+    layers, root = run.facts.model.layers, root_of(run)
     rows = (
         (
-            short(str(layer.get("path", "")), root_of(run)),
-            str(layer.get("class", "")),
-            "yes" if layer.get("trainable", True) else "no",
-            wording.number(layer.get("units")),
-            wording.number(len(layer.get("variables", ()))),
+            short(layer.path, root),
+            layer.class_name,
+            "yes" if layer.trainable else "no",
+            wording.number(layer.units),
+            wording.number(len(layer.variables)),
         )
         for layer in layers
     )
@@ -82,55 +82,51 @@ def layers_table(run: Run) -> Table:
 
 def first_batch_table(run: Run) -> Table:
     """What the model, asked with one batch before any training, answered: one column an output."""
-    outputs = [output for output in run.meta.get("audit", {}).get("outputs", ()) if isinstance(output, Mapping)]
+    audit = run.facts.audit
+    outputs = audit.outputs if audit else ()
     facts = [dict(_batch_facts(output)) for output in outputs[:OUTPUTS]]
     names = dict.fromkeys(name for known in facts for name in known)
     rows = [(name, *(known.get(name, wording.number(None)) for known in facts)) for name in names]
-    places = (short(str(output.get("where") or output.get("name", "")), root_of(run)) for output in outputs[:OUTPUTS])
-    samples = run.meta.get("audit", {}).get("samples")
-    size = f", {counted(samples, 'sample')}" if isinstance(samples, int) else ""
+    places = (short(output.where or output.name, root_of(run)) for output in outputs[:OUTPUTS])
+    size = f", {counted(audit.samples, 'sample')}" if audit and audit.samples else ""
     title = f"The first batch, before any training{size}"
     return Table(title, ("", *places), tuple(rows), len(facts) + 1, max(len(outputs) - OUTPUTS, 0))
 
 
-def _batch_facts(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _batch_facts(output: OutputFacts) -> Iterator[tuple[str, str]]:
     """(name, value) of what the audit saw of one output: predictions, labels, loss, metrics and accuracies."""
-    prediction, labels, loss = (output.get(part) or {} for part in ("prediction", "labels", "loss"))
-    if prediction:
-        yield "predictions, shape of one", _shape(output.get("shape"))
+    prediction, labels, loss = output.prediction, output.labels, output.loss
+    if prediction != PredictionFacts():  # it was predicted
+        yield "predictions, shape of one", str(output.shape)
         yield "predictions, range", _range(prediction)
-        if (row_sum := prediction.get("row_sum")) is not None:
-            each = "each" if prediction.get("distribution") else "on average"
-            yield "predictions, sum of a row", f"{wording.number(row_sum)} {each}"
-        if prediction.get("finite", 1) < 1:
-            yield "predictions that are finite", wording.percent(prediction["finite"])
-    if labels.get("given"):
-        distinct = labels.get("distinct")
-        yield "labels, shape of one", _shape(labels.get("shape"))
-        yield "labels, type", _said(labels.get("dtype"))
+        if prediction.row_sum is not None:
+            each = "each" if prediction.distribution else "on average"
+            yield "predictions, sum of a row", f"{wording.number(prediction.row_sum)} {each}"
+        if prediction.finite < 1:
+            yield "predictions that are finite", wording.percent(prediction.finite)
+    if labels.given:
+        yield "labels, shape of one", str(labels.shape)
+        yield "labels, type", _said(labels.dtype)
         yield "labels, range", _range(labels)
-        yield "labels, distinct values", f"{wording.number(distinct)}{' or more' if distinct == MANY else ''}"
+        more = " or more" if labels.distinct == MANY else ""
+        yield "labels, distinct values", f"{wording.number(labels.distinct)}{more}"
     else:
-        yield "labels", f"no numbers: {labels['dtype']}" if labels.get("dtype") else "none"
+        yield "labels", f"no numbers: {labels.dtype}" if labels.dtype else "none"
     if loss:
-        takes = f"takes {_said(loss.get('takes'))}" if loss.get("takes") != "nothing" else "whatever is predicted"
-        yield "loss", f"{_said(loss.get('name'))}, {takes}"
-        yield "loss of the batch", wording.number(loss.get("value"))
+        takes = f"takes {_said(loss.takes)}" if loss.takes != "nothing" else "whatever is predicted"
+        yield "loss", f"{_said(loss.name)}, {takes}"
+        yield "loss of the batch", wording.number(loss.value)
     else:
         yield "loss", "none"
-    for metric in output.get("metrics") or ():
-        yield f"metric {metric.get('name')}", wording.number(metric.get("value"))
-    for way, value in (output.get("accuracies") or {}).items():
+    for metric in output.metrics:
+        yield f"metric {metric.name}", wording.number(metric.value)
+    for way, value in output.accuracies.items():
         yield f"accuracy, {ACCURACIES.get(way, way)}", wording.percent(value)
-
-
-def _shape(sizes: Any) -> str:
-    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})" if isinstance(sizes, list) else "–"
 
 
 def batch_losses(run: Run) -> str:
     """The loss of the first batch as a whole, and what the first observed step reported, in sentences."""
-    own = (run.meta.get("audit", {}).get("loss") or {}).get("value")
+    own = run.facts.audit.loss.value if run.facts.audit else None
     told = (
         [] if own is None else [f"The model's own compute_loss gives {wording.number(own)} for it in inference mode."]
     )
@@ -142,8 +138,8 @@ def batch_losses(run: Run) -> str:
     return " ".join(told)
 
 
-def _range(facts: Mapping[str, Any]) -> str:
-    return f"{wording.number(facts.get('min'))} to {wording.number(facts.get('max'))}"
+def _range(facts: PredictionFacts | LabelFacts) -> str:
+    return f"{wording.number(facts.min)} to {wording.number(facts.max)}"
 
 
 def sites_table(run: Run) -> Table:
@@ -162,7 +158,7 @@ def sites_table(run: Run) -> Table:
         series = run.series(quantity, where)
         return wording.number(float(np.nansum(series.values))) if len(series) else wording.number(None)
 
-    known = {str(site["where"]): None for site in run.meta.get("sites", ())}
+    known = {site.where: None for site in run.facts.sites}
     for quantity in run.quantities:
         if quantity in QUANTITIES and QUANTITIES[quantity].where == "site":
             known |= dict.fromkeys(run.places(quantity))
@@ -239,12 +235,12 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]], 
 
 def settings(run: Run) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     """Groups of (name, value) for everything known of the run besides its layers, which have tables of their own."""
-    meta = run.meta
+    meta = run.meta  # shown as it is, whatever it holds
     model = {key: value for key, value in meta.get("model", {}).items() if key != "layers"}
     if model:
         yield "Model", tuple(_flat(model))
     names = ("loss", "metrics", "optimizer", "fit", "task", "monitor", "steps_seen", "finished", "created")
-    settings = {name: meta[name] for name in names if name in meta}
+    settings = {name: meta[name] for name in names if meta.get(name) not in (None, [])}
     if settings:
         yield "Settings", tuple(_flat(settings))
     if meta.get("versions"):

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from diagnose.report.words import (
+from diagnose.report.presentation import (
     TONES,
     by_itself,
     consequences,
@@ -66,14 +66,14 @@ def _lines(diagnosis: DiagnosisRecord, width: int, style: Style) -> Iterator[str
 def _source(run: Run) -> str:
     """From how much all this is known."""
     if run.before_training:
-        samples = run.meta["audit"].get("samples")
+        samples = run.facts.audit.samples if run.facts.audit else 0
         size = f" of {counted(samples, 'sample')}" if samples else ""
         return f"From one batch{size}, before any training."
-    steps = run.meta.get("steps_seen")
-    if isinstance(steps, int) and run.observations:
+    steps = run.facts.steps_seen
+    if steps is not None and run.observations:
         steps = max(steps, int(run.observed_steps[-1]) + 1)  # a killed training had no time to write its steps down
-    seen = f" of {counted(steps, 'step')}" if isinstance(steps, int) else ""
-    broke_off = run.meta.get("finished") == ""
+    seen = "" if steps is None else f" of {counted(steps, 'step')}"
+    broke_off = run.facts.finished == ""
     more = " The training was interrupted or killed, or still goes on." if broke_off else ""
     return f"From {counted(run.observations, 'observation')}{seen}.{more}"
 

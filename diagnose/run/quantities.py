@@ -1,8 +1,8 @@
 """Every quantity that a run may hold: its name, meaning, unit and range, in one table.
 
 The documentation of quantities is made from this table, and a test holds every measured name against it. How a number
-is computed stands where it is computed (`callbacks.taps`, `callbacks.shadow`, `diagnose.outcome.arithmetic`), here only what rules
-compute again; what it means for the user stands in the rules.
+is computed stands where it is computed (`callbacks.observing`, `callbacks.measuring`, `outcome.scores`), here only what
+rules compute again; what it means for the user stands in the rules.
 """
 
 from __future__ import annotations

@@ -1,18 +1,8 @@
-"""A run on disk: one SQLite file, written while the training goes on, so that a killed training leaves a readable run.
+"""A run written to its file while the training goes on, so that a killed training leaves a readable run.
 
 Each observation is one transaction. The rollback journal is kept and `synchronous` is off: a process that is killed
 loses at most the observation it was writing, while a machine that loses power may lose the file. That is the right
 trade for a diary of a training, and it makes a commit cost a fraction of a millisecond.
-
-The layout is small enough for `sqlite3 digits.sqlite "select * from measurements"`: names stand once in `series`,
-and a measurement is a row of (series, step, value) that takes 22 bytes (measured). So 300 series come to 300 * 22 bytes
-= 6.6 kB an observation: 100 epochs take 1.3 MB where 200 of their steps were observed, and 13 MB at the 2,000 that the
-monitor keeps at most, however long the training. An array comes on top (a histogram of 96 bins: 0.9 kB); pages freed by
-thinning are used again.
-
-SQLite has no NaN and stores NULL in its place, so a NULL is read as NaN; infinities are kept. Arrays are blobs in
-NumPy's own format, read without pickle. Reading never writes: a journal left by a killed process is played back in a
-copy, so that a run on a read-only disk, or one that somebody else wants to look at, opens as well.
 """
 
 from __future__ import annotations
@@ -21,7 +11,6 @@ import errno
 import io
 import json
 import os
-import shutil
 import sqlite3
 import tempfile
 import uuid
@@ -32,31 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.run.meta import Facts
-from diagnose.run.run import Measurement, Run
-
-#: Version of the layout below, kept as SQLite's user_version. A reader refuses what is newer than itself.
-FORMAT = 1
-
-#: Marks a SQLite file as a run (the letters KDRN), kept as SQLite's application_id.
-APPLICATION = 0x4B44524E
-
-MAGIC = b"SQLite format 3\x00"
-HEADER = 100  # bytes; user_version stands at 60, application_id at 68 (sqlite.org/fileformat2.html, section 1.3)
-
-#: Seconds to wait for somebody who reads (or writes) at this moment. Reading a million measurements takes about one.
-PATIENCE = 10.0
-
-LAYOUT = f"""
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {FORMAT};
-CREATE TABLE series (id INTEGER PRIMARY KEY, quantity TEXT NOT NULL, place TEXT NOT NULL, UNIQUE (quantity, place));
-CREATE TABLE measurements (series INTEGER NOT NULL, step INTEGER NOT NULL, value REAL);
-CREATE TABLE observed (step INTEGER PRIMARY KEY);
-CREATE TABLE arrays (series INTEGER NOT NULL, step INTEGER NOT NULL, npy BLOB NOT NULL, PRIMARY KEY (series, step));
-CREATE TABLE facts (part TEXT NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (part, name));
-CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT NOT NULL);
-"""
+from diagnose.run.file_format import APPLICATION, HEADER, LAYOUT, MAGIC, connect, journal_of
+from diagnose.run.run import Measurement
 
 #: An array with its quantity, place and step, as `Run.all_arrays` gives it.
 ArrayEntry = tuple[str, str, int, np.ndarray]
@@ -69,6 +35,7 @@ class Store:
     Whatever the disk refuses is an OSError that names the file.
 
     >>> import tempfile
+    >>> from diagnose.run.loading import load
     >>> from diagnose.run.run import Measurement
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     store = Store.create(Path(directory) / "digits.sqlite")
@@ -128,7 +95,7 @@ class Store:
         try:
             if path.exists():
                 _shift(path)
-            connection = _connect(path)
+            connection = connect(path)
             with closing(connection):
                 # One transaction, so that a process killed here leaves an empty file and no half layout.
                 connection.executescript(f"BEGIN;{LAYOUT}INSERT INTO facts VALUES ('file', 'token', '{token}');COMMIT;")
@@ -228,112 +195,13 @@ class Store:
         if self._connection is None:
             if not self.path.exists():
                 raise FileNotFoundError(f"the run file {self.path} is gone; this run goes on in memory.")
-            connection = _connect(self.path)
+            connection = connect(self.path)
             found = connection.execute("SELECT json FROM facts WHERE part = 'file' AND name = 'token'").fetchone()
             if found != (self._token,):
                 connection.close()
                 raise FileExistsError(f"another run has taken the place of {self.path}; this one goes on in memory.")
             self._connection = connection
         return self._connection
-
-
-def load(path: str | Path) -> Run:
-    """Read a run file, also one whose training was killed, or still goes on.
-
-    Raises FileNotFoundError (or another OSError) where there is nothing to read, and ValueError for what is no run
-    file, is damaged, or was written by a newer version; each message says what to do.
-    """
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory; pass the run file in it.")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no run file {path}; a TrainingMonitor writes one to the path it is given.")
-    try:
-        with path.open("rb") as file:
-            header = file.read(HEADER)
-    except OSError as error:
-        raise type(error)(f"the run file {path} could not be read: {error.strerror or error}.") from error
-    journal = _journal_of(path)
-    if not header and not journal.exists():
-        raise ValueError(f"{path} is empty: its training ended before the first observation. Train again.")
-    if header[:16] != MAGIC[: len(header[:16])]:
-        raise ValueError(f"{path} is no run file of keras-diagnose; pass the path that was given to TrainingMonitor.")
-    try:
-        return _read_where_it_is(path)
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise BlockingIOError(f"{path} is being written at this moment; try again.") from error
-        if not journal.exists():
-            raise _damaged(path) from None
-    except sqlite3.DatabaseError:
-        raise _damaged(path) from None
-    try:  # a journal of a killed process: played back in a copy, since reading never writes
-        with tempfile.TemporaryDirectory(prefix="keras-diagnose-") as directory:
-            copy = Path(directory) / "run.sqlite"
-            shutil.copyfile(path, copy)
-            shutil.copyfile(journal, _journal_of(copy))
-            with closing(_connect(copy)) as database:
-                return _read(database, path)
-    except sqlite3.DatabaseError:
-        raise _damaged(path) from None
-
-
-def _read_where_it_is(path: Path) -> Run:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as database:
-        return _read(database, path)
-
-
-def _read(database: sqlite3.Connection, path: Path) -> Run:
-    database.execute("BEGIN")  # one view of the file, whatever is written meanwhile
-    application = database.execute("PRAGMA application_id").fetchone()[0]
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION:
-        raise ValueError(
-            f"{path} is a database, but no run file of keras-diagnose; pass the path given to TrainingMonitor."
-        )
-    if version > FORMAT:
-        raise ValueError(
-            f"{path} has format {version}, and this version of keras-diagnose reads formats up to {FORMAT}; "
-            "upgrade it with: pip install -U keras-diagnose"
-        )
-    run = Run()
-    names = {number: (quantity, place) for number, quantity, place in database.execute("SELECT * FROM series")}
-    try:
-        _fill_columns(run, names, database)
-        known: dict[str, Any] = {}
-        for part, name, text in database.execute("SELECT part, name, json FROM facts ORDER BY rowid"):
-            if part in ("meta", "history"):
-                (known if part == "meta" else run.history)[name] = json.loads(text)
-        run.facts = Facts.from_dict(known, strict=False)
-        for number, step, blob in database.execute("SELECT series, step, npy FROM arrays ORDER BY series, step"):
-            run.add_array(*names[number], step, np.load(io.BytesIO(blob), allow_pickle=False))
-    except (KeyError, ValueError, TypeError, EOFError) as error:
-        raise _damaged(path) from error
-    run.observed(*(step for (step,) in database.execute("SELECT step FROM observed")))
-    run.notes.extend(note for (note,) in database.execute("SELECT note FROM notes ORDER BY id"))
-    return run
-
-
-def _fill_columns(run: Run, names: Mapping[int, tuple[str, str]], database: sqlite3.Connection) -> None:
-    """One pass in the order of writing, then a stable sort by series: faster than SQLite's own sort."""
-    rows = database.execute("SELECT series, step, value FROM measurements ORDER BY rowid").fetchall()
-    if not rows:
-        return
-    table = np.array(rows, np.float64)  # None, SQLite's NaN, becomes NaN again; steps are exact up to 2**53
-    numbers = table[:, 0].astype(np.int64)
-    order = np.argsort(numbers, kind="stable")
-    numbers, steps, values = numbers[order], table[order, 1].astype(np.int64), table[order, 2]
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-    for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
-        quantity, where = names[int(numbers[start])]
-        run.add_column(quantity, where, steps[start:end], values[start:end])
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection for writing: transactions are spelled out; usable from another thread, one at a time."""
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = OFF")
-    return connection
 
 
 def _absolute(given: str) -> Path:
@@ -347,7 +215,7 @@ def _absolute(given: str) -> Path:
     except RuntimeError as error:  # the home of an unknown user
         raise ValueError(f"path is {given!r}: {error} Write the directory out, or pass None for no file.") from error
     try:
-        _journal_of(_numbered(path, 1)).stat()  # the longest name that will be needed
+        journal_of(_numbered(path, 1)).stat()  # the longest name that will be needed
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise OSError(
@@ -377,23 +245,13 @@ def _shift(path: Path) -> None:
     for number in range(count, 0, -1):
         older = _numbered(path, number)
         newer = _numbered(path, number - 1) if number > 1 else path
-        if _journal_of(newer).exists():
-            _journal_of(newer).replace(_journal_of(older))
+        if journal_of(newer).exists():
+            journal_of(newer).replace(journal_of(older))
         newer.replace(older)
 
 
 def _numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
-
-
-def _journal_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}-journal")
-
-
-def _damaged(path: Path) -> ValueError:
-    return ValueError(
-        f"{path} is damaged or cut short and cannot be read; copy it again from where it was written, or train again."
-    )
 
 
 def _to_npy(values: np.ndarray) -> bytes:

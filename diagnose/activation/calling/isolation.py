@@ -5,17 +5,9 @@ Any function may sleep, loop, print, allocate, or draw random numbers, and a pro
 watched training, which must go on as if nothing had been. So f runs in a daemon thread that is waited for, not in a
 process: a process would have to import TensorFlow again (seconds), and could not be given a closure.
 
-What each means can do, and what it can't:
-
-- time: a thread that is late is told to stop by an exception raised inside it, which ends any Python loop; one that
-  sits in native code (a long `sleep`) is left behind and ends by itself.
-- memory: the address space is limited while f runs (Linux, no GPU: CUDA reserves address space by the tens of
-  gigabytes), so that one absurd allocation fails instead of calling for the kernel's OOM killer; growth in small steps
-  is watched.
-- output: only what f's own thread writes is caught; a progress bar of another thread passes. `tf.print` writes from C++
-  to file descriptor 2, which is the whole process's: it is turned away only while a function known to print is run.
-- randomness: Python's and NumPy's global random functions give f's thread numbers of its own, and eager TensorFlow
-  draws with seeds of its own. Keras keeps its state in thread-local storage, which a thread of our own does not touch.
+A thread that is late is told to stop by an exception raised inside it, which ends any Python loop; one that sits in
+native code (a long `sleep`) is left behind and ends by itself. What belongs to the whole process (memory, streams,
+random numbers) is kept from f by `process_state`.
 """
 
 from __future__ import annotations
@@ -23,17 +15,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
-import os
 import queue
-import random
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
+from diagnose.activation.calling.process_state import (
+    KEPT_OUTPUT,
+    eager_seeds,
+    free_memory,
+    limited_address_space,
+    own_random_numbers,
+    resident_memory,
+    routed,
+    silent_descriptor,
+)
 
 Result = TypeVar("Result")
 
@@ -41,9 +38,6 @@ Result = TypeVar("Result")
 CALL_SECONDS = 5.0
 #: Bytes that f may add to the memory of the process: far over what a profile's largest call needs (about 100 MB).
 MEMORY_GROWTH = 2 * 1024**3
-#: Characters kept of what f prints.
-KEPT_OUTPUT = 2_000
-
 
 #: The streams and random functions of the process can be routed for one profile at a time.
 _one_at_a_time = threading.Lock()
@@ -138,13 +132,13 @@ class Isolation:
     def __enter__(self) -> Isolation:
         with contextlib.ExitStack() as undo:
             undo.enter_context(_one_at_a_time)
-            undo.enter_context(_own_random_numbers(self._idents))
-            undo.enter_context(_eager_seeds())
-            undo.enter_context(_routed("stdout", self._idents, self._caught))
-            undo.enter_context(_routed("stderr", self._idents, io.StringIO()))
-            self._limit = min(MEMORY_GROWTH, _free_memory() // 2)
+            undo.enter_context(own_random_numbers(self._idents))
+            undo.enter_context(eager_seeds())
+            undo.enter_context(routed("stdout", self._idents, self._caught))
+            undo.enter_context(routed("stderr", self._idents, io.StringIO()))
+            self._limit = min(MEMORY_GROWTH, free_memory() // 2)
             self._worker = self._hire()
-            undo.enter_context(_limited_address_space(2 * self._limit))
+            undo.enter_context(limited_address_space(2 * self._limit))
             self._undo = undo.pop_all()
         self._until = time.monotonic() + self._seconds  # loading TensorFlow, if that was due, is not f's time
         return self
@@ -189,18 +183,18 @@ class Isolation:
 
     def silence_descriptor(self) -> None:
         """Turn file descriptor 2 away until the end, for functions with a `tf.print`."""
-        self._undo.enter_context(_silent_descriptor(2))
+        self._undo.enter_context(silent_descriptor(2))
 
     def _wait(self, done: threading.Event) -> int:
         """Wait for the event within time and memory; the bytes grown if memory ended it, else 0."""
         until = min(self._until, time.monotonic() + CALL_SECONDS)
         if done.wait(min(0.02, max(until - time.monotonic(), 0))):
             return 0
-        start = _resident_memory()
+        start = resident_memory()
         while time.monotonic() < until:
             if done.wait(0.02):
                 return 0
-            if (grown := _resident_memory() - start) > self._limit:
+            if (grown := resident_memory() - start) > self._limit:
                 return grown
         return 0
 
@@ -223,154 +217,3 @@ def _keras_dtype_policy() -> Any:
     except ImportError:
         return None
     return global_state.get_global_attribute("dtype_policy")
-
-
-class _Router:
-    """Stands for sys.stdout: what the given threads write goes to `caught`, the rest where it belongs."""
-
-    def __init__(self, real: Any, idents: set[int], caught: io.StringIO) -> None:
-        self._real, self._idents, self._caught = real, idents, caught
-
-    def write(self, text: str) -> int:
-        if threading.get_ident() not in self._idents:
-            return int(self._real.write(text) or len(text))
-        if self._caught.tell() < KEPT_OUTPUT:
-            self._caught.write(text)
-        return len(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-
-@contextlib.contextmanager
-def _routed(stream: str, idents: set[int], caught: io.StringIO) -> Iterator[None]:
-    real = getattr(sys, stream)
-    if real is None:  # pythonw
-        yield
-        return
-    router = _Router(real, idents, caught)
-    setattr(sys, stream, router)
-    try:
-        yield
-    finally:
-        if getattr(sys, stream) is router:
-            setattr(sys, stream, real)
-
-
-@contextlib.contextmanager
-def _own_random_numbers(idents: set[int]) -> Iterator[None]:
-    """Python's and NumPy's global random functions give the threads in `idents` numbers of another generator.
-
-    Saving the global states and putting them back would rewind the numbers that a data pipeline draws meanwhile.
-    """
-    numpy_global = getattr(np.random.mtrand, "_rand", None)
-    sources = [(random, getattr(random, "_inst", None), random.Random(2016))]
-    sources += [(np.random, numpy_global, np.random.RandomState(2016))]  # type: ignore[list-item]
-    originals: list[tuple[Any, str, Any]] = []
-    for module, shared, own in sources:
-        for name in dir(module):
-            function = getattr(module, name)
-            if shared is not None and getattr(function, "__self__", None) is shared:
-                originals.append((module, name, function))
-                setattr(module, name, _by_thread(function, getattr(own, name), idents))
-    try:
-        yield
-    finally:
-        for module, name, function in originals:
-            setattr(module, name, function)
-
-
-def _by_thread(usual: Callable[..., Any], own: Callable[..., Any], idents: set[int]) -> Callable[..., Any]:
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return (own if threading.get_ident() in idents else usual)(*args, **kwargs)
-
-    return function
-
-
-@contextlib.contextmanager
-def _eager_seeds() -> Iterator[None]:
-    """Eager TensorFlow draws with seeds of our own meanwhile; its shared generator is put back.
-
-    Not the user's seeds saved and put back: a kernel that has drawn with them keeps a state of its own.
-    """
-    with contextlib.ExitStack() as undo:
-        with contextlib.suppress(ImportError, AttributeError):  # private places: without them, less is put back
-            from tensorflow.python.eager import context
-            from tensorflow.python.ops import stateful_random_ops
-
-            eager = context.context()
-            seed, generator = eager._seed, eager._rng
-            eager._seed, eager._rng = 2016, random.Random(2016)
-
-            def put_eager_back() -> None:
-                eager._seed, eager._rng = seed, generator
-
-            undo.callback(put_eager_back)
-            shared = stateful_random_ops.global_generator
-            before = None if shared is None else shared.state.numpy()
-
-            def put_generator_back() -> None:
-                stateful_random_ops.global_generator = shared
-                if shared is not None:
-                    shared.state.assign(before)
-
-            undo.callback(put_generator_back)
-        yield
-
-
-def _resident_memory() -> int:
-    """Bytes of memory that the process holds; 0 where that can't be read cheaply."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _free_memory() -> int:
-    """Bytes that the process can still get, of the machine and of its control group; a large number if unknown."""
-    free = 64 * 1024**3
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
-    with contextlib.suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    return max(free, 1024**3)
-
-
-@contextlib.contextmanager
-def _limited_address_space(growth: int) -> Iterator[None]:
-    """Let the address space grow by `growth` bytes at most, where the system knows how and no GPU needs more."""
-    try:
-        import resource
-
-        import tensorflow as tf
-
-        if not sys.platform.startswith("linux") or tf.config.list_physical_devices("GPU"):
-            raise OSError
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-        now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        wanted = now + max(growth, 1024**3)
-        if soft != resource.RLIM_INFINITY and soft <= wanted:
-            raise OSError
-        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
-    except (ImportError, OSError, ValueError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-@contextlib.contextmanager
-def _silent_descriptor(descriptor: int) -> Iterator[None]:
-    kept = os.dup(descriptor)
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), descriptor)
-        yield
-    finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)

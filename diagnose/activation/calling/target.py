@@ -1,71 +1,28 @@
-"""How a function that may be anything is called: shape, dtype and rank found by trying, failures told with their input.
+"""A function on the table: called in the shape and dtype that it wants, its failures told with their input.
 
-An activation is called as a model would call it: on a batch of rows. Which rank and width it wants is not known, so
-the smallest that works is looked for; a built layer says itself. Flat arrays of z are laid into that shape, so that the
-rest of this room thinks in curves. Everything runs on the CPU: no profile depends on the machine's GPU, nor takes its
-memory.
+Flat arrays of z are laid into that shape, so that the rest of the examination thinks in curves. Everything runs on the
+CPU: no profile depends on the machine's GPU, nor takes its memory.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from diagnose.activation.calling.isolation import ENDINGS, AteMemoryError, Isolation, TookTooLongError
+from diagnose.activation.calling.failures import WrongOutputError, kind_of, sentence
+from diagnose.activation.calling.isolation import ENDINGS, Isolation
 from diagnose.activation.calling.naming import with_article
-from diagnose.activation.calling.tracing import Trace, trace
+from diagnose.activation.calling.tracing import Trace
 from diagnose.activation.facts import Failure
 
 #: Width of the rows that are tried: even for functions that halve it, small enough for those that square it.
 WIDTH = 8
-#: Input shapes tried, without the batch: rows first, then sequences, images, volumes, then no axis but the batch.
-TRIED_SHAPES: tuple[tuple[int, ...], ...] = ((WIDTH,), (6, WIDTH), (6, 6, WIDTH), (4, 4, 4, WIDTH), ())
 #: Bytes that the largest intermediate of one call may take; larger sweeps are cut in pieces.
 PIECE_BYTES = 256 * 1024**2
-#: Bytes from which on an intermediate for a batch of 8 rows is called absurd, and f is not run at all.
-ABSURD_BYTES = 1024**3
-#: Seconds that a call on a few numbers may take before it is told: a hundred times what an ordinary one takes.
-SLOW_SECONDS = 0.25
-#: Rows of a large batch, for which a tensor of more than `ABSURD_BYTES` is told.
-LARGE_BATCH = 4096
-
-
-class UnusableError(Exception):
-    """No call of f works; the failure says why."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.told)
-        self.failure = failure
-
-
-def sentence(error: BaseException) -> str:
-    """An error as one short line."""
-    if isinstance(error, (TookTooLongError, AteMemoryError)):
-        return str(error)
-    if isinstance(error, _WrongAnswerError):
-        return str(error)
-    lines = [re.sub(r"^\{\{[^}]*\}\}\s*", "", line.strip()) for line in str(error).splitlines() if line.strip()]
-    text = lines[0].rstrip(" ,;:") if lines else ""
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-
-
-def kind_of(error: BaseException) -> str:
-    """The kind of failure (`Failure.kind`) that an error is."""
-    if isinstance(error, TookTooLongError):
-        return "slow"
-    if isinstance(error, (AteMemoryError, MemoryError)) or type(error).__name__ == "ResourceExhaustedError":
-        return "memory"
-    return "returns" if isinstance(error, _WrongAnswerError) else "raises"
-
-
-class _WrongAnswerError(Exception):
-    """f came back with what is no tensor of numbers."""
 
 
 @dataclass
@@ -262,11 +219,11 @@ class Target:
 
 
 def _tensor(a: Any, x: Any) -> Any:
-    """What f gave, as a tensor of real numbers; raises _WrongAnswerError, saying what it is, for anything else."""
+    """What f gave, as a tensor of real numbers; raises WrongOutputError, saying what it is, for anything else."""
     import tensorflow as tf
 
     if isinstance(a, np.ndarray):
-        raise _WrongAnswerError(
+        raise WrongOutputError(
             f"it returns a NumPy array of shape {a.shape}, not a tensor: no gradient can pass, and a compiled training "
             "can't run it"
         )
@@ -274,9 +231,9 @@ def _tensor(a: Any, x: Any) -> Any:
         a = tf.convert_to_tensor(a)  # a variable
     if not isinstance(a, tf.Tensor):
         what = "None" if a is None else with_article(type(a).__name__)
-        raise _WrongAnswerError(f"it returns {what}, not a tensor")
+        raise WrongOutputError(f"it returns {what}, not a tensor")
     if not (a.dtype.is_floating or a.dtype.is_integer or a.dtype.is_bool):
-        raise _WrongAnswerError(f"it returns a tensor of {a.dtype.name}, not of real numbers")
+        raise WrongOutputError(f"it returns a tensor of {a.dtype.name}, not of real numbers")
     return a
 
 
@@ -293,77 +250,3 @@ def _autocast(dtype: str) -> contextlib.AbstractContextManager[Any]:
 def probe(rows: int, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
     """A batch of z ~ N(0, scale^2), the same at each call."""
     return np.random.default_rng(16).normal(0.0, scale, (rows, *shape))
-
-
-def find_shape(target: Target, dtype: str, shapes: tuple[tuple[int, ...], ...]) -> int:
-    """Set `target.shape` and `target.trace` to the first shape that works; gives the least rank that does.
-
-    Raises UnusableError if none works.
-    """
-    first: Failure | None = None
-    for shape in shapes:
-        given = f"{dtype} tensor of shape {(4, *shape)}, values from N(0, 1)"
-        target.shape, target.trace = shape, None
-        graph_error: BaseException | None = None
-        if target.layer is None or target.layer.built:
-            try:
-                target.trace = _traced(target, dtype)
-            except TookTooLongError as error:
-                raise UnusableError(Failure("slow", given, sentence(error), fatal=True)) from error
-            except BaseException as error:
-                _pass_interrupt(error)
-                graph_error = error
-        if target.trace is not None:
-            size = target.trace.largest(8) * 4
-            if size > ABSURD_BYTES:
-                told = f"it would allocate a tensor of {size / 1024**3:.3g} GiB for 8 rows (not run)"
-                raise UnusableError(Failure("memory", given, told, fatal=True))
-            if target.trace.prints:
-                target.isolation.silence_descriptor()
-        try:
-            seconds = min(_seconds(target, probe(4, shape), dtype) for _ in range(3))
-        except BaseException as error:
-            _pass_interrupt(error)
-            failure = Failure(kind_of(error), given, sentence(error), fatal=True)
-            if failure.kind in ("slow", "memory"):
-                raise UnusableError(failure) from error
-            # What comes back as no tensor says more than that it can't be traced.
-            first = first or failure
-            continue
-        if graph_error is not None:
-            told = f"it works eagerly, but not in a graph with a batch of unknown size: {sentence(graph_error)}"
-            target.failures.append(Failure("graph", given, told, fatal=False))
-        if target.trace is None and graph_error is None:  # a layer, built by the call
-            with contextlib.suppress(Exception):
-                target.trace = _traced(target, dtype)
-        if seconds > SLOW_SECONDS:
-            target.failures.append(Failure("slow", given, f"one call takes {seconds:.2g} s", fatal=False))
-        if target.trace is not None and (size := 4 * target.trace.largest(LARGE_BATCH)) > ABSURD_BYTES:
-            told = (
-                f"for a batch of {LARGE_BATCH:,} it needs a tensor of {size / 1024**3:.3g} GiB, which grows faster "
-                "than the batch"
-            )
-            target.failures.append(Failure("memory", given, told, fatal=False))
-        if first is not None:
-            target.failures.append(Failure("rank", first.given, first.told, fatal=False))
-        return len(shape) + 1
-    assert first is not None
-    raise UnusableError(first)
-
-
-def _traced(target: Target, dtype: str) -> Trace:
-    call, shape = target.traced or target.call, target.shape
-    return target.isolation.run(lambda: trace(call, shape, dtype))
-
-
-def _seconds(target: Target, z: np.ndarray, dtype: str) -> float:
-    """Time of one call."""
-    start = time.monotonic()
-    target.answer(z, dtype)
-    return time.monotonic() - start
-
-
-def _pass_interrupt(error: BaseException) -> None:
-    """Hand on the user's own Ctrl-C, which arrives in the waiting thread."""
-    if isinstance(error, KeyboardInterrupt):
-        raise error

@@ -1,1 +1,1 @@
-"""The curve of an elementwise function: sampled adaptively, and what its shape says."""
+"""The curve of an elementwise function: sampled adaptively, its shape, and whether its gradient is its slope."""

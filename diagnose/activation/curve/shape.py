@@ -1,6 +1,6 @@
 """The curve of an elementwise function: range, moments, slopes and flats, with its turning points and breaks.
 
-What the first look (`look`) shows is closed in on here, in `turning` and in `breaks`.
+What the first look (`sampling.look`) shows is closed in on here, in `turning_points` and in `breaks`.
 """
 
 from __future__ import annotations

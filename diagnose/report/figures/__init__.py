@@ -7,10 +7,10 @@ the direction of harm, so that a short fault stays visible.
 """
 
 from diagnose.report.figures.activations import ActivationPicture, activation_picture, pictured_sites
-from diagnose.report.figures.answers import ClassFigure, class_figures, residual_charts
 from diagnose.report.figures.causes import Graph, cause_graph
 from diagnose.report.figures.maps import COLUMNS, Map, layer_maps
 from diagnose.report.figures.plane import SIDE, Chart, Mark, Scale, Tick
+from diagnose.report.figures.predictions import ClassFigure, class_figures, residual_charts
 from diagnose.report.figures.training import POINTS, history_charts, thinned, training_charts
 
 __all__ = [

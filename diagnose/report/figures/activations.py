@@ -82,7 +82,7 @@ def activation_picture(run: Run, where: str) -> ActivationPicture | None:
 
 def _alone(run: Run, function: str) -> tuple[str, ...]:
     """What the profile of this function found beyond a note, where the run has one that can be read."""
-    known = run.meta.get("profiles", {}).get(function)
+    known = run.facts.profiles.get(function)
     if not known:
         return ()
     from diagnose.diagnosis.judged_function import JudgedFunction

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import SIDE
-from diagnose.report.words import TONES, by_itself, consequences, inside, title_of, titled
+from diagnose.report.presentation import TONES, by_itself, consequences, inside, title_of, titled
 from diagnose.verdict import SEVERITIES, Finding
 from diagnose.wording import listed
 

@@ -170,8 +170,7 @@ def _decades(columns: Iterable[Series]) -> Classes:
 
 def _kernels(run: Run, places: tuple[str, ...]) -> tuple[str, ...]:
     """One variable a layer, the largest there is (its kernel): biases would double the rows and tell little more."""
-    layers = run.meta.get("model", {}).get("layers", ())
-    firsts = {layer["variables"][0] for layer in layers if layer.get("variables")}
+    firsts = {layer.variables[0] for layer in run.facts.model.layers if layer.variables}
     kept = tuple(where for where in places if where in firsts)
     return kept or places
 

@@ -34,8 +34,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome.class_answers import ClassAnswers, class_answers
 from diagnose.outcome.outcome import DECENT, EARLY_UPDATES
+from diagnose.outcome.predictions import ClassPredictions, class_predictions
 from diagnose.outcome.skills import Skills, balanced_skill, majority_share, rising, still_falling, updates_of
 from diagnose.rules.evidence.audited_output import Output, outputs, takes
 from diagnose.rules.evidence.case import Case
@@ -74,7 +74,7 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
         return NotMeasured(where, "several labels may hold at once, each with shares of its own")
     if share >= 1.0:
         return _all_alike(run, where)
-    answers = class_answers(run, "train", where)
+    answers = class_predictions(run, "train", where)
     if answers is not None and answers.known.sum() > 1:
         never, idle = _never_answered(run, where, answers)
         if len(never):
@@ -109,7 +109,7 @@ def _all_alike(run: Run, where: str) -> Verdict:
     if audited is None or takes(audited) not in ("probabilities", "logits"):
         return NotMeasured(where, "all labels looked at are alike, and the loss is not known to read them as classes")
     shares, classes = (run.series(f"batch.majority_{what}", where).finite().values for what in ("share", "class"))
-    answers = class_answers(run, "train", where)
+    answers = class_predictions(run, "train", where)
     held = answers.classes[answers.samples > 0] if answers is not None else np.empty(0)
     if (shares < 1.0).any() or len(np.unique([*held, *classes])) > 1:
         return Healthy(where)
@@ -134,14 +134,14 @@ def _audited(run: Run, where: str) -> Output | None:
     return next((output for output in found if output.name == where), None)
 
 
-def _never_answered(run: Run, where: str, answers: ClassAnswers) -> tuple[np.ndarray, list[int]]:
+def _never_answered(run: Run, where: str, answers: ClassPredictions) -> tuple[np.ndarray, list[int]]:
     """Places of the classes that are no answer at all, for no reason of their share; and the classes that weigh 0."""
     audited = _audited(run, where)
     idle = list(audited.weights.idle_classes) if audited is not None else []
     none = np.empty(0, np.int64)
     if answers.samples.sum() > (run.facts.task.held_samples or 0):
         return none, idle
-    never = (answers.samples >= MANY) & (answers.answered == 0)
+    never = (answers.samples >= MANY) & (answers.predicted == 0)
     others = answers.known & ~never
     weightless = np.flatnonzero(never & np.isin(answers.classes, idle))
     if len(weightless):
@@ -151,13 +151,13 @@ def _never_answered(run: Run, where: str, answers: ClassAnswers) -> tuple[np.nda
     return (np.flatnonzero(never & ~rare) if found else none), idle
 
 
-def _erased(where: str, answers: ClassAnswers, never: np.ndarray, idle: list[int]) -> Finding:
+def _erased(where: str, answers: ClassPredictions, never: np.ndarray, idle: list[int]) -> Finding:
     classes, samples = answers.classes[never], int(answers.samples[never].sum())
     numbers = " and ".join(map(str, classes)) if len(classes) <= NAMED else f"{classes[0]} and {len(classes) - 1} more"
     named, are, them = f"class {numbers}", "is", "it"
     if len(classes) > 1:
         named, are, them = f"classes {numbers}", "are", "them"
-    others = answers.known & (answers.answered > 0)
+    others = answers.known & (answers.predicted > 0)
     weightless = bool(np.isin(classes, idle).all())
     why = f": in the first batch no sample of {them} has a weight other than 0" if weightless else ""
     over = f"Give {named} a weight over 0 (`class_weight`, `sample_weight` in fit)."
@@ -183,7 +183,7 @@ def _kind(run: Run, where: str) -> str:
     return run.facts.task.of(where).kind
 
 
-def _weights(run: Run, where: str, answers: ClassAnswers) -> np.ndarray:
+def _weights(run: Run, where: str, answers: ClassPredictions) -> np.ndarray:
     """What a sample of each class weighs beside one of the commonest, at most 1: weights may make a rare one rarer."""
     audited = _audited(run, where)
     known = audited.weights.by_class if audited is not None else {}
@@ -192,7 +192,7 @@ def _weights(run: Run, where: str, answers: ClassAnswers) -> np.ndarray:
     return np.array(each)
 
 
-def _forgotten(answers: ClassAnswers, weights: np.ndarray) -> int | None:
+def _forgotten(answers: ClassPredictions, weights: np.ndarray) -> int | None:
     """Place of the commonest class that is hardly found for its rareness; None without one."""
     common, counts = int(answers.samples.argmax()), answers.samples * weights
     rare = counts * TIMES <= counts[common]
@@ -204,7 +204,7 @@ def _forgotten(answers: ClassAnswers, weights: np.ndarray) -> int | None:
     return int(lost[answers.samples[lost].argmax()])
 
 
-def _finding(where: str, answers: ClassAnswers, rare: int, weights: np.ndarray) -> Finding:
+def _finding(where: str, answers: ClassPredictions, rare: int, weights: np.ndarray) -> Finding:
     common, of_output = int(answers.samples.argmax()), f" of output `{where}`" if where else ""
     share, samples, right = answers.samples[common] / answers.samples.sum(), answers.samples[rare], answers.right[rare]
     return Finding(

@@ -1,22 +1,14 @@
-"""How good an answer is, against the best constant answer: arithmetic on targets and predictions.
+"""How good predictions are at their task: arithmetic on targets and predictions.
 
-Skill makes accuracies and errors of different tasks comparable: 0 is what a constant answer reaches, 1 is perfect.
-For classes it is (accuracy - majority share) / (1 - majority share); for numbers it is R squared. What kind of task it
-is follows from the targets and the shape of the predictions, never from the name of a loss. Only whole numbers beside
-wider predictions are told neither way: eight quantiles of a count, or an embedding whose loss compares labels, look
-like eight classes. So they are classes only where something reads them so.
+Skill makes accuracies and errors of different tasks comparable: 0 is what the best constant answer reaches, 1 is
+perfect. For classes it is (accuracy - majority share) / (1 - majority share); for numbers it is R squared.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
-from diagnose.wording import counted
-
-TaskKind = Literal["categorical", "binary", "multilabel", "regression", "unknown"]
+from diagnose.outcome.task import Task, class_ids
 
 MOST_CLASSES = 1000  # kept in a run, 40 kB; of 1,024 held samples, none of more has samples enough to judge
 MOST_TARGETS = 100_000  # entries of which percentiles are taken: hundredths of a second
@@ -24,96 +16,6 @@ NORMAL_WIDTH = 2.563  # arithmetic: from the 10th to the 90th percentile of norm
 RESIDUAL_SPAN = 4.0  # standard deviations of the targets; arithmetic: four times as far off as a constant answer
 RESIDUAL_BINS = 41
 HALF_BIN = RESIDUAL_SPAN / (RESIDUAL_BINS - 1)  # the first and the last bin are centred on the ends of the span
-COARSE = 5e-3  # sum of a row of float16 or bfloat16 probabilities: 10 and 7 bits each, and several of them
-ONE_HOT_TOLERANCE = 1e-3  # float32 rows of label smoothing sum to one within 1e-6; a float16 pipeline within 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What one output is asked for.
-
-    kind: "categorical" (one of many classes), "binary", "multilabel", "regression", or "unknown".
-    classes: number of classes ("categorical", "binary": 2), of labels ("multilabel"), else 0.
-    reason: why the kind is unknown; "" where it is known.
-    cut, below: see `Wanted`.
-    """
-
-    kind: TaskKind
-    classes: int = 0
-    reason: str = ""
-    cut: float | None = None
-    below: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What loss and metrics want of an output, as far as they were asked; the numbers alone do not show it.
-
-    class_numbers: whole numbers are read as places on the predictions' last axis; None where nobody could ask: then the
-        largest number must stand for the last place. Rows of probabilities, which sum to 1, say so themselves.
-    instead: what is wanted in place of the labels themselves (an order, a direction, a rate), as a reason; "" for them.
-    cut: the answer that costs the same for labels of 0 and 1, where an output is a distance; below: nearer means 1.
-    """
-
-    class_numbers: bool | None = None
-    instead: str = ""
-    cut: float | None = None
-    below: bool = False
-
-
-def task_of(targets: np.ndarray, predictions: np.ndarray, wanted: Wanted = Wanted()) -> Task:
-    """What is asked for, from targets and predictions, both (samples, ...).
-
-    >>> task_of(np.array([0, 2, 1]), np.zeros((3, 3))).kind
-    'categorical'
-    >>> task_of(np.array([0, 2, 1]), np.ones((3, 8))).kind, task_of(np.array([0, 1]), np.eye(2), Wanted(False)).kind
-    ('unknown', 'categorical')
-    >>> task_of(np.array([0.5, 1.7]), np.zeros((2, 1))).kind
-    'regression'
-    """
-    y, p = np.asarray(targets), np.asarray(predictions)
-    if y.dtype.kind not in "buif" or y.size == 0:
-        return Task("unknown", reason=f"the targets are of the type {y.dtype}, with {counted(y.size, 'entry')}")
-    if wanted.instead:
-        return Task("unknown", reason=wanted.instead)
-    width = p.shape[-1] if p.ndim > 1 else 1
-    finite = y[np.isfinite(y)]
-    whole = bool(np.all(finite == np.round(finite)))
-    sparse_shape = y.shape == p.shape[:-1] or (y.ndim == p.ndim and y.shape[-1] == 1)
-    if width > 1 and sparse_shape:
-        if not whole or not finite.size or finite.max() >= width:
-            return Task(
-                "unknown", reason=f"the targets are no class ids of {width} classes, and not of the predictions' shape"
-            )
-        numbered = finite.max() == width - 1 if wanted.class_numbers is None else wanted.class_numbers
-        if numbered or is_distribution(p, COARSE):
-            return Task("categorical", width)
-        return Task("unknown", reason="no loss and no accuracy is known to read the targets as class numbers")
-    if y.size != p.size:
-        return Task("unknown", reason=f"targets of shape {y.shape} and predictions of shape {p.shape} don't pair up")
-    values = set(np.unique(finite[:10_000]).tolist())
-    if width > 1:
-        rows = y.reshape(-1, width)
-        sums_to_one = np.all(np.abs(rows.sum(axis=1) - 1) < ONE_HOT_TOLERANCE) and np.all(rows >= 0)
-        if sums_to_one and np.mean(rows.max(axis=1) > 0.5) > 0.5:
-            return Task("categorical", width)
-        if values <= {0.0, 1.0} and whole:
-            return Task("multilabel", width)
-    elif whole and len(values) <= 2 and values <= {-1.0, 0.0, 1.0}:
-        return Task("binary", 2, cut=wanted.cut, below=wanted.below)
-    return Task("regression")
-
-
-def is_distribution(predictions: np.ndarray, tolerance: float = 1e-3) -> bool:
-    """Whether every row holds probabilities of one choice: not negative, sum 1; rows of one entry never count.
-
-    tolerance: float16 rounds each entry by up to 5e-4.
-    """
-    if predictions.ndim < 2 or predictions.shape[-1] < 2 or not np.isfinite(predictions).all():
-        return False
-    return bool(
-        (predictions >= -1e-6).all() and (np.abs(predictions.sum(-1, dtype=np.float64) - 1.0) <= tolerance).all()
-    )
 
 
 def accuracy(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
@@ -127,7 +29,7 @@ def accuracy(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
     """
     if task.kind not in ("categorical", "binary", "multilabel"):
         return float("nan")
-    classes, right = _answers(task, targets, predictions)
+    classes, right = _truth_and_right(task, targets, predictions)
     counted = classes >= 0 if task.kind == "categorical" else np.ones(classes.shape, bool)
     return float(right[counted].mean()) if counted.any() else float("nan")
 
@@ -161,7 +63,7 @@ def balanced_skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> 
     """
     if task.kind not in ("categorical", "binary"):
         return float("nan")
-    truth, right = _answers(task, targets, predictions)
+    truth, right = _truth_and_right(task, targets, predictions)
     classes = np.unique(truth[truth >= 0])
     if len(classes) < 2:
         return float("nan")
@@ -176,7 +78,7 @@ def majority_share(task: Task, targets: np.ndarray) -> float:
     """
     y = np.asarray(targets)
     if task.kind == "categorical":
-        classes = _class_ids(task, y)
+        classes = class_ids(task, y)
         classes = classes[classes >= 0]
         return float(np.bincount(classes).max() / classes.size) if classes.size else float("nan")
     if task.kind == "binary":
@@ -196,7 +98,7 @@ def majority_class(task: Task, targets: np.ndarray) -> float:
     """
     if task.kind == "binary":
         return float(np.mean(np.asarray(targets) > 0.5) > 0.5)
-    classes = _class_ids(task, np.asarray(targets)) if task.kind == "categorical" else np.empty(0, np.int64)
+    classes = class_ids(task, np.asarray(targets)) if task.kind == "categorical" else np.empty(0, np.int64)
     classes = classes[classes >= 0]
     return float(np.bincount(classes).argmax()) if classes.size else float("nan")
 
@@ -205,7 +107,7 @@ def constant_answers(task: Task, targets: np.ndarray, shape: tuple[int, ...]) ->
     """The best constant predictions, each of the given shape: as probabilities and as logits, or means and medians."""
     y = np.asarray(targets, np.float64)
     if task.kind == "categorical":
-        classes = _class_ids(task, np.asarray(targets))
+        classes = class_ids(task, np.asarray(targets))
         shares = np.bincount(classes[classes >= 0], minlength=task.classes) / max(1, (classes >= 0).sum())
         answers = [shares, np.log(np.maximum(shares, 1e-7))]
     elif task.kind == "binary":
@@ -250,7 +152,7 @@ def renamed_skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> f
     """
     if task.kind != "categorical":
         return float("nan")
-    classes, answers = _class_ids(task, np.asarray(targets)), np.asarray(predictions).reshape(-1, task.classes)
+    classes, answers = class_ids(task, np.asarray(targets)), np.asarray(predictions).reshape(-1, task.classes)
     known = (classes >= 0) & np.isfinite(answers).all(axis=1)
     base = majority_share(task, targets)
     if not known.any() or base >= 1:
@@ -320,7 +222,7 @@ def label_shift(task: Task, one: np.ndarray, other: np.ndarray) -> float:
         return float("nan")
     shares = []
     for labels in (one, other):
-        classes = _class_ids(task, np.asarray(labels))
+        classes = class_ids(task, np.asarray(labels))
         counts = np.bincount(classes[classes >= 0], minlength=task.classes)
         shares.append(counts / max(1, counts.sum()))
     return float(np.abs(shares[0] - shares[1]).sum() / 2)
@@ -343,7 +245,7 @@ def class_counts(task: Task, targets: np.ndarray, predictions: np.ndarray) -> np
     """
     if task.kind not in ("categorical", "binary", "multilabel"):
         return np.empty((5, 0), np.int64)
-    truth, answer = _truth_and_answer(task, targets, predictions)
+    truth, answer = _truth_and_prediction(task, targets, predictions)
     if task.kind == "multilabel":
         asked, said = truth.reshape(-1, task.classes) == 1, answer.reshape(-1, task.classes) == 1
         counts = [asked.sum(0), (asked & said).sum(0), said.sum(0), np.full(task.classes, -1)]
@@ -389,28 +291,23 @@ def residual_counts(task: Task, targets: np.ndarray, predictions: np.ndarray) ->
     return np.stack([(edges[:-1] + edges[1:]) / 2, counts])
 
 
-def _answers(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    truth, answer = _truth_and_answer(task, targets, predictions)
+def _truth_and_right(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    truth, answer = _truth_and_prediction(task, targets, predictions)
     return truth, truth == answer
 
 
-def _truth_and_answer(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _truth_and_prediction(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Class numbers that are right and that were answered, both (entries,) of int64; -1: no finite answer."""
     y, p = np.asarray(targets), np.asarray(predictions, np.float64)
     if task.kind == "categorical":
         rows = p.reshape(-1, task.classes)
-        return _class_ids(task, y), np.where(np.isfinite(rows).all(axis=1), rows.argmax(axis=1), -1)
+        return class_ids(task, y), np.where(np.isfinite(rows).all(axis=1), rows.argmax(axis=1), -1)
     cut = task.cut
     if cut is None:
         cut = 0.5 if np.nanmin(p, initial=0.0) >= 0 and np.nanmax(p, initial=1.0) <= 1 else 0.0
     truth, said = y.reshape(-1) > 0.5, p.reshape(-1)
     answer = said < cut if task.below else said > cut
     return truth.astype(np.int64), np.where(np.isfinite(said), answer, -1).astype(np.int64)
-
-
-def _class_ids(task: Task, y: np.ndarray) -> np.ndarray:
-    one_hot = y.ndim > 1 and y.shape[-1] == task.classes and y.shape[-1] > 1
-    return (y.reshape(-1, task.classes).argmax(axis=1) if one_hot else y.reshape(-1)).astype(np.int64)
 
 
 def _r_squared(y: np.ndarray, p: np.ndarray) -> float:

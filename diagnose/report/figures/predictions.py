@@ -1,4 +1,4 @@
-"""What the model answers on held samples: a bar a class, or how far the numbers miss."""
+"""What the model predicts for held samples: a bar a class, or how far the numbers miss."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diagnose.outcome.class_answers import (
+from diagnose.outcome.predictions import (
     SIDES,
-    ClassAnswers,
-    class_answers,
+    ClassPredictions,
+    class_predictions,
     classes_tell,
     outputs_with,
     residuals,
@@ -30,7 +30,8 @@ WORDS = {"train": "training", "validation": "validation"}
 class ClassRow:
     """One class. bars: (tone, path) of the share found on each side, in a square of 1000 by 2, training above.
 
-    found: that share in words, by side; samples: how many of it there were; taken_for: its commonest wrong answer.
+    found: that share in words, by side; samples: how many of it there were; taken_for: its commonest wrong
+    prediction.
     """
 
     name: str
@@ -51,15 +52,14 @@ class ClassFigure:
 
 
 def class_figures(run: Run) -> tuple[ClassFigure, ...]:
-    """For each output whose classes tell more than its accuracy does, how many of each class were answered right."""
+    """For each output whose classes tell more than its accuracy does, how many of each class were found."""
     known = [where for where in outputs_with(run, "classes") if classes_tell(run, where)]
     return tuple(_class_figure(run, where) for where in known[:OUTPUTS])
 
 
 def _class_figure(run: Run, where: str) -> ClassFigure:
-    task = run.meta.get("task", {}).get("outputs", {}).get(where, {})
-    word = "label" if task.get("kind") == "multilabel" else "class"
-    by_side = {side: found for side in SIDES if (found := class_answers(run, side, where)) is not None}
+    word = "label" if run.facts.task.of(where).kind == "multilabel" else "class"
+    by_side = {side: found for side in SIDES if (found := class_predictions(run, side, where)) is not None}
     lowest: dict[int, float] = {}
     for known in by_side.values():
         for name, found in zip(known.classes.tolist(), known.recall.tolist(), strict=True):
@@ -77,7 +77,7 @@ def _class_figure(run: Run, where: str) -> ClassFigure:
     )
 
 
-def _class_row(word: str, name: int, by_side: dict[str, ClassAnswers]) -> ClassRow:
+def _class_row(word: str, name: int, by_side: dict[str, ClassPredictions]) -> ClassRow:
     bars, found, samples, taken = [], [], [], []
     for row, (side, known) in enumerate(by_side.items()):
         (place,) = np.flatnonzero(known.classes == name) if name in known.classes else (-1,)

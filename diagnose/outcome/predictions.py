@@ -1,4 +1,4 @@
-"""What a model answers, class by class, and how far it misses a number, as of the last evaluation of a run.
+"""Predictions for the held samples, class by class, and how far they miss a number, at the last evaluation of a run.
 
 An accuracy hides which classes are found at all. Whether the classes are worth a look is decided by their numbers here,
 not by the name of a finding: where all are found alike and mostly, they tell nothing that the accuracy does not.
@@ -19,17 +19,17 @@ UNEVEN = 0.5  # a guess: a class found half as often as the others is treated as
 
 
 @dataclass(frozen=True, slots=True)
-class ClassAnswers:
-    """The answers to the held samples, class by class; each field is (classes,), int64.
+class ClassPredictions:
+    """The predictions for the held samples, class by class; each field is (classes,), int64.
 
-    classes: their numbers; samples: how many are of this class; right: how many of those were found; answered: how
-    often the class was the answer; taken_for: the commonest wrong answer to its samples, -1 without one.
+    classes: their numbers; samples: how many are of this class; right: how many of those were found; predicted: how
+    often the class was predicted at all; taken_for: the commonest wrong prediction for its samples, -1 without one.
     """
 
     classes: np.ndarray
     samples: np.ndarray
     right: np.ndarray
-    answered: np.ndarray
+    predicted: np.ndarray
     taken_for: np.ndarray
 
     @property
@@ -43,10 +43,10 @@ class ClassAnswers:
         return self.samples >= FEW
 
 
-def class_answers(run: Run, side: str, where: str = "") -> ClassAnswers | None:
-    """The latest answers of an output to the held samples of a side ("train" or "validation"); None without any."""
+def class_predictions(run: Run, side: str, where: str = "") -> ClassPredictions | None:
+    """The latest predictions of an output for the held samples of a side ("train", "validation"); None without any."""
     tables = [table for table in _tables(run, f"classes.{side}", where, 5) if table.shape[1]]
-    return ClassAnswers(*tables[-1].astype(np.int64)) if tables else None
+    return ClassPredictions(*tables[-1].astype(np.int64)) if tables else None
 
 
 def residuals(run: Run, side: str, where: str = "") -> np.ndarray | None:
@@ -69,10 +69,10 @@ def outputs_with(run: Run, kind: str) -> tuple[str, ...]:
 def classes_tell(run: Run, where: str = "") -> bool:
     """Whether the classes tell more than the accuracy: on one side they are found badly, or unlike each other."""
     for side in SIDES:
-        answers = class_answers(run, side, where)
-        if answers is None or not answers.known.any():
+        found = class_predictions(run, side, where)
+        if found is None or not found.known.any():
             continue
-        recall = answers.recall[answers.known]
+        recall = found.recall[found.known]
         if recall.mean() < DECENT or recall.min() < UNEVEN * recall.mean():
             return True
     return False

@@ -1,4 +1,7 @@
-"""How rules, outcomes and causes are titled and grouped, alike on the page, in the terminal and in a notebook."""
+"""How a diagnosis is presented, alike on the page, in the terminal and in a notebook.
+
+Titles of rules and outcomes, their tones, and how findings are grouped; numbers and places are written by `wording`.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,9 @@ from collections.abc import Iterable
 from functools import cache
 
 from diagnose.diagnosis.record import DiagnosisRecord
-from diagnose.outcome.outcome import OutcomeName
 from diagnose.rules.catalogue import ALL_RULES, PART_OF
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity
 from diagnose.wording import listed
-
-#: What an outcome means, in half a sentence.
-OUTCOME_MEANS: dict[OutcomeName, str] = {
-    "diverged": "the loss or the weights went to infinity, or are not numbers any more",
-    "hollow-loss": "the loss went down, and nothing was learned",
-    "memorizing": "the training samples are known by heart, and others are not understood",
-    "not-learning": "no better than a constant answer",
-    "learning": "better than a constant answer, on samples it was not trained on too, as far as measured",
-    "unknown": "it cannot be told what the training achieved",
-}
 
 #: Tone of an outcome or a severity: the name of a colour in the style sheet.
 TONES: dict[str, str] = {

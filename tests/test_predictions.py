@@ -1,4 +1,4 @@
-"""What a run keeps of the answers, class by class: counted again on another road, and shown where it tells much."""
+"""What a run keeps of the predictions, class by class: counted again on another road, and shown where it tells much."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from trainings import Training, dense_stack, several
 
 from diagnose import examine, load
 from diagnose.callbacks import TrainingMonitor
-from diagnose.outcome.class_answers import class_answers, classes_tell, residuals, residuals_tell
+from diagnose.outcome.predictions import class_predictions, classes_tell, residuals, residuals_tell
 from diagnose.report.figures import class_figures, residual_charts
-from diagnose.report.figures.answers import ROWS
+from diagnose.report.figures.predictions import ROWS
 from diagnose.run.run import Run
 from diagnose.verdict import Healthy, NotMeasured
 
@@ -53,13 +53,13 @@ def test_each_class_is_counted_as_numpy_counts_it(two_outputs, side):
     model, run, _, data = two_outputs
     x, (truth, _) = data[side]
     answered = model.predict(x, verbose=0)[0].argmax(axis=1)
-    counted = class_answers(run, side, "which")
+    counted = class_predictions(run, side, "which")
     assert counted.classes.tolist() == [0, 1, 2, 3]
     for name in range(4):
         mine = truth == name
         assert counted.samples[name] == mine.sum()
         assert counted.right[name] == (answered[mine] == name).sum()
-        assert counted.answered[name] == (answered == name).sum()
+        assert counted.predicted[name] == (answered == name).sum()
         wrong = np.bincount(answered[mine & (answered != name)], minlength=4)
         taken = counted.taken_for[name]
         assert wrong[taken] == wrong.max() if wrong.any() else taken == -1
@@ -108,7 +108,9 @@ def test_whole_numbers_are_classes_where_the_loss_or_an_accuracy_reads_them_so(l
     model.compile("adam", loss, metrics=metrics)
     run = fitted(model, x, y, (x, y), epochs=1)
     assert run.meta["task"]["kind"] == kind
-    assert (class_answers(run, "train") is not None) == (len(run.series("batch.accuracy")) > 0) == (kind != "unknown")
+    assert (
+        (class_predictions(run, "train") is not None) == (len(run.series("batch.accuracy")) > 0) == (kind != "unknown")
+    )
 
 
 def test_of_many_labels_at_once_each_is_counted_for_itself():
@@ -118,7 +120,7 @@ def test_of_many_labels_at_once_each_is_counted_for_itself():
     model = dense_stack(training, data)
     model.compile("adam", "binary_crossentropy")
     run = fitted(model, data.x, data.y, (data.x_validation, data.y_validation), epochs=1)
-    counted, answered = class_answers(run, "train"), model.predict(data.x, verbose=0) > 0.5
+    counted, answered = class_predictions(run, "train"), model.predict(data.x, verbose=0) > 0.5
     assert counted.samples.tolist() == data.y.sum(axis=0).tolist()
     assert counted.right.tolist() == (answered & (data.y > 0)).sum(axis=0).tolist()
 
@@ -271,7 +273,7 @@ def test_arrays_that_are_no_tables_are_passed_over():
     run = answering([10, 10], [2, 0])
     for step, values in enumerate((np.full((5, 2), np.nan), np.ones(5), np.empty((5, 0)), np.ones((4, 2))), start=2):
         run.add_array("classes.train", "", step, values)
-    assert class_answers(run, "train").right.tolist() == [2, 0]
+    assert class_predictions(run, "train").right.tolist() == [2, 0]
     for step, values in enumerate((np.full((2, 3), np.nan), np.ones((2, 1)), np.zeros((2, 9)))):
         run.add_array("residuals.train", "", step, values)
     assert residuals(run, "train") is None

@@ -1,0 +1,182 @@
+"""What belongs to the whole process, kept from a strange function that runs in one thread of it.
+
+What each means can do, and what it can't:
+
+- memory: the address space is limited while f runs (Linux, no GPU: CUDA reserves address space by the tens of
+  gigabytes), so that one absurd allocation fails instead of calling for the kernel's OOM killer; growth in small steps
+  is watched.
+- output: only what f's own thread writes is caught; a progress bar of another thread passes. `tf.print` writes from C++
+  to file descriptor 2, which is the whole process's: it is turned away only while a function known to print is run.
+- randomness: Python's and NumPy's global random functions give f's thread numbers of its own, and eager TensorFlow
+  draws with seeds of its own. Keras keeps its state in thread-local storage, which a thread of our own does not touch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+#: Characters kept of what f prints.
+KEPT_OUTPUT = 2_000
+
+
+class _Router:
+    """Stands for sys.stdout: what the given threads write goes to `caught`, the rest where it belongs."""
+
+    def __init__(self, real: Any, idents: set[int], caught: io.StringIO) -> None:
+        self._real, self._idents, self._caught = real, idents, caught
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() not in self._idents:
+            return int(self._real.write(text) or len(text))
+        if self._caught.tell() < KEPT_OUTPUT:
+            self._caught.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+@contextlib.contextmanager
+def routed(stream: str, idents: set[int], caught: io.StringIO) -> Iterator[None]:
+    """What the threads in `idents` write to this stream ("stdout" or "stderr") goes to `caught`."""
+    real = getattr(sys, stream)
+    if real is None:  # pythonw
+        yield
+        return
+    router = _Router(real, idents, caught)
+    setattr(sys, stream, router)
+    try:
+        yield
+    finally:
+        if getattr(sys, stream) is router:
+            setattr(sys, stream, real)
+
+
+@contextlib.contextmanager
+def own_random_numbers(idents: set[int]) -> Iterator[None]:
+    """Python's and NumPy's global random functions give the threads in `idents` numbers of another generator.
+
+    Saving the global states and putting them back would rewind the numbers that a data pipeline draws meanwhile.
+    """
+    numpy_global = getattr(np.random.mtrand, "_rand", None)
+    sources = [(random, getattr(random, "_inst", None), random.Random(2016))]
+    sources += [(np.random, numpy_global, np.random.RandomState(2016))]  # type: ignore[list-item]
+    originals: list[tuple[Any, str, Any]] = []
+    for module, shared, own in sources:
+        for name in dir(module):
+            function = getattr(module, name)
+            if shared is not None and getattr(function, "__self__", None) is shared:
+                originals.append((module, name, function))
+                setattr(module, name, _by_thread(function, getattr(own, name), idents))
+    try:
+        yield
+    finally:
+        for module, name, function in originals:
+            setattr(module, name, function)
+
+
+def _by_thread(usual: Callable[..., Any], own: Callable[..., Any], idents: set[int]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return (own if threading.get_ident() in idents else usual)(*args, **kwargs)
+
+    return function
+
+
+@contextlib.contextmanager
+def eager_seeds() -> Iterator[None]:
+    """Eager TensorFlow draws with seeds of our own meanwhile; its shared generator is put back.
+
+    Not the user's seeds saved and put back: a kernel that has drawn with them keeps a state of its own.
+    """
+    with contextlib.ExitStack() as undo:
+        with contextlib.suppress(ImportError, AttributeError):  # private places: without them, less is put back
+            from tensorflow.python.eager import context
+            from tensorflow.python.ops import stateful_random_ops
+
+            eager = context.context()
+            seed, generator = eager._seed, eager._rng
+            eager._seed, eager._rng = 2016, random.Random(2016)
+
+            def put_eager_back() -> None:
+                eager._seed, eager._rng = seed, generator
+
+            undo.callback(put_eager_back)
+            shared = stateful_random_ops.global_generator
+            before = None if shared is None else shared.state.numpy()
+
+            def put_generator_back() -> None:
+                stateful_random_ops.global_generator = shared
+                if shared is not None:
+                    shared.state.assign(before)
+
+            undo.callback(put_generator_back)
+        yield
+
+
+def resident_memory() -> int:
+    """Bytes of memory that the process holds; 0 where that can't be read cheaply."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def free_memory() -> int:
+    """Bytes that the process can still get, of the machine and of its control group; a large number if unknown."""
+    free = 64 * 1024**3
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+    with contextlib.suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    return max(free, 1024**3)
+
+
+@contextlib.contextmanager
+def limited_address_space(growth: int) -> Iterator[None]:
+    """Let the address space grow by `growth` bytes at most, where the system knows how and no GPU needs more."""
+    try:
+        import resource
+
+        import tensorflow as tf
+
+        if not sys.platform.startswith("linux") or tf.config.list_physical_devices("GPU"):
+            raise OSError
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        wanted = now + max(growth, 1024**3)
+        if soft != resource.RLIM_INFINITY and soft <= wanted:
+            raise OSError
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    except (ImportError, OSError, ValueError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextlib.contextmanager
+def silent_descriptor(descriptor: int) -> Iterator[None]:
+    """What the process writes to this file descriptor goes nowhere."""
+    kept = os.dup(descriptor)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
