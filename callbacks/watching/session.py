@@ -301,7 +301,7 @@ class Session:
                     with contextlib.suppress(NotImplementedError):  # a model whose train_step is all there is
                         seen = facts(model, x, y, sample_weight)
                         self._know(audit=seen)
-                        self._measuring.wanted = [wanted(output) for output in seen["outputs"]]
+                        self._measuring.wanted = [wanted(output) for output in seen.outputs]
         self._save_meta()
 
     def _profile(self) -> None:
