@@ -50,11 +50,12 @@ def parts_of(model: Any, x: Any, y: Any, predictions: Any, weights: Any) -> tupl
     custom = type(model).compute_loss is not keras.Model.compute_loss
     extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
     recorded, error = _recorded(model, y, predictions, weights)
-    used, whole = list(recorded), None
+    used = list(recorded)
     recorded.clear()
+    value = None
     try:
-        value = model._compute_loss(x=x, y=y, y_pred=predictions, sample_weight=weights, training=False)
-        whole = number(np.mean(value))
+        whole = model._compute_loss(x=x, y=y, y_pred=predictions, sample_weight=weights, training=False)
+        value = number(np.mean(whole))
     except Exception as problem:
         error = error or one_line(problem)
     for entry, targets, prediction, weight in used if recorded or not custom else ():
@@ -63,13 +64,13 @@ def parts_of(model: Any, x: Any, y: Any, predictions: Any, weights: Any) -> tupl
                 part.targets, part.weights, part.loss = targets, weight, entry.loss
                 part.loss_name = str(getattr(entry.loss, "name", "") or entry.name)
                 part.loss_weight = 1.0 if entry.loss_weights is None else float(entry.loss_weights)
-    if whole is not None and not any(part.loss for part in parts):
+    if value is not None and not any(part.loss for part in parts):
         _tie_whole_loss(model, x, y, weights, parts)
     for part in parts:
         if part.targets is None and len(leaves(y)) == len(parts):
             part.targets = leaves(y)[part.index]
     _tie_metrics(model, y, predictions, parts)
-    return parts, WholeLoss(whole, error, custom, extra)
+    return parts, WholeLoss(value, error, custom, extra)
 
 
 def one_line(error: Exception) -> str:
