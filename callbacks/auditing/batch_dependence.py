@@ -20,23 +20,22 @@ import tensorflow as tf
 
 from diagnose.callbacks.auditing.batch_sample import FirstBatch
 from diagnose.callbacks.auditing.borrowed_model import forward, overhearing
-from diagnose.callbacks.model.arrays import leaves, taken
+from diagnose.callbacks.model.arrays import leaves, number, taken
 from diagnose.callbacks.model.layers import leaf_layers, path_of
+from diagnose.run.audit import MixFacts
 
 MIXED = 0.01  # of the spread of the outputs; measured: 0 without mixing, 0.026 and more with it
 ALIKE = MIXED / 10  # two samples alone and among the others; the rounding of float32 is far below, 1e-5 of the spread
 
 
-def mixes(model: Any, x: Any, batch: FirstBatch) -> list[dict[str, Any] | None]:
+def mix_facts(model: Any, x: Any, batch: FirstBatch) -> list[MixFacts | None]:
     """For each output, how far what is said of some samples moves when the others of the batch are exchanged.
 
-    x: arrays of all samples. None for an output that was not asked, else {"difference": the largest, over the standard
-    deviation of the output, "by": the Keras path of the first layer that gave other numbers for the same ones, None
-    without a difference or where it is none}.
+    x: arrays of all samples. None for an output that was not asked.
     """
     rows, before = batch.rows, leaves(batch.predictions)
     half = len(rows) // 2
-    unasked: list[dict[str, Any] | None] = [None] * len(before)
+    unasked: list[MixFacts | None] = [None] * len(before)
     if not half or _holds_a_graph(x):
         return unasked
     others = np.concatenate([rows[:half], rows[np.arange(len(rows) - half) % half][::-1]])
@@ -46,12 +45,12 @@ def mixes(model: Any, x: Any, batch: FirstBatch) -> list[dict[str, Any] | None]:
     if batch.ends is not None:
         alone = [_difference(*pair, [0, -1], slice(None)) for pair in zip(before, leaves(batch.ends), strict=True)]
         if all(difference is None or difference <= ALIKE for difference in alone):
-            return [None if difference is None else {"difference": difference, "by": None} for difference in alone]
+            return [_unmixed(difference) for difference in alone]
     first, second = batch.x, taken(x, others)
     try:
         moved = _moved(before, leaves(forward(model, second)), half)
         if not any(difference is not None and difference > MIXED for difference in moved):
-            return [None if difference is None else {"difference": difference, "by": None} for difference in moved]
+            return [_unmixed(difference) for difference in moved]
         noise = _moved(before, leaves(forward(model, first)), half)
         by = _mixing_layer(model, first, second, half)
     except Exception:  # a layer that checks its own numbers, or a batch that it can't do without
@@ -59,9 +58,14 @@ def mixes(model: Any, x: Any, batch: FirstBatch) -> list[dict[str, Any] | None]:
     return [
         None
         if difference is None or again is None or again > 0.1 * difference
-        else {"difference": difference, "by": by if difference > MIXED else None}
+        else MixFacts(number(difference), by if difference > MIXED else None)
         for difference, again in zip(moved, noise, strict=True)
     ]
+
+
+def _unmixed(difference: float | None) -> MixFacts | None:
+    """The facts where no layer mixes the samples; None where there is nothing to compare."""
+    return None if difference is None else MixFacts(number(difference))
 
 
 def _holds_a_graph(x: Any) -> bool:

@@ -1,8 +1,8 @@
 """Which samples of a batch the audit looks at, what the model says of them, and what it says under random weights.
 
 An audit may take a second, and one pass of a large model takes a good part of it. So two samples go first, whose time
-settles how many follow; their answers are kept, since they show whether samples are mixed (`mixing`), and a pass is
-repeated with more samples only where it was so fast that this costs little.
+settles how many follow; their answers are kept, since they show whether samples are mixed (`batch_dependence`), and a
+pass is repeated with more samples only where it was so fast that this costs little.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import tensorflow as tf
 from diagnose.callbacks.auditing.borrowed_model import forward, overhearing, under_random_weights
 from diagnose.callbacks.auditing.output_range import WIDE, WILD
 from diagnose.callbacks.auditing.outputs_and_losses import Part
-from diagnose.callbacks.model.arrays import leaves, taken
+from diagnose.callbacks.model.arrays import leaves, number, taken
 from diagnose.callbacks.model.layers import leaf_layers, path_of
+from diagnose.run.audit import Entering, Erased
 
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
 FEW = 16  # a guess: rows that still show several classes, and bounds where weights are drawn
@@ -55,7 +56,7 @@ class FirstBatch:
 
 
 def first_batch(model: Any, x: Any) -> FirstBatch:
-    """Ask the model, which is on loan, for as many samples of x as the time allows, `SAMPLES` at most; x: arrays."""
+    """Ask the borrowed model for as many samples of x as the time allows, `SAMPLES` at most; x: arrays."""
     total = len(leaves(x)[0])
     most = min(SAMPLES, _fixed_size(model) or SAMPLES, total)
     few, ends = most, None
@@ -114,11 +115,8 @@ def _with_kernels(model: Any) -> list[Any]:
     return [layer for layer in layers if any(len(variable.shape) > 1 for variable in layer.trainable_variables)]
 
 
-def sizes_entering(layer: Any, given: Any) -> dict[str, Any] | None:
-    """Sizes of the features that a layer is given; None where that is no table or sequence of numbers.
-
-    The keys are told in the docstring of `configuration`, under `entering`.
-    """
+def sizes_entering(layer: Any, given: Any) -> Entering | None:
+    """Sizes of the features that a layer is given; None where that is no table or sequence of numbers."""
     if not isinstance(given, tf.Tensor) or tf.is_symbolic_tensor(given):
         return None
     if not given.dtype.is_floating or given.shape.rank not in (2, 3):
@@ -131,31 +129,31 @@ def sizes_entering(layer: Any, given: Any) -> dict[str, Any] | None:
     if isinstance(layer, keras.layers.Embedding) or not len(known):
         return None
     least, most = known[sizes[known].argmin()], known[sizes[known].argmax()]
-    return {
-        "where": path_of(layer),
-        "features": len(sizes),
-        "least": sizes[least],
-        "typical": np.median(sizes[known]),
-        "most": sizes[most],
-        "least_at": int(least),
-        "most_at": int(most),
-        "becomes": _becomes(layer, values),
-    }
+    return Entering(
+        where=path_of(layer),
+        features=len(sizes),
+        least=float(sizes[least]),
+        typical=float(np.median(sizes[known])),
+        most=float(sizes[most]),
+        least_at=int(least),
+        most_at=int(most),
+        becomes=_becomes(layer, values),
+    )
 
 
-def erased(layer: Any, given: Any) -> dict[str, Any] | None:
-    """Whether all that a layer is given, for all samples, is one number: {"where", "value"}; None where it is not."""
+def erased(layer: Any, given: Any) -> Erased | None:
+    """The one number that is all that a layer is given, for all samples; None where it is given several."""
     if not isinstance(given, tf.Tensor) or tf.is_symbolic_tensor(given) or not given.dtype.is_floating:
         return None
     values = tf.cast(given, tf.float32).numpy()
     if len(values) < 2 or not np.ptp(values) <= SAME * np.abs(values).max():
         return None
-    return {"where": path_of(layer), "value": values.flat[0]}
+    return Erased(path_of(layer), float(values.flat[0]))
 
 
 def _becomes(layer: Any, values: np.ndarray) -> float | None:
     """What the layer's kernel should make of these entries (samples, features): their rms times that of a weight and
-    the root of the inputs of a unit; right on average over random weights.
+    the root of the inputs of a unit; right on average over random weights. None without a kernel or a finite size.
 
     The first variable as high as there are features is the kernel: a recurrent one comes behind it.
     """
@@ -163,5 +161,5 @@ def _becomes(layer: Any, values: np.ndarray) -> float | None:
         if len(variable.shape) > 1 and variable.shape[-2] == values.shape[1]:
             weights = np.asarray(tf.convert_to_tensor(variable), np.float64)
             inputs = math.prod(weights.shape[:-1])
-            return float(np.sqrt(np.mean(values**2) * np.mean(weights**2) * inputs))
+            return number(np.sqrt(np.mean(values**2) * np.mean(weights**2) * inputs))
     return None

@@ -1,4 +1,4 @@
-"""The model on loan: it is run, under its own weights and under others, and is handed back as it was.
+"""The borrowed model: it is run, under its own weights and under others, and is given back as it was.
 
 Everything runs inside a `keras.StatelessScope`, which catches each assignment to a Keras variable: weights, metrics,
 seeds, BatchNorm statistics. What it does not know is put back afterwards: plain `tf.Variable`s, the random states of
@@ -42,8 +42,8 @@ def build(model: Any, x: Any) -> None:
 
 
 @contextmanager
-def on_loan(model: Any) -> Iterator[None]:
-    """Let the built model run under its own weights, and hand it back as it was."""
+def borrowed(model: Any) -> Iterator[None]:
+    """Let the built model run under its own weights, and give it back as it was."""
     layers = list(model._flatten_layers())
     names = global_state.get_global_attribute("object_name_uids")
     given = dict(names) if names is not None else {}

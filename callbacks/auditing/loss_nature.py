@@ -1,12 +1,13 @@
-"""What a loss does with predictions made for the purpose.
+"""What a loss takes for granted of predictions and targets, found with some made for the purpose.
 
 A name says little: a loss may be a lambda, a softmax may stand in a layer of the user's own, `from_logits` may be lost
 in a wrapper. So each is asked a few questions whose answers differ. A cross-entropy of probabilities grows by the same
 amount from 0.1 to 0.01 as from 0.01 to 0.001; one of logits does not care for a constant added to all of them; a
 squared error is least where prediction and target agree, and a hinge is flat beyond its margin. What passes no test
-is "unknown", and no rule judges it.
+is "unknown"; `loss_optimum` still tells which predictions such a loss is least for.
 
-Everything here is NumPy: `configuration` brings the loss as a function on arrays.
+Shapes are taken for granted too: whether (n,) targets under (n, 1) predictions are brought together, and which axis is
+repeated. Everything here is NumPy: `output_facts` brings the loss as a function on arrays.
 """
 
 from __future__ import annotations
@@ -29,9 +30,6 @@ LOG_RATIO = (
 )  # -log p gives 1; a focal loss with gamma 2 gives 0.9, log(p + 1e-3) gives 0.77, a squared error 0.1
 LINE_RATIO = (0.7, 1.6)  # log(1 + exp(-z)) from -16 over -8 to 0 gives 8 / 7.31 = 1.09; a squared error 2.6
 LITTLE = 0.3  # arithmetic: 0 for a cross-entropy over classes, 0.1 with smoothing of 0.3, 1 for entries alone
-CRAFTED = 8  # samples where a loss may compare those of a batch
-INSIDE, ANYWHERE = (0.002, 0.5, 0.998), (-2.0, 0.002, 0.5, 0.998, 2.0)  # answers made up
-CHEAP = 0.02  # of what answers usually cost; arithmetic: a cross-entropy asks 0.2 of it of a constant answer
 SAME = 1e-4  # float32 arithmetic on numbers of order 1 to 10 leaves some 1e-6
 
 
@@ -89,6 +87,101 @@ def loss_nature(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int
         if nature.takes != "unknown":
             return LossNature(nature.takes, nature.over, "repeated")
     return nature
+
+
+def takes_negated(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> str:
+    """What the loss would take if its sign were turned, where `loss_nature` knows that and not the loss itself.
+
+    Such a loss is largest where prediction and target agree. "" for any other.
+
+    >>> squared = lambda t, p: float(np.mean((p - t) ** 2))
+    >>> takes_negated(lambda t, p: -squared(t, p), (1,), (1,)), takes_negated(squared, (1,), (1,))
+    ('values', '')
+    """
+    if loss_nature(loss, target_shape, shape).takes != "unknown":
+        return ""
+    turned = loss_nature(lambda targets, predictions: -loss(targets, predictions), target_shape, shape).takes
+    return turned if turned not in ("unknown", "nothing") else ""
+
+
+def reads_class_numbers(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a loss takes the target for the place of the entry to be raised: of all, raising that one costs least.
+
+    Asked for up to three classes, with each of their entries raised by less than 1 (probabilities) and by more
+    (numbers, which a mean or a scale would be too); a loss that refuses the latter is believed without. A class that
+    the loss ignores is left out.
+
+    >>> reads_class_numbers(lambda t, p: float(-np.mean(p[[0, 1], t.astype(int)])), (), (4,))
+    True
+    >>> reads_class_numbers(lambda t, p: float(np.mean((t[:, None] - p) ** 2)), (), (4,))
+    False
+    """
+    width, probe = shape[-1], _Probe(loss, tuple(target_shape), tuple(shape))
+    if not probe.answers():
+        return False
+    asked, told = sorted({0, width // 2, width - 1}), set()
+    for raised in (0.8, 5.0):
+        rows = [np.full(width, 0.2 / width) + raised * np.eye(width)[index] for index in asked]
+        costs = np.array([[probe.ids(target, row) for row in rows] for target in asked])
+        if not np.isfinite(costs).all():
+            continue
+        heeded = np.ptp(costs, axis=1) > 0
+        told.add(bool(heeded.sum() >= 2 and all(_least_alone(costs[heeded], np.flatnonzero(heeded)))))
+    return told == {True}
+
+
+def pairs_up_wrongly(loss: Evaluate, shape: Sequence[int]) -> float | None:
+    """How many times larger the loss of (n,) targets under (n, 1) predictions is than that of (n, 1) targets.
+
+    Each target meets the prediction of every sample, where the loss subtracts the two without bringing their shapes
+    together. None where it does not: then both targets give the same. `shape` is that of one prediction, ending in 1.
+    """
+    targets = np.arange(1.0, 7.0, dtype=np.float32).reshape(6, *([1] * len(shape)))
+    targets = np.broadcast_to(targets, (6, *shape)).copy()
+    predictions = targets + np.float32(0.5)
+    aligned, flat = loss(targets, predictions), loss(targets[..., 0], predictions)
+    if not (math.isfinite(aligned) and math.isfinite(flat)) or nearly_equal(aligned, flat):
+        return None
+    every = np.broadcast_to(targets[..., 0], np.broadcast_shapes(targets[..., 0].shape, predictions.shape))
+    pairs = loss(
+        np.ascontiguousarray(every).reshape(-1, *shape),
+        np.ascontiguousarray(np.broadcast_to(predictions, every.shape)).reshape(-1, *shape),
+    )
+    return flat / aligned if nearly_equal(pairs, flat) and aligned > 0 else None
+
+
+def pairs_all_up(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> float | None:
+    """How many times larger the loss of a few samples is than the mean of theirs alone, where it is that of all pairs.
+
+    So it is where the loss itself drops an axis of the targets before it subtracts. None where it is not.
+
+    >>> squared = lambda t, p: float(np.mean((t - p) ** 2))
+    >>> flattened = lambda t, p: float(np.mean((t.reshape(-1) - p) ** 2))
+    >>> pairs_all_up(squared, (1,), (1,)), pairs_all_up(flattened, (1,), (1,))
+    (None, 24.33333396911621)
+    """
+    targets = np.arange(1.0, 7.0, dtype=np.float32)
+    samples = [targets[i : i + 1].reshape(1, *target_shape) for i in range(len(targets))]
+    answers = [targets[i : i + 1].reshape(1, *shape) + np.float32(0.5) for i in range(len(targets))]
+    whole = loss(np.concatenate(samples), np.concatenate(answers))
+    alone = float(np.mean([loss(*pair) for pair in zip(samples, answers, strict=True)]))
+    if not (math.isfinite(whole) and math.isfinite(alone) and alone > 0) or nearly_equal(whole, alone):
+        return None
+    pairs = float(np.mean([loss(*pair) for pair in itertools.product(samples, answers)]))
+    return whole / alone if nearly_equal(whole, pairs) else None
+
+
+def repeats_predictions(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a loss meets predictions of width 1 with wider targets by repeating them, each entry like the others."""
+    if len(target_shape) != len(shape) or tuple(shape[:-1]) != tuple(target_shape[:-1]):
+        return False
+    if not shape or shape[-1] != 1 or target_shape[-1] < 2:
+        return False
+    row = np.linspace(0.0, 1.0, target_shape[-1], dtype=np.float32)
+    targets = np.broadcast_to(row, (ROWS, *target_shape)).copy()
+    narrow, wide = (np.full((ROWS, *shape[:-1], size), 0.3, np.float32) for size in (1, target_shape[-1]))
+    plain = loss(targets, narrow)
+    return nearly_equal(plain, loss(targets, wide)) and nearly_equal(plain, loss(targets[..., ::-1].copy(), narrow))
 
 
 class _Probe:
@@ -175,12 +268,13 @@ class _Probe:
                 wide.loss(wide._targets(np.float32(target)), wide._predictions(row)),
                 self.ids(int(target), row[::-1]),
             )
-            if not all(_same(narrow, other) for other in others):
+            if not all(nearly_equal(narrow, other) for other in others):
                 return False
         return True
 
 
-def _same(one: float, other: float) -> bool:
+def nearly_equal(one: float, other: float) -> bool:
+    """Whether two values of a loss differ by no more than rounding, `SAME` of their size or of 1."""
     return abs(one - other) <= SAME * max(1.0, abs(one), abs(other))
 
 
@@ -198,6 +292,20 @@ def _like_softplus(at: Callable[[float], float]) -> bool:
     """Whether `at(z)`, the loss by the logit of what is right, falls in a line that bends towards 0."""
     line = _within(at(-16.0) - at(-8.0), at(-8.0) - at(0.0), LINE_RATIO)
     return line and at(0.0) > at(2.0) and at(2.0) - at(4.0) > 1e-3 * (at(-8.0) - at(0.0)) > 0
+
+
+def _like_hinge(at: Callable[[float], float]) -> bool:
+    """Whether `at(m)`, the loss by the margin, rises without end to the left and is flat beyond 1."""
+    return (
+        nearly_equal(at(1.5), at(8.0))
+        and nearly_equal(at(2.0), at(8.0))
+        and at(-2.0) - at(0.0) > SAME < at(0.0) - at(1.5)
+    )
+
+
+def _like_distance(at: Callable[[float], float]) -> bool:
+    """Whether `at(d)`, the loss by what the prediction is off, is least at 0 and keeps rising on both sides."""
+    return at(0.0) < at(0.5) < at(2.0) and at(0.0) < at(-0.5)
 
 
 def _classes(at: Callable[[int, np.ndarray], float], width: int, targets: Literal["ids", "vectors"]) -> LossNature:
@@ -223,7 +331,8 @@ def _classes(at: Callable[[int, np.ndarray], float], width: int, targets: Litera
     if all(_like_log(chance(index)) for index in ends):
         return LossNature("probabilities", "classes", targets)
     if all(
-        _like_softplus(logit(index, 0.0)) and _same(logit(index, 0.0)(-4.0), logit(index, 7.0)(-4.0)) for index in ends
+        _like_softplus(logit(index, 0.0)) and nearly_equal(logit(index, 0.0)(-4.0), logit(index, 7.0)(-4.0))
+        for index in ends
     ):
         return LossNature("logits", "classes", targets)
     return LossNature("unknown", "classes", targets, "the loss behaves like no cross-entropy")
@@ -244,275 +353,13 @@ def _entries(
     return LossNature("unknown", "entries", "vectors", "the loss behaves like no loss of the pairing table")
 
 
-def _like_hinge(at: Callable[[float], float]) -> bool:
-    """Whether `at(m)`, the loss by the margin, rises without end to the left and is flat beyond 1."""
-    return _same(at(1.5), at(8.0)) and _same(at(2.0), at(8.0)) and at(-2.0) - at(0.0) > SAME < at(0.0) - at(1.5)
-
-
-def _like_distance(at: Callable[[float], float]) -> bool:
-    """Whether `at(d)`, the loss by what the prediction is off, is least at 0 and keeps rising on both sides."""
-    return at(0.0) < at(0.5) < at(2.0) and at(0.0) < at(-0.5)
-
-
 def _adds_up(
     at: Callable[[float, float], float], mixed: Callable[[float, float, float], float] | None, width: int
 ) -> bool:
     """Whether a row's loss is the mean of those of its entries (a categorical hinge compares them instead)."""
-    return mixed is None or _same(mixed(-1.0, 1.0, 0.3), (at(1.0, 0.3) + (width - 1) * at(-1.0, 0.3)) / width)
-
-
-def pairs_up_wrongly(loss: Evaluate, shape: Sequence[int]) -> float | None:
-    """How many times larger the loss of (n,) targets under (n, 1) predictions is than that of (n, 1) targets.
-
-    Each target meets the prediction of every sample, where the loss subtracts the two without bringing their shapes
-    together. None where it does not: then both targets give the same. `shape` is that of one prediction, ending in 1.
-    """
-    targets = np.arange(1.0, 7.0, dtype=np.float32).reshape(6, *([1] * len(shape)))
-    targets = np.broadcast_to(targets, (6, *shape)).copy()
-    predictions = targets + np.float32(0.5)
-    aligned, flat = loss(targets, predictions), loss(targets[..., 0], predictions)
-    if not (math.isfinite(aligned) and math.isfinite(flat)) or _same(aligned, flat):
-        return None
-    every = np.broadcast_to(targets[..., 0], np.broadcast_shapes(targets[..., 0].shape, predictions.shape))
-    pairs = loss(
-        np.ascontiguousarray(every).reshape(-1, *shape),
-        np.ascontiguousarray(np.broadcast_to(predictions, every.shape)).reshape(-1, *shape),
-    )
-    return flat / aligned if _same(pairs, flat) and aligned > 0 else None
-
-
-def pairs_all_up(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> float | None:
-    """How many times larger the loss of a few samples is than the mean of theirs alone, where it is that of all pairs.
-
-    So it is where the loss itself drops an axis of the targets before it subtracts. None where it is not.
-
-    >>> squared = lambda t, p: float(np.mean((t - p) ** 2))
-    >>> flattened = lambda t, p: float(np.mean((t.reshape(-1) - p) ** 2))
-    >>> pairs_all_up(squared, (1,), (1,)), pairs_all_up(flattened, (1,), (1,))
-    (None, 24.33333396911621)
-    """
-    targets = np.arange(1.0, 7.0, dtype=np.float32)
-    samples = [targets[i : i + 1].reshape(1, *target_shape) for i in range(len(targets))]
-    answers = [targets[i : i + 1].reshape(1, *shape) + np.float32(0.5) for i in range(len(targets))]
-    whole = loss(np.concatenate(samples), np.concatenate(answers))
-    alone = float(np.mean([loss(*pair) for pair in zip(samples, answers, strict=True)]))
-    if not (math.isfinite(whole) and math.isfinite(alone) and alone > 0) or _same(whole, alone):
-        return None
-    pairs = float(np.mean([loss(*pair) for pair in itertools.product(samples, answers)]))
-    return whole / alone if _same(whole, pairs) else None
-
-
-def asks_for_the_opposite(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
-    """Whether a loss wants small predictions for 1 and large ones for 0, as of a distance that says how alike two are.
-
-    >>> contrast = lambda t, p: float(np.mean(t * p**2 + (1 - t) * np.maximum(1 - p, 0) ** 2))
-    >>> asks_for_the_opposite(contrast, (1,), (1,)), asks_for_the_opposite(lambda t, p: -contrast(t, p), (1,), (1,))
-    (True, False)
-    """
-    shapes = ((ROWS, *target_shape), (ROWS, *shape))
-
-    def at(target: float, prediction: float) -> float:
-        targets, predictions = (
-            np.full(of, value, np.float32) for of, value in zip(shapes, (target, prediction), strict=True)
-        )
-        return loss(targets, predictions)
-
-    return at(1.0, 0.0) < at(1.0, 1.0) and at(0.0, 1.0) < at(0.0, 0.0)
-
-
-def takes_negated(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> str:
-    """What the loss would take if its sign were turned, where that is of the pairing table and the loss itself is not.
-
-    Such a loss is largest where prediction and target agree. "" for any other.
-
-    >>> squared = lambda t, p: float(np.mean((p - t) ** 2))
-    >>> takes_negated(lambda t, p: -squared(t, p), (1,), (1,)), takes_negated(squared, (1,), (1,))
-    ('values', '')
-    """
-    if loss_nature(loss, target_shape, shape).takes != "unknown":
-        return ""
-    turned = loss_nature(lambda targets, predictions: -loss(targets, predictions), target_shape, shape).takes
-    return turned if turned not in ("unknown", "nothing") else ""
-
-
-def heeds_targets(loss: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> bool:
-    """Whether other targets ever change the loss: those of the batch among other samples, or numbers made up.
-
-    targets: of a few samples; shape: of their predictions. True, too, for a loss that gives no number.
-
-    >>> y, blind, heeding = np.eye(3)[[0, 1, 2, 0]], lambda t, p: p.sum(), lambda t, p: (t * p).sum()
-    >>> heeds_targets(blind, y, y.shape), heeds_targets(heeding, y, y.shape)
-    (False, True)
-    """
-    draw = np.random.default_rng(3)
-    size, width = len(targets), max(2, shape[-1] if len(shape) > 1 else 2)
-    exchanged = [targets[draw.permutation(size)] for _ in range(3)]
-    numbers = draw.integers(0, width, targets.shape)
-    made_up = [numbers, np.minimum(numbers, 1), np.zeros_like(numbers)]
-    for _ in range(3):
-        rows = draw.uniform(0.05, 0.95, shape).astype(np.float32)
-        rows = rows / rows.sum(-1, keepdims=True) if len(shape) > 1 and shape[-1] > 1 else rows
-        plain = loss(targets, rows)
-        for others in (*exchanged, *made_up):
-            given = loss(others.astype(targets.dtype), rows)
-            if not (math.isfinite(plain) and math.isfinite(given) and _same(plain, given)):
-                return True
-    return False
-
-
-def wants_one_answer(loss: Evaluate, targets: np.ndarray, shape: Sequence[int], inside: bool) -> bool:
-    """Whether one and the same answer to all samples costs as little as any that heeds their labels.
-
-    targets: of the batch, zeros and ones or measurements; shape: of one prediction; inside: the output stays in
-    [0, 1].
-    False for targets of another size than the predictions, and where the loss gives no numbers for answers made up.
-
-    >>> y = np.array([[0.0], [1.0], [1.0]])
-    >>> half = lambda t, p: float(-np.mean(t * np.log(p)))  # nothing is paid for calling a 0 a 1
-    >>> whole = lambda t, p: half(t, p) + half(1 - t, 1 - p)
-    >>> wants_one_answer(half, y, (1,), True), wants_one_answer(whole, y, (1,), True)
-    (True, False)
-    """
-    if math.prod(targets.shape[1:]) != math.prod(shape):
-        return False
-    if not np.isin(targets, (0.0, 1.0)).all():
-        return _heeds_targets_apart(loss, targets, tuple(shape))
-    marked = (np.indices((CRAFTED, *shape)).sum(axis=0) % 2).astype(bool)
-    crafted = marked.reshape(CRAFTED, *targets.shape[1:]).astype(np.float32)
-    heeding: list[float] = []
-    alike: list[float] = []
-    levels = INSIDE if inside else ANYWHERE
-    for one, zero in itertools.product(levels, levels):
-        # Each label is answered by a number of its own; then all samples are answered as the first, or the second, is.
-        for mask, costs in ((marked, alike if one == zero else heeding), (marked[:1], alike), (marked[1:2], alike)):
-            rows = np.broadcast_to(np.where(mask, one, zero), marked.shape).astype(np.float32)
-            cost = loss(crafted, rows)
-            costs += [cost] if math.isfinite(cost) else []
-    if not heeding or not alike:
-        return False
-    usual = float(np.median(heeding + alike)) - min(heeding)
-    return usual > SAME and min(alike) <= min(heeding) + CHEAP * usual
-
-
-def _heeds_targets_apart(loss: Evaluate, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether targets only add to the loss: what one answer costs more than another is then the same under any."""
-    draw = np.random.default_rng(5)
-    some = targets[:CRAFTED].astype(np.float32)
-    centre, scale = float(np.nanmean(some)), float(np.nanstd(some)) or 1.0
-    made = [(centre + scale * draw.normal(size=some.shape)).astype(np.float32) for _ in range(4)]
-    answers = [(centre + scale * draw.normal(size=(len(some), *shape))).astype(np.float32) for _ in range(4)]
-    costs = np.array([[loss(target, answer) for answer in answers] for target in made]) / scale
-    rises = costs - costs[:, :1]
-    return bool(np.isfinite(costs).all() and np.ptp(rises[0]) > CHEAP and np.ptp(rises, axis=0).max() < CHEAP / 10)
-
-
-def aim(loss: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> str:
-    """What a loss wants of predictions of measurements; targets: of the batch; shape: of one prediction.
-
-    "labels": these cost least of the answers tried; "size", "offset", "which": these do too, and so do answers of
-    another size, moved by as much, or exchanged among the samples; "other": some answer costs less than they do;
-    "" where targets and predictions differ in size, or the loss gives no number.
-
-    >>> y, alike = np.array([[1.0, 2.0], [3.0, 1.0], [2.0, 2.0]]), lambda t, p: float(-np.mean((t * p).sum(-1)
-    ...     / np.linalg.norm(t, axis=-1) / np.linalg.norm(p, axis=-1)))
-    >>> aim(alike, y, (2,)), aim(lambda t, p: float(np.mean((t - p) ** 2)), y, (2,))
-    ('size', 'labels')
-    """
-    if math.prod(targets.shape[1:]) != math.prod(shape) or len(targets) < 2:
-        return ""
-    right = targets.astype(np.float32).reshape(len(targets), *shape)
-    spread = float(np.nanstd(right))
-    noise = (spread * np.random.default_rng(6).normal(size=right.shape)).astype(np.float32)
-    wrong = {"size": 2 * right, "offset": right + spread, "which": np.roll(right, 1, axis=0)}
-    costs = {name: loss(targets, rows) for name, rows in wrong.items()}
-    others = [loss(targets, rows) for rows in (right + noise, right / 2, right - spread)]
-    least = loss(targets, right)
-    more = {name: cost - least for name, cost in costs.items()}
-    felt = [abs(cost) for cost in (*more.values(), *(cost - least for cost in others)) if abs(cost) > SAME]
-    if not math.isfinite(least + sum(more.values()) + sum(others)) or not felt:
-        return ""
-    if min(*more.values(), *(cost - least for cost in others)) < -CHEAP * float(np.median(felt)):
-        return "other"
-    return next((name for name, cost in more.items() if cost <= CHEAP / 10 * min(felt)), "labels")
-
-
-def even_answer(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int], most: float) -> float | None:
-    """The answer from 0 to `most` that costs the same for labels of 0 and 1; None where none does.
-
-    >>> contrast = lambda t, p: float(np.mean((1 - t) * p**2 + t * np.maximum(2 - p, 0) ** 2))
-    >>> round(even_answer(contrast, (1,), (1,), 10.0), 3)
-    1.0
-    """
-
-    def bias(answer: float) -> float:
-        answers = np.full((ROWS, *shape), answer, np.float32)
-        ones, zeros = (np.full((ROWS, *target_shape), label, np.float32) for label in (1, 0))
-        return loss(ones, answers) - loss(zeros, answers)
-
-    low, high = 0.0, most
-    first, last = bias(low), bias(high)
-    if not first * last < 0:
-        return None
-    for _ in range(12):
-        middle = (low + high) / 2
-        low, high = (middle, high) if bias(middle) * first > 0 else (low, middle)
-    return (low + high) / 2
-
-
-def wants_positive(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
-    """Whether a loss has a value for predictions over 0, and none for those under it: a logarithm or root of them.
-
-    >>> poisson = lambda t, p: float(np.mean(p - t * np.log(np.where(p > 0, p, np.nan))))
-    >>> wants_positive(poisson, (1,), (1,)), wants_positive(lambda t, p: float(np.mean((t - p) ** 2)), (1,), (1,))
-    (True, False)
-    """
-    targets = np.ones((ROWS, *target_shape), np.float32)
-    over, under = (
-        [math.isfinite(loss(targets, np.full((ROWS, *shape), sign * size, np.float32))) for size in (0.5, 2.0, 9.0)]
-        for sign in (1, -1)
-    )
-    return all(over) and not any(under)
-
-
-def reads_class_numbers(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
-    """Whether a loss takes the target for the place of the entry to be raised: of all, raising that one costs least.
-
-    Asked for up to three classes, with each of their entries raised by less than 1 (probabilities) and by more
-    (numbers, which a mean or a scale would be too); a loss that refuses the latter is believed without. A class that
-    the loss ignores is left out.
-
-    >>> reads_class_numbers(lambda t, p: float(-np.mean(p[[0, 1], t.astype(int)])), (), (4,))
-    True
-    >>> reads_class_numbers(lambda t, p: float(np.mean((t[:, None] - p) ** 2)), (), (4,))
-    False
-    """
-    width, probe = shape[-1], _Probe(loss, tuple(target_shape), tuple(shape))
-    if not probe.answers():
-        return False
-    asked, told = sorted({0, width // 2, width - 1}), set()
-    for raised in (0.8, 5.0):
-        rows = [np.full(width, 0.2 / width) + raised * np.eye(width)[index] for index in asked]
-        costs = np.array([[probe.ids(target, row) for row in rows] for target in asked])
-        if not np.isfinite(costs).all():
-            continue
-        heeded = np.ptp(costs, axis=1) > 0
-        told.add(bool(heeded.sum() >= 2 and all(_least_alone(costs[heeded], np.flatnonzero(heeded)))))
-    return told == {True}
+    return mixed is None or nearly_equal(mixed(-1.0, 1.0, 0.3), (at(1.0, 0.3) + (width - 1) * at(-1.0, 0.3)) / width)
 
 
 def _least_alone(costs: np.ndarray, places: np.ndarray) -> list[bool]:
     """For each row of costs, whether its least is at its own place, and nowhere else."""
     return [bool(np.all(row[place] < np.delete(row, place))) for row, place in zip(costs, places, strict=True)]
-
-
-def repeats_predictions(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> bool:
-    """Whether a loss meets predictions of width 1 with wider targets by repeating them, each entry like the others."""
-    if len(target_shape) != len(shape) or tuple(shape[:-1]) != tuple(target_shape[:-1]):
-        return False
-    if not shape or shape[-1] != 1 or target_shape[-1] < 2:
-        return False
-    row = np.linspace(0.0, 1.0, target_shape[-1], dtype=np.float32)
-    targets = np.broadcast_to(row, (ROWS, *target_shape)).copy()
-    narrow, wide = (np.full((ROWS, *shape[:-1], size), 0.3, np.float32) for size in (1, target_shape[-1]))
-    plain = loss(targets, narrow)
-    return _same(plain, loss(targets, wide)) and _same(plain, loss(targets[..., ::-1].copy(), narrow))

@@ -1,14 +1,14 @@
-"""What a metric counts: asked with predictions made for the purpose, as `probing` asks a loss."""
+"""What a metric counts: computed for predictions made for the purpose, as `loss_nature` does with a loss."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from diagnose.callbacks.auditing.loss_nature import Evaluate
+from diagnose.run.audit import MetricFacts
 
 
 def accuracies(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
@@ -44,23 +44,22 @@ def accuracies(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]
     return given
 
 
-def metric_nature(metric: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> dict[str, Any]:
-    """What a metric counts, asked with the targets of the batch and predictions of shape (n, *shape) made up here.
+def metric_nature(metric: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> MetricFacts:
+    """What a metric counts, computed with the targets of the batch and predictions of shape (n, *shape) made up here.
 
-    flavours: the accuracies (see `accuracies`) that it equals on two sets of random predictions; [] if it is none.
-    deaf: it reads the same for nearly perfect predictions (a thousandth off) as for random ones.
-    cut: "half" where it tells 0 from 1 at 0.5, "interval" where it ranks but sees nothing outside [0, 1]; else "".
+    Two sets of random predictions show which accuracies it equals, and predictions that are a thousandth off the
+    labels whether it is deaf. Its name, its value on the batch and `minds` are left to the caller.
     """
     draw = np.random.default_rng(1)
     size = (len(targets), *shape)
     random = [draw.normal(0.25, 1.0, size).astype(np.float32) for _ in range(2)]
     readings = [metric(targets, predictions) for predictions in random]
     expected = [accuracies(targets, predictions) for predictions in random]
-    flavours = [
+    flavours = tuple(
         name
         for name in expected[0]
         if all(abs(reading - flavour[name]) <= 1e-5 for reading, flavour in zip(readings, expected, strict=True))
-    ]
+    )
     aligned = targets.reshape(size) if targets.size == math.prod(size) else None
     deaf = False
     if aligned is not None and not any(math.isnan(reading) for reading in readings):
@@ -69,7 +68,7 @@ def metric_nature(metric: Evaluate, targets: np.ndarray, shape: Sequence[int]) -
         deaf = readings[0] == readings[1] == close
     asked = aligned is not None and "argmax" not in flavours
     cut = _cut(metric, targets.shape[1:], tuple(shape)) if asked else ""
-    return {"flavours": flavours, "deaf": deaf, "cut": cut}
+    return MetricFacts(flavours=flavours, deaf=deaf, cut=cut)
 
 
 def minds_labels(metric: Evaluate, targets: np.ndarray, shape: tuple[int, ...]) -> bool:

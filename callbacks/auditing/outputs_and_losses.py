@@ -17,6 +17,7 @@ import numpy as np
 
 from diagnose.callbacks.auditing.borrowed_model import lend_loss
 from diagnose.callbacks.model.arrays import leaves, mapped, number
+from diagnose.run.audit import WholeLoss
 
 
 @dataclass
@@ -38,43 +39,40 @@ class Part:
     metrics: list[tuple[Any, Any]] = field(default_factory=list)
 
 
-@dataclass
-class Whole:
-    """The model's own compute_loss on the batch: its value, or why it gave none; whether the user wrote it."""
+def parts_of(model: Any, x: Any, y: Any, predictions: Any, weights: Any) -> tuple[list[Part], WholeLoss]:
+    """Each output with its targets, loss and metrics, and the loss of the model as a whole.
 
-    value: float | None = None
-    error: str = ""
-    custom: bool = False
-
-
-def parts_of(model: Any, x: Any, y: Any, predictions: Any, weights: Any) -> tuple[list[Part], Whole]:
-    """Each output with its targets, loss and metrics. The model must be on loan: its compiled loss is exchanged."""
+    predictions: of the latest pass, whose losses by add_loss the layers still hold. The model must be borrowed: its
+    compiled loss is exchanged.
+    """
     parts = [Part(index, leaf) for index, leaf in enumerate(leaves(predictions))]
-    whole = Whole(custom=type(model).compute_loss is not keras.Model.compute_loss)
-    recorded = _recorded(model, y, predictions, weights, whole)
+    custom = type(model).compute_loss is not keras.Model.compute_loss
+    extra = sum(len(layer._get_own_losses()) for layer in model._flatten_layers())
+    recorded, error = _recorded(model, y, predictions, weights)
     used = list(recorded)
     recorded.clear()
+    value = None
     try:
-        value = model._compute_loss(x=x, y=y, y_pred=predictions, sample_weight=weights, training=False)
-        whole.value = number(np.mean(value))
-    except Exception as error:
-        whole.error = whole.error or told(error)
-    for entry, targets, prediction, weight in used if recorded or not whole.custom else ():
+        whole = model._compute_loss(x=x, y=y, y_pred=predictions, sample_weight=weights, training=False)
+        value = number(np.mean(whole))
+    except Exception as problem:
+        error = error or one_line(problem)
+    for entry, targets, prediction, weight in used if recorded or not custom else ():
         for part in parts:
             if part.predictions is prediction and part.loss is None:
                 part.targets, part.weights, part.loss = targets, weight, entry.loss
                 part.loss_name = str(getattr(entry.loss, "name", "") or entry.name)
                 part.loss_weight = 1.0 if entry.loss_weights is None else float(entry.loss_weights)
-    if not any(part.loss for part in parts):
-        _tie_whole_loss(model, x, y, weights, parts, whole)
+    if value is not None and not any(part.loss for part in parts):
+        _tie_whole_loss(model, x, y, weights, parts)
     for part in parts:
         if part.targets is None and len(leaves(y)) == len(parts):
             part.targets = leaves(y)[part.index]
     _tie_metrics(model, y, predictions, parts)
-    return parts, whole
+    return parts, WholeLoss(value, error, custom, extra)
 
 
-def told(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """An error in one line."""
     text = re.sub(r"\{\{.*?\}\}", "", str(error))  # TensorFlow puts the names of its graph nodes there
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
@@ -104,17 +102,20 @@ class _Recorder:
             return np.float32("nan")
 
 
-def _recorded(model: Any, y: Any, predictions: Any, weights: Any, whole: Whole) -> list[tuple[Any, Any, Any, Any]]:
-    """What each compiled loss was given; the list goes on recording whenever the model computes its loss."""
+def _recorded(model: Any, y: Any, predictions: Any, weights: Any) -> tuple[list[tuple[Any, Any, Any, Any]], str]:
+    """What each compiled loss was given, and what the first that failed raised.
+
+    The list goes on recording whenever the model computes its loss.
+    """
     recorded: list[tuple[Any, Any, Any, Any]] = []
-    own = getattr(model, "_compile_loss", None)
+    own, raised = getattr(model, "_compile_loss", None), ""
     if own is None:
-        return recorded
+        return recorded, raised
     copy = type(own)(own._user_loss, own._user_loss_weights, output_names=own.output_names)
     try:
         copy(y, predictions, weights)  # builds it
     except Exception as error:
-        whole.error = told(error)
+        raised = one_line(error)
     entries = getattr(copy, "_flat_losses", None) or []
     for index, entry in enumerate(entries):
         entries[index] = entry._replace(loss=_Recorder(entry, recorded))
@@ -125,14 +126,14 @@ def _recorded(model: Any, y: Any, predictions: Any, weights: Any, whole: Whole) 
         try:
             copy(y, predictions, weights)
         except Exception as error:
-            whole.error = whole.error or told(error)
+            raised = raised or one_line(error)
     lend_loss(model, copy)
-    return recorded
+    return recorded, raised
 
 
-def _tie_whole_loss(model: Any, x: Any, y: Any, weights: Any, parts: list[Part], whole: Whole) -> None:
+def _tie_whole_loss(model: Any, x: Any, y: Any, weights: Any, parts: list[Part]) -> None:
     """A compute_loss of the user's own, asked as one function of the only output."""
-    if len(parts) != 1 or len(leaves(y)) != 1 or whole.value is None:
+    if len(parts) != 1 or len(leaves(y)) != 1:
         return
 
     def loss(targets: Any, predictions: Any, weight: Any) -> Any:

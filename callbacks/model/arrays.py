@@ -60,18 +60,3 @@ def number(value: Any) -> float | None:
     """
     plain = float(value)
     return plain if math.isfinite(plain) else None
-
-
-def plain(value: Any) -> Any:
-    """The same with Python's own numbers in the place of NumPy's, and None for those that are not finite.
-
-    >>> plain({"a": [np.float32(1.5), np.bool_(True)], "b": float("inf")})
-    {'a': [1.5, True], 'b': None}
-    """
-    if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return number(value) if isinstance(value, float) else value

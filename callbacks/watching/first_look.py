@@ -27,7 +27,6 @@ from diagnose.callbacks.observing.tensorflow.site_facts import learn_sites
 from diagnose.callbacks.watching.context import Context
 from diagnose.outcome.task import Wanted
 from diagnose.run.audit import AuditFacts
-from diagnose.run.records import from_plain
 
 PROFILE_SECONDS = 2.0  # for the profiles of all activations of the user's own; one takes well under a second
 
@@ -105,4 +104,4 @@ class FirstLook:
 def _audited(model: Any, batch: Any) -> tuple[AuditFacts, list[Wanted]]:
     """What the audit sees in a batch, and what is wanted of each output."""
     seen = facts(model, *keras.utils.unpack_x_y_sample_weight(batch))
-    return from_plain(AuditFacts, seen, strict=True), [wanted(output) for output in seen["outputs"]]
+    return seen, [wanted(output) for output in seen.outputs]

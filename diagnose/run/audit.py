@@ -1,7 +1,11 @@
 """What the audit wrote down of configuration and first batch: plain facts, judged by the rules of that part.
 
 `callbacks.auditing` fills these records and the rules read them. Every field has a default, which stands for "nobody
-could tell", so that a run made by hand for a test stays short.
+could tell", so that a run made by hand for a test stays short. Numbers are Python's own; what came out as NaN or
+infinity is None.
+
+Where the batch is said, its samples that were looked at are meant, at most 256 and spread evenly. A share is of all
+such entries, in [0, 1]. A row is what lies along the last axis.
 """
 
 from __future__ import annotations
@@ -15,8 +19,8 @@ from diagnose.run.records import kept
 class WholeLoss:
     """The model's own `compute_loss` on the batch, in inference mode.
 
-    value: None where it gave none, `error` then says why. custom: compute_loss is the user's. extra: number of losses
-    by add_loss.
+    value: None where it gave none or no finite one. error: what it raised, or a compiled loss on its own before it, in
+    one line; "" for nothing. custom: compute_loss is the user's. extra: number of losses that layers add by add_loss.
     """
 
     value: float | None = None
@@ -29,9 +33,10 @@ class WholeLoss:
 class Entering:
     """What the first layer with a kernel is given, so behind any Normalization: a table or sequence of numbers.
 
-    where: that layer. features: of the last axis; the size of one is the rms of its entries that are not 0. least,
-    typical (median), most: sizes of the features; least_at, most_at: which. becomes: size of what the kernel should
-    make of it; None where that is not known.
+    where: Keras path of that layer. features: length of the last axis. The size of a feature is the rms of its entries
+    that are finite and not 0. least, typical (median), most: sizes of those features whose entries differ in size;
+    least_at, most_at: which of all features these are. becomes: rms of what the kernel should make of it, on average
+    over random weights of its size; None where the kernel is not known.
     """
 
     where: str = ""
@@ -46,7 +51,10 @@ class Entering:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What the first layer with a kernel, at `where`, is given: one number in all entries of all samples."""
+    """The first layer with a kernel is given one and the same number in all entries of all samples.
+
+    where: Keras path of that layer. value: the number.
+    """
 
     where: str = ""
     value: float = 0.0
@@ -54,12 +62,12 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class PredictionFacts:
-    """An output on the batch.
+    """The predictions of an output on the batch.
 
-    min, max: of its finite entries, None without any. finite: share of the entries. unit_interval: all lie in [0, 1].
-    distribution: rows are probabilities that sum to 1. row_sum: mean, None for a width of 1. other_axis: where rows are
-    not, the axis (0 is the batch) over which they are probabilities that sum to 1; None for none. always_one: width 1,
-    and 1 throughout.
+    min, max: of the finite entries, None without any. finite: share of the entries. unit_interval: there are finite
+    entries, and all of them lie in [0, 1]. distribution: rows of two entries or more are probabilities that sum to 1.
+    row_sum: mean over the rows, None for a width of 1. other_axis: where rows are no probabilities, the axis (0 is the
+    batch) over which the entries are some that sum to 1; None for none. always_one: width 1, and 1 throughout.
     """
 
     min: float | None = None
@@ -76,10 +84,11 @@ class PredictionFacts:
 class ReachFacts:
     """What an output can say at all, from its predictions under weights drawn at random.
 
-    draws: how many gave finite numbers. lower, upper: bounds of its entries, None where none shows. negative: share of
-    the draws that hold a number under 0. escapes: share of them that leave [0, 1]. always_one: width 1, and 1 under any
-    weights. distribution: rows sum to 1 under all weights drawn. logit_span: the most by which two logits of a row can
-    differ, where that is bounded by 2 or less. logit_floor: logits are cut at the bottom (a ReLU). doubled: the logits
+    draws: how many gave finite numbers only; the other fields are about these. lower, upper: bounds of the entries,
+    None where none shows. negative: share of the draws that hold a number under 0, escapes: of those that leave [0, 1];
+    None without a draw. always_one: width 1, and 1 in all draws. distribution: rows are probabilities that sum to 1 in
+    all draws. What follows is told of distributions only: logit_span: the most by which two logits of a row can differ;
+    None where that is not bounded by 2 or less. logit_floor: logits are cut at the bottom (a ReLU). doubled: the logits
     are themselves a distribution.
     """
 
@@ -99,18 +108,26 @@ class ReachFacts:
 class LabelFacts:
     """All labels given for an output, not only those of the batch.
 
-    given: whether there are labels that are numbers. shape: of one sample's. count: samples. min, max: finite or not,
-    None without any. finite: share of the entries. fractional: share of entries that are no whole numbers. distinct:
-    number of values, at most 1000. alignment: "vectors" (as the prediction), "ids", "flat" ((n,) under (n, 1)) or
-    "other". zero_one, plus_minus_one: the only values. varied: more than one value. is_input: they are an input.
-    unreachable: share beyond the bounds of `ReachFacts`.
-    class_numbers: the loss or a metric reads them as places on the predictions' last axis; None where none could tell.
+    Of more than a million entries, samples spread evenly are looked at.
 
-    For rows, else None: one_hot (every row); weighted_one_hot (at most one entry of each row is not 0, and those have
-    both signs or many values: what was done, times what it is worth); many_hot (share of rows of 0 and 1 with another
-    sum than 1); empty_rows (share of rows of zeros); row_sum_min, row_sum_max, row_sum_mean, and its standard error
-    row_sum_error. For class numbers, else None: outside (share that no unit stands for), outside_refused (the loss
-    fails on them).
+    given: whether there are labels that are numbers. shape: of one sample's. dtype: NumPy's name, also of what is no
+    number; "" without labels. count: samples looked at. min, max: of all labels given, None without any. finite: share
+    of the entries; fractional: share of the finite ones that are no whole numbers. distinct: number of finite values,
+    at most 1000. alignment: "vectors" (shaped as the prediction), "flat" ((n,) under (n, 1)), "ids" (one number where
+    the prediction has a row) or "other". zero_one: all finite values are 0 or 1. plus_minus_one: all are -1 or 1, and
+    one is -1. varied: more than one finite value. is_input: they are equal to an input of the model. unreachable: share
+    beyond the bounds of `ReachFacts` by more than a hundredth of their own span.
+    class_numbers: aligned as "ids", and the loss or a metric reads them as places on the predictions' last axis; None
+    where neither could be asked.
+
+    For rows of two entries or more, else None: one_hot (every row). weighted_one_hot: at most one entry of each row is
+    not 0, and those have both signs or many values: what was done, times what it is worth. many_hot: share of the rows
+    that hold only 0 and 1 and have another sum than 1; empty_rows: share of rows of zeros. row_sum_min, row_sum_max,
+    row_sum_mean: sums of the rows, NaN left out; row_sum_error: standard error of the mean.
+
+    Where the loss reads them as class numbers, else None: outside: share of those of the batch that no unit stands for;
+    where the batch has none, share of all that smallest and largest alone make up. outside_refused: the loss gives no
+    number for one of them.
     """
 
     given: bool = False
@@ -143,17 +160,25 @@ class LabelFacts:
 
 @dataclass(frozen=True, slots=True)
 class LossFacts:
-    """The loss of one output, asked on the batch and on predictions made for the purpose.
+    """The loss of one output, computed on the batch and on targets and predictions made for the purpose.
 
-    value: on the batch, None where it gave no finite one; `error` then says why. weight: in the whole loss. takes,
-    over, targets, reason: what it takes for granted, see `callbacks.auditing.loss_nature.LossNature`. free: its value
-    without sample weights and mask. rescued: Keras takes the logits behind the probabilities. silent: 0 for these
-    targets, whatever is predicted. pairs_up: the axis-growing pairing of `pairs_up_wrongly` and `pairs_all_up`, None
-    where it does not pair up wrongly. opposite: labels of 0 and 1, and it asks for the opposite. repeats: the narrower
-    of targets and predictions is repeated. heeds_labels, heeds_wild_labels (those outside [0, 1]): they change it.
-    one_answer: one answer to all samples satisfies it. aim: what it wants of the predictions. positive: it wants
-    positive predictions. cut: of an output without an upper bound that stays over 0, the even answer. takes_negated:
-    see `takes_negated`.
+    name: as Keras calls it; "compute_loss" for one of the user's own. weight: in the whole loss. value: on the batch,
+    with sample weights and mask; None where it gave no finite one. error: what it raised then, in one line; "" for
+    nothing. free: its value without sample weights and mask.
+
+    What it takes for granted, see `callbacks.auditing.loss_nature`: takes, over, targets, reason: see `LossNature`.
+    pairs_up: how many times larger it is where each target meets the prediction of every sample, see `pairs_up_wrongly`
+    and `pairs_all_up`; None where it does not pair up so. repeats: the narrower of targets and predictions is
+    repeated. takes_negated: what it would take if its sign were turned; "" where that is no textbook loss, or the loss
+    itself is one. rescued: it takes logits and is given probabilities, behind which Keras finds the logits.
+
+    Which predictions it is least for, see `callbacks.auditing.loss_optimum`: silent: it is 0 for these targets,
+    whatever is predicted (asked of a loss over classes). heeds_labels: other labels change it. heeds_wild_labels: there
+    are labels outside [0, 1], and they change it. opposite: labels are 0 and 1, and it wants small predictions for 1.
+    aim: what it wants of predictions, see `aim`; "" where it was not asked, since the labels are 0 and 1 or the loss is
+    a textbook one that takes no values. cut: of an output without an upper bound that stays over 0, under labels of 0
+    and 1 and no textbook loss: the prediction that costs the same for both. positive: it has no value for predictions
+    under 0. one_answer: it uses the labels, but one prediction for all samples costs as little as any that does.
     """
 
     name: str = ""
@@ -181,34 +206,42 @@ class LossFacts:
 
 @dataclass(frozen=True, slots=True)
 class MixFacts:
-    """What is said of a sample depends on the others of the batch.
+    """How far what is said of a sample depends on the others of the batch.
 
-    difference: over the spread of the outputs. by: the layer that does it, None where none was found.
+    difference: the most by which a prediction moves when the others are exchanged, over the standard deviation of the
+    predictions; None where even its shape changes. by: Keras path of the first layer that mixes the samples, None
+    without a difference or where none was found.
     """
 
-    difference: float = 0.0
+    difference: float | None = 0.0
     by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WeightFacts:
-    """The sample weights. sum: of their sizes, None without any. negative: some are. idle_classes: those of which every
-    sample has a weight of 0, of one label and weight a sample. by_class: mean weight of each class, by its number."""
+    """The sample weights.
+
+    given, sum (of their sizes, None without any), negative (some are): of all samples and of all outputs together.
+    For one class number (or one-hot row) and one weight a sample of the batch: idle_classes: numbers of those, at most
+    20, of which every sample has a weight of 0 while others have not; by_class: mean weight of each class, by its
+    number as text; empty where there are more than 20.
+    """
 
     given: bool = False
     sum: float | None = None
     negative: bool = False
     idle_classes: tuple[int, ...] = ()
-    by_class: dict[str, float] = field(default_factory=dict)
+    by_class: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricFacts:
-    """A metric, asked with predictions made for the purpose; see `callbacks.auditing.metric_nature`.
+    """A metric, computed for predictions made for the purpose; see `callbacks.auditing.metric_nature`.
 
-    flavours: the accuracies that it equals. deaf: it reads the same for nearly perfect predictions as for random ones.
+    value: on the batch, None where it gave no finite one or time was up. flavours: the keys of `OutputFacts.accuracies`
+    that it equals on random predictions. deaf: it reads the same for nearly perfect predictions as for random ones.
     cut: "half" where it tells 0 from 1 at 0.5, "interval" where it ranks but sees nothing outside [0, 1]; else "".
-    minds: it tells the labels from others.
+    minds: it tells the labels from twice the labels, and from labels moved by their standard deviation.
     """
 
     name: str = ""
@@ -221,11 +254,13 @@ class MetricFacts:
 
 @dataclass(frozen=True, slots=True)
 class OutputFacts:
-    """One output of the model, in Keras' order.
+    """One output of the model.
 
-    name: "" for a single one. where: Keras path of what ends it. shape: of one sample; width: of its last axis.
-    loss: None where none could be tied to it. mixes: None where it was not asked. accuracies: of this batch, by the way
-    they decide, see `callbacks.auditing.metric_nature.accuracies`.
+    name: its key in a dict of outputs, else what the model calls it, else its number; "" for a single one without.
+    where: Keras path of what ends it, "" where the graph of layers is not known. shape: of one sample's prediction;
+    width: of its last axis, 1 where it has none. loss: None where none could be tied to it, or there are no labels.
+    mixes: None where that could not be asked. accuracies: of the batch, by the way they decide ("argmax", "half" ...),
+    see `callbacks.auditing.metric_nature.accuracies`; those that make sense of the shapes.
     """
 
     name: str = ""
@@ -246,8 +281,8 @@ class OutputFacts:
 class AuditFacts:
     """One audited batch.
 
-    samples: of the batch looked at. seconds: what it took. iterations: optimizer updates so far. entering, erased: None
-    where there is nothing of the kind.
+    samples: how many were looked at. seconds: what it took. iterations: optimizer updates so far. entering, erased:
+    None where there is nothing of the kind. outputs: in Keras' order.
     """
 
     samples: int = 0

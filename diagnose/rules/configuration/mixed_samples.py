@@ -50,6 +50,8 @@ def _look(output: Output) -> Verdict:
     mixes = output.mixes
     if mixes is None:
         return NotMeasured(place(output), "whether its samples are mixed could not be asked")
+    if mixes.difference is None:
+        return NotMeasured(place(output), "its shape changes with the samples of the batch")
     if mixes.difference <= NOTICED or output.prediction.other_axis == 0:
         return healthy(output)
     by = f" `{mixes.by}` is the first layer that mixes them." if mixes.by else ""

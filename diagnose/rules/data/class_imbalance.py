@@ -188,8 +188,10 @@ def _weights(run: Run, where: str, answers: ClassPredictions) -> np.ndarray:
     audited = _audited(run, where)
     known = audited.weights.by_class if audited is not None else {}
     common = known.get(str(answers.classes[int(answers.samples.argmax())])) or 0.0
-    each = [min(1.0, known.get(str(number), common) / common) if common > 0 else 1.0 for number in answers.classes]
-    return np.array(each)
+    if common <= 0:
+        return np.ones(len(answers.classes))
+    each = [known.get(str(number)) for number in answers.classes]
+    return np.array([1.0 if weight is None else min(1.0, weight / common) for weight in each])
 
 
 def _forgotten(answers: ClassPredictions, weights: np.ndarray) -> int | None:
