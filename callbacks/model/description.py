@@ -151,18 +151,26 @@ def _is_container(layer: Any) -> bool:
 
 def _describe_optimizer(optimizer: Any) -> OptimizerFacts:
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer
-    names = ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay", "momentum", "use_ema")
-    values = {name: getattr(inner, name, None) for name in names}
-    known: dict[str, Any] = {name: value for name, value in values.items() if isinstance(value, (int, float, bool))}
     try:
-        known["learning_rate"] = float(inner.learning_rate)
+        rate = float(inner.learning_rate)
     except Exception:  # a schedule that needs a built optimizer; the rate is measured at each observation anyway
-        known["learning_rate"] = None
+        rate = None
+
+    def setting(name: str) -> Any:
+        value = getattr(inner, name, None)
+        return value if isinstance(value, (int, float, bool)) else None
+
     return OptimizerFacts(
         class_name=type(inner).__name__,
         loss_scaling=inner is not optimizer,
+        clipnorm=setting("clipnorm"),
+        global_clipnorm=setting("global_clipnorm"),
+        clipvalue=setting("clipvalue"),
+        weight_decay=setting("weight_decay"),
+        momentum=setting("momentum"),
+        use_ema=setting("use_ema"),
         gradient_accumulation_steps=getattr(inner, "gradient_accumulation_steps", None),
-        **known,
+        learning_rate=rate,
     )
 
 
