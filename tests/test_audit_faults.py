@@ -1,4 +1,7 @@
-"""Each fault of configuration that one batch tells, and its cure: they differ in what the rule's remedy says."""
+"""Each fault of configuration that one batch tells, and its cure: they differ in what the rule's remedy says.
+
+One table holds them all, and so the file is longer than others: which faults are tested is to be seen at a glance.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from configurations import (
     N,
     Unaligned,
     X,
+    ample_time,
     grave,
     model,
     own_softmax,
@@ -35,6 +39,8 @@ from configurations import (
 from keras import layers, losses, metrics, ops
 
 from diagnose.callbacks.auditing.audit import audit
+
+unhurried = pytest.fixture(autouse=True)(ample_time)
 
 
 def turned(axes: tuple[int, ...]) -> layers.Layer:
