@@ -1,4 +1,4 @@
-"""Profiles that take less time than those users get, or stop earlier."""
+"""Profiles that take less time than those users get, or stop earlier, and what the rules found in them."""
 
 from typing import Any
 
@@ -16,3 +16,13 @@ def examine_function(
 ) -> ActivationProfile:
     """What the rules say of a function after so many seconds at most."""
     return ActivationProfile(**vars(examined(f, dtype=dtype, seconds=seconds, quick=quick)))
+
+
+def finding(found: ActivationProfile, rule: str) -> Any:
+    """What this rule found."""
+    return next(entry for entry in found.findings if entry.rule == rule)
+
+
+def faults(found: ActivationProfile) -> set[str]:
+    """The rules that found more than a note."""
+    return {entry.rule for entry in found.findings if entry.severity != "note"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "jinja2")
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "jinja2", "rich", "sklearn")
 
 
 @pytest.mark.parametrize(
