@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from diagnose.activation.calling.spec import keras_names
 from diagnose.activation.curve.search import DENSE
 from diagnose.activation.facts import Mixing, Shape
 from diagnose.api import ActivationProfile, profile
@@ -91,9 +93,7 @@ def compare_activations(*activations: Any) -> Comparison:
     chosen = activations or keras_activations()
     profiles = tuple(profile(activation) for activation in chosen)
     labels = _distinct([_label(activation, profile) for activation, profile in zip(chosen, profiles, strict=True)])
-    named = tuple(
-        ActivationProfile(**{**vars(profile), "name": label}) for profile, label in zip(profiles, labels, strict=True)
-    )
+    named = tuple(replace(profile, name=label) for profile, label in zip(profiles, labels, strict=True))
     table = Comparison([_row(profile) for profile in named], index=pd.Index(labels, name="activation"))
     table.profiles = named
     return table
@@ -102,8 +102,6 @@ def compare_activations(*activations: Any) -> Comparison:
 def keras_activations() -> tuple[Any, ...]:
     """All activations that this Keras has, without second names; `threshold` needs arguments: 1, and 0 below."""
     import keras
-
-    from diagnose.activation.calling.spec import keras_names
 
     distinct = {id(getattr(keras.activations, name)): name for name in sorted(keras_names(), reverse=True)}
     names = sorted(distinct.values())

@@ -10,12 +10,11 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from diagnose.api import Diagnosis
+from diagnose.api import Diagnosis
 
 EPOCHS = 10
 EVERY, OVERHEAD = 10, 0.5  # these trainings last seconds: too short for a budget of a few per cent

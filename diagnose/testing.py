@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from diagnose.api import profile
+from diagnose.rules.catalogue import ALL_RULES
+
 
 def assert_sound_activation(f: Any, allow: Iterable[str] = (), *, dtype: str = "float32") -> None:
     """Raise AssertionError if the profile of f has a finding above a note.
@@ -30,9 +33,6 @@ def assert_sound_activation(f: Any, allow: Iterable[str] = (), *, dtype: str = "
         do: Look for a clip, a cast or a factor of 0 that swallows the input.
     Name a rule in `allow` to accept it.
     """
-    from diagnose.api import profile
-    from diagnose.rules.catalogue import ALL_RULES
-
     allowed = {allow} if isinstance(allow, str) else set(allow)
     known = {rule.name for rule in ALL_RULES if rule.subject == "profile"}
     if unknown := sorted(allowed - known):

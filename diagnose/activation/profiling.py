@@ -31,6 +31,7 @@ from diagnose.activation.calling.isolation import ENDINGS, AteMemoryError, Isola
 from diagnose.activation.calling.layers import copied, inference, prepare_dtypes
 from diagnose.activation.calling.naming import name_of, with_article
 from diagnose.activation.calling.rounding import SAME, same
+from diagnose.activation.calling.spec import keras_activation
 from diagnose.activation.calling.target import WIDTH, Target, probe
 from diagnose.activation.curve import gradient_check, operations, shape
 from diagnose.activation.curve.sampling import look
@@ -88,8 +89,6 @@ def _callable(f: Any) -> tuple[Any, str]:
     import keras
 
     if isinstance(f, str):
-        from diagnose.activation.calling.spec import keras_activation
-
         return keras_activation(f), "name"
     if isinstance(f, type):
         raise TypeError(f"profile got the class {f.__name__}; pass an instance: profile({f.__name__}()).")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,6 +20,7 @@ from markupsafe import Markup
 from diagnose import wording
 from diagnose._version import __version__
 from diagnose.diagnosis.headline import BY_ITSELF
+from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.report import presentation
 from diagnose.report.figures import (
     ActivationPicture,
@@ -50,9 +51,6 @@ from diagnose.run.layout import Layout
 from diagnose.run.run import Run
 from diagnose.verdict import Finding
 from diagnose.wording import counted
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.record import DiagnosisRecord
 
 PICTURES = 4  # of activations on a page; more would bury the one that matters
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from diagnose import wording
 from diagnose._version import __version__
+from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.report import presentation
 from diagnose.report.figures import history_charts, training_charts
 from diagnose.report.html import environment, tone_of, write_page
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.record import DiagnosisRecord
 
 COLUMNS = ("Accuracy, validation", "Skill, validation", "Loss, last epoch")
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from diagnose._version import __version__
+from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.verdict import Finding
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.record import DiagnosisRecord
 
 #: Version of the layout below; it grows when a field changes its meaning or goes.
 FORMAT = 1

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.report import presentation
 from diagnose.report.html import causes_of, environment, tone_of
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.record import DiagnosisRecord
 
 
 def to_fragment(diagnosis: DiagnosisRecord) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.report.presentation import (
     TONES,
     by_itself,
@@ -22,9 +22,6 @@ from diagnose.report.presentation import (
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, NotMeasured
 from diagnose.wording import counted, listed, number, percent
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.record import DiagnosisRecord
 
 WIDTH = 92
 LABEL = 11  # columns for the words "change", "refuted if", ... in front of a paragraph

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diagnose.diagnosis.judged_function import JudgedFunction
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import Chart, Mark, Scale, Tick
 from diagnose.run.run import Run
@@ -85,8 +86,6 @@ def _alone(run: Run, function: str) -> tuple[str, ...]:
     known = run.facts.profiles.get(function)
     if not known:
         return ()
-    from diagnose.diagnosis.judged_function import JudgedFunction
-
     try:
         findings = JudgedFunction.from_dict(known).findings
     except (ValueError, KeyError, TypeError, AttributeError):  # of another version: the picture stands without it

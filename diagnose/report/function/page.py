@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diagnose._version import __version__
+from diagnose.diagnosis.judged_function import JudgedFunction
 from diagnose.report import html
 from diagnose.report.function import charts, text
 from diagnose.wording import counted
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.judged_function import JudgedFunction
 
 _TONES = {"critical": "bad", "warning": "warn", "note": "quiet"}
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from diagnose.activation.curve.search import density
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.judged_function import JudgedFunction
+from diagnose.diagnosis.judged_function import JudgedFunction
+from diagnose.report.function.text import headline
 
 #: Colours for colour-blind eyes (Okabe and Ito): f, f', and the three initializations.
 BLUE, PURPLE, ORANGE, GREEN, GREY = "#0072B2", "#AA4499", "#D55E00", "#009E73", "#888888"
@@ -33,7 +32,7 @@ def portrait(profile: JudgedFunction) -> Figure:
     """f and f' with their flat, falling and broken stretches; signal and gradient through depth."""
     figure = Picture(figsize=(10, 6.4), layout="constrained")
     panels = figure.subplots(2, 2, width_ratios=(1.35, 1), height_ratios=(1.4, 1))
-    figure.suptitle(_title(profile), fontsize=11)
+    figure.suptitle(headline(profile), fontsize=11)
     if profile.curve is None or profile.shape is None:
         for panel in panels.flat:
             panel.set_axis_off()
@@ -75,12 +74,6 @@ def gallery(profiles: Sequence[JudgedFunction]) -> Figure:
         panel.set_axis_off()
     figure.suptitle("f (line) and f' (dashed)", fontsize=9)
     return figure
-
-
-def _title(profile: JudgedFunction) -> str:
-    from diagnose.report.function.text import headline
-
-    return headline(profile)
 
 
 def _curve(panel: Any, z: np.ndarray, row: np.ndarray, colour: str, profile: JudgedFunction) -> None:

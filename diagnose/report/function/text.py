@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
 
 from diagnose.activation.facts import Numerics, Propagation, Shape
+from diagnose.diagnosis.judged_function import JudgedFunction
 from diagnose.verdict import NotMeasured
 from diagnose.wording import counted
-
-if TYPE_CHECKING:
-    from diagnose.diagnosis.judged_function import JudgedFunction
 
 WIDTH = 100
 
