@@ -35,8 +35,6 @@ LIMITS = {"float16": 65504.0, "bfloat16": 3.39e38, "float32": 3.4e38, "float64":
 MARGIN = 10.0  # a guess: a batch ten times as hard does come
 LEAST = NEEDED
 
-__all__ = ["LEAST", "LIMITS", "MARGIN", "WINDOW", "judge"]
-
 
 def judge(case: Case) -> Iterator[Verdict]:
     """Each activation by its largest number."""

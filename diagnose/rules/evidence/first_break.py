@@ -1,7 +1,7 @@
 """When and where a number broke first.
 
 Weights are looked at before a step's update, inputs before the forward pass, the loss after it, gradients last: of two
-things broken at the same observed step the earlier in this order broke the other (`PHASE` of the rules of part D).
+things broken at the same observed step the earlier in this order broke the other (`phase` of the rules of part D).
 """
 
 from __future__ import annotations
