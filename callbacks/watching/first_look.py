@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from diagnose.activation.profiling import examined
 from diagnose.activation.saving import saving_in_a_layer
@@ -22,6 +21,7 @@ from diagnose.callbacks.auditing.audit import facts, wanted
 from diagnose.callbacks.model import description
 from diagnose.callbacks.model.saving import saving_error
 from diagnose.callbacks.observing.reading import Reading
+from diagnose.callbacks.observing.tensorflow.batch_arrays import is_dense
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.site_facts import learn_sites
 from diagnose.callbacks.watching.context import Context
@@ -94,7 +94,7 @@ class FirstLook:
         self._recorder.facts = replace(self._recorder.facts, profiles=known, unmeasured=unmeasured)
 
     def _audit(self, batch: Any) -> None:
-        if not all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch)):  # some are ragged or sparse
+        if not is_dense(batch):
             return
         with contextlib.suppress(NotImplementedError):  # a model whose train_step is all there is
             audit, self._measuring.wanted = _audited(self._model, batch)

@@ -12,6 +12,11 @@ from diagnose.callbacks.model.outputs import by_output
 from diagnose.callbacks.model.structures import named_leaves
 
 
+def is_dense(batch: Any) -> bool:
+    """Whether all leaves of a batch are dense tensors, none of them ragged, sparse or absent."""
+    return all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch))
+
+
 def input_arrays(batch: Any) -> list[np.ndarray]:
     """The inputs of a batch, whatever their dtype."""
     x = batch[0] if isinstance(batch, tuple) else batch
