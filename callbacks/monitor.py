@@ -8,17 +8,15 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
+from diagnose.api import Diagnosis, examine
 from diagnose.callbacks.watching.session import Session
 from diagnose.callbacks.watching.watched_fit import WatchedFit
 from diagnose.run.run import Run
 from diagnose.run.store import Store
-
-if TYPE_CHECKING:
-    from diagnose.api import Diagnosis
 
 #: What can be watched: activation sites; gradients; non-finite numbers; loss, accuracy and skill; weights and updates.
 INSTRUMENTS = ("activations", "gradients", "numerics", "outputs", "weights")
@@ -79,8 +77,6 @@ class TrainingMonitor(keras.callbacks.Callback):
     @property
     def diagnosis(self) -> Diagnosis:
         """What it means; also during a fit, and after one that failed or was interrupted."""
-        from diagnose.api import examine
-
         return examine(self.run)
 
     # Hooks of Keras, in the order in which fit calls them.
