@@ -15,6 +15,7 @@ from keras import layers
 import diagnose
 from diagnose.callbacks import TrainingMonitor
 from diagnose.callbacks.measuring.observations import Measuring
+from diagnose.callbacks.observing.reading import Sites
 from diagnose.callbacks.watching.alarm import SEARCHED, Alarm
 from diagnose.callbacks.watching.budget import Budget
 from diagnose.callbacks.watching.context import Context
@@ -176,7 +177,7 @@ def test_a_recorder_goes_on_where_that_of_the_last_fit_ended(tmp_path, monkeypat
 def alarm(archive, times, instruments=("numerics",)):
     guard = silent()
     recorder = Recorder(archive, guard)
-    context = Context(None, frozenset(instruments), guard, recorder, Spent(), Measuring(frozenset()))
+    context = Context(None, frozenset(instruments), guard, recorder, Spent(), Measuring(frozenset()), Sites())
     return Alarm(context, times)
 
 
