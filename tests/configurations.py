@@ -10,10 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import pytest
 from keras import layers, losses, ops
-
-from diagnose.callbacks.auditing import batch_sample, output_facts
 
 N = 96
 RNG = np.random.default_rng(7)
@@ -34,13 +31,6 @@ BINARY_MAP = (IMAGES[..., :1] > 0.5).astype("float32")
 CLASS_MAP = (IMAGES[..., 0] * 3).astype(int)
 
 D = layers.Dense
-
-
-def ample_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an audit look at all it can, however busy the machine is; a fixture for tests of what it finds."""
-    monkeypatch.setattr(batch_sample, "FORWARD_SECONDS", 60.0)
-    monkeypatch.setattr(batch_sample, "REACH_SECONDS", 60.0)
-    monkeypatch.setattr(output_facts, "METRIC_SECONDS", 60.0)
 
 
 def model(last: Any, loss: Any = None, asked: Any = "accuracy", *, shape: Any = (6,), **settings: Any) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from clock import SteadyClock
 from configurations import (
     BCE,
     CCE,
@@ -33,7 +33,6 @@ from configurations import (
     N,
     Penalty,
     X,
-    ample_time,
     grave,
     in_half_precision,
     model,
@@ -45,14 +44,11 @@ from configurations import (
 )
 from keras import layers, ops
 
-from diagnose.callbacks.auditing import batch_sample
 from diagnose.callbacks.auditing.audit import audit, facts, wanted
 from diagnose.outcome.scores import accuracy
 from diagnose.outcome.task import task_of
 from diagnose.run.audit import MixFacts
 from diagnose.run.meta import Facts
-
-unhurried = pytest.fixture(autouse=True)(ample_time)
 
 # --- places and numbers -----------------------------------------------------------------------------------------------
 
@@ -320,13 +316,13 @@ def test_a_distance_is_cut_where_both_labels_cost_the_same() -> None:
 # --- which samples are asked ------------------------------------------------------------------------------------------
 
 
-def asked_of(seconds: float) -> list[int]:
-    """How many samples a model is asked for at each call, which takes so many seconds."""
+def asked_of(seconds: float, clock: SteadyClock) -> list[int]:
+    """How many samples a model is asked for at each call, which takes so many seconds by the clock."""
     asked = []
 
     def wait(x: Any) -> Any:
         if tf.executing_eagerly() and not isinstance(x, keras.KerasTensor):
-            time.sleep(seconds)
+            clock.now += seconds
             asked.append(x.shape[0])
         return x
 
@@ -334,12 +330,10 @@ def asked_of(seconds: float) -> list[int]:
     return asked
 
 
-def test_a_slow_model_is_asked_twice_for_few_samples_and_a_fast_one_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert N in asked_of(0.0)[:3]  # whatever the machine is busy with: there is time for all
-    monkeypatch.setattr(batch_sample, "FORWARD_SECONDS", 0.2)
-    monkeypatch.setattr(batch_sample, "REACH_SECONDS", 0.3)
-    first, second = asked_of(0.4)
+def test_a_slow_model_is_asked_twice_for_few_samples_and_a_fast_one_for_all(steady_clock: SteadyClock) -> None:
+    first, second = asked_of(0.4, steady_clock)
     assert first == 2 < second <= 8
+    assert N in asked_of(0.0, steady_clock)[:3]
 
 
 def test_a_model_for_one_size_of_a_batch_is_given_no_other() -> None:

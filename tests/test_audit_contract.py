@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -97,17 +96,6 @@ def test_counters_in_python_and_bare_variables_are_put_back() -> None:
     calls, seen = layer.calls, float(layer.seen)
     audit(made, X, IDS)
     assert (layer.calls, float(layer.seen)) == (calls, seen)
-
-
-def test_an_audit_takes_under_a_second() -> None:
-    """The best of three: the machine may be busy, and the first call loads kernels."""
-    made = model([D(256, activation="relu"), D(256, activation="relu"), softmax(10)], SCCE)
-    taken = []
-    for _ in range(3):
-        began = time.process_time()
-        audit(made, X, IDS)
-        taken.append(time.process_time() - began)
-    assert min(taken) < 1.0
 
 
 # --- what comes in ----------------------------------------------------------------------------------------------------

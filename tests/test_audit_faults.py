@@ -28,7 +28,6 @@ from configurations import (
     N,
     Unaligned,
     X,
-    ample_time,
     grave,
     model,
     own_softmax,
@@ -39,8 +38,6 @@ from configurations import (
 from keras import layers, losses, metrics, ops
 
 from diagnose.callbacks.auditing.audit import audit
-
-unhurried = pytest.fixture(autouse=True)(ample_time)
 
 
 def turned(axes: tuple[int, ...]) -> layers.Layer:

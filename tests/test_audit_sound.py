@@ -30,7 +30,6 @@ from configurations import (
     N,
     Penalty,
     X,
-    ample_time,
     bce_but_for_minus_one,
     contrast,
     dice,
@@ -52,8 +51,6 @@ from configurations import (
 from keras import layers, losses, metrics, ops
 
 from diagnose.callbacks.auditing.audit import audit
-
-unhurried = pytest.fixture(autouse=True)(ample_time)
 
 SOUND: dict[str, Case] = {
     "softmax, SCCE": lambda: (model(softmax(), SCCE), X, IDS),
