@@ -1,7 +1,7 @@
 """What a rule says of what was seen: it found something, it found nothing, or it could not look.
 
 "Looked and found nothing" and "could not look" are different answers, so they are different types. A rule yields any
-number of them, at most one for each place. It leaves `rule` empty: the registry stamps it (`rules.Rule.verdicts`).
+number of them, at most one for each place. It leaves `rule` empty: `rules.rule.Rule.verdicts` stamps it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Finding:
     confidence: in [0, 1], how often a finding with such evidence is right.
     explains: names of the rules whose findings this one explains; the diagnosis fills it in.
     rivals: names of other causes that fit the same evidence as well.
-    rule: name of the rule; the registry fills it in.
+    rule: name of the rule; its declaration fills it in.
 
     Raises ValueError for an unknown severity or blame, and for a confidence outside [0, 1].
     """

@@ -1,4 +1,4 @@
-"""The activation at work: part B of the catalogue, on runs made by hand."""
+"""The activation at work, on runs made by hand."""
 
 from __future__ import annotations
 

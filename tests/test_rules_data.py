@@ -1,4 +1,4 @@
-"""Data: part F of the catalogue, on runs made by hand."""
+"""Data, on runs made by hand."""
 
 from __future__ import annotations
 

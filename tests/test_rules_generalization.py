@@ -1,4 +1,4 @@
-"""Generalization: part G of the catalogue, on runs made by hand."""
+"""Generalization, on runs made by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Architecture and initialization: part H of the catalogue, on runs made by hand."""
+"""Architecture and initialization, on runs made by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that break: part D of the catalogue. First bad step, last good step, and the place."""
+"""Numbers that break: first bad step, last good step, and the place."""
 
 from __future__ import annotations
 

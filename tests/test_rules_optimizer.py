@@ -1,4 +1,4 @@
-"""Gradients, updates, optimizer: part C of the catalogue, on runs made by hand."""
+"""Gradients, updates, optimizer, on runs made by hand."""
 
 from __future__ import annotations
 

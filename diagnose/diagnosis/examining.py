@@ -1,4 +1,4 @@
-"""Order of findings: the cause first, its symptoms after it.
+"""The judgement of a run, from its case to one verdict.
 
 Outcome first, then the rules, then how grave each finding is (`severity`), then what explains what (`explanation`),
 then one headline. A finding is raised to the severity of what it explains: a root never looks less grave than its

@@ -59,8 +59,7 @@ def judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, looke
         rule = seen[index].rule
         effects = {name for name in rule.explains if name in looked and PART_OF[name] != "function"}
         met = any(seen[grave[other]].finding.rule in effects for other in follows)
-        anywhere = rule.anywhere
-        if rule.part == "function" and effects and not met and not anywhere:
+        if rule.part == "function" and effects and not met and not rule.anywhere:
             shown[index] = "note"
     standing = [
         severity != "note" and (outcome.harm != "none" or node.rule.shows_harm)
