@@ -1,10 +1,10 @@
 """Each fault that a training shows, and its cured twin, really trained.
 
 Twins differ in nothing but what the rule's remedy says. One sick training shows several rules: its cause, and what
-follows from it. `Twin.first` names the rules that are a right answer to "what is wrong"; the others must be found too, as
-causes or as consequences. Most cures lead back to the same healthy training, which is run once.
+follows from it. `Twin.first` names the rules that are a right answer to "what is wrong"; the others must be found too,
+as causes or as consequences. Most cures lead back to the same healthy training, which is run once.
 Faults of the configuration, told from one batch, have their twins in `test_audit_faults`; those of a function on its
-own in `test_activation_truth_table`.
+own in `test_activation_rules`. One table holds them all, and so the file is longer than others.
 """
 
 from __future__ import annotations
