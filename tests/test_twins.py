@@ -27,11 +27,12 @@ from faults import (
     in_order,
     normal,
     one_batch_again,
-    one_nan,
     other_scale_in_validation,
     rounded,
     scaled,
     shuffled_labels,
+    some_nan,
+    swallowing_relu,
     tanh_of_fifth_power,
     zeros,
 )
@@ -239,8 +240,8 @@ TWINS = {
         ("non-finite-activation",),
         "hidden_",
     ),
-    "a NaN among the samples": Twin(
-        replace(SOUND, spoil=(one_nan,)),
+    "NaN among the samples": Twin(
+        replace(SOUND, activation=swallowing_relu, spoil=(some_nan,)),
         {"spoil": ()},
         ("non-finite-input",),
         ("non-finite-input", "non-finite-weights", "hidden-nan"),
@@ -335,8 +336,8 @@ TWINS = {
         where="",
     ),
     "sixty samples of twenty features": Twin(
-        replace(SOUND, spoil=(few(60),), epochs=60, width=64),
-        {"spoil": (), "epochs": 9},
+        replace(SOUND, spoil=(few(60),), epochs=25),
+        {"spoil": (), "epochs": SOUND.epochs},
         ("overfitting", "memorized-labels"),
         where="",
     ),
