@@ -1,21 +1,37 @@
 """keras-diagnose: says why a Keras training goes wrong.
 
 Add `diagnose.callbacks.TrainingMonitor` to the callbacks of a `model.fit`; read `monitor.diagnosis` afterwards.
-Importing this package loads neither TensorFlow nor pandas nor matplotlib: each is loaded when something needs it.
+Importing this package loads nothing but itself: each public name comes with its module when it is first asked for.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from diagnose._version import __version__
-from diagnose.api import ActivationProfile, Diagnosis, examine, profile
-from diagnose.run.loading import load
-from diagnose.run.run import Measurement, Run
-from diagnose.verdict import Finding, Healthy, NotMeasured
 
 if TYPE_CHECKING:
+    from diagnose.api import ActivationProfile, Diagnosis, examine, profile
     from diagnose.comparing import compare_activations
+    from diagnose.run.loading import load
+    from diagnose.run.run import Measurement, Run
+    from diagnose.verdict import Finding, Healthy, NotMeasured
+
+#: Where each public name lives.
+_HOMES = {
+    "ActivationProfile": "diagnose.api",
+    "Diagnosis": "diagnose.api",
+    "Finding": "diagnose.verdict",
+    "Healthy": "diagnose.verdict",
+    "Measurement": "diagnose.run.run",
+    "NotMeasured": "diagnose.verdict",
+    "Run": "diagnose.run.run",
+    "compare_activations": "diagnose.comparing",
+    "examine": "diagnose.api",
+    "load": "diagnose.run.loading",
+    "profile": "diagnose.api",
+}
 
 __all__ = [
     "ActivationProfile",
@@ -34,8 +50,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "compare_activations":  # its table is one of pandas
-        from diagnose.comparing import compare_activations
+    if name not in _HOMES:
+        raise AttributeError(f"module 'diagnose' has no attribute {name!r}")
+    found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
 
-        return compare_activations
-    raise AttributeError(f"module 'diagnose' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
