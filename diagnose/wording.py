@@ -8,6 +8,37 @@ from collections.abc import Iterable, Sequence
 
 MINUS = "\u2212"
 
+#: Characters that are not seen and steer what shows them: of control (line break and tab aside), of the direction of
+#: writing, of no width, separators of lines, tags, and halves of a pair (Unicode's Cc, Cf, Cs, Zl and Zp).
+STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    """Text whose unseen characters are written out, so that no name can recolour, overwrite or turn round a line.
+
+    Line breaks and tabs stay. Whatever shows names (terminal, warning, page) goes through here.
+
+    >>> print(printable("dense\\x1b[31m \\u202eknil"))
+    dense\\x1b[31m \\u202eknil
+    """
+    return text if text.isprintable() else STEERING.sub(_written_out, text)
+
+
+def one_line(text: str) -> str:
+    """The same, with line breaks and tabs written out too: a name cannot begin a line of its own.
+
+    >>> print(one_line("dense\\nNo cause was found."))
+    dense\\nNo cause was found.
+    """
+    return text if text.isprintable() else re.sub("[\n\t]", _written_out, printable(text))
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
 
 def counted(count: float, noun: str) -> str:
     """A count with its noun, in the plural where there are more or fewer than one. count: a whole number.

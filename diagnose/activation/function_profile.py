@@ -69,10 +69,16 @@ class FunctionProfile:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The profile that `to_dict` made `data` of. Raises ValueError for a format newer than this version knows."""
-        if int(data.get("format", 0)) > FORMAT:
+        """The profile that `to_dict` made `data` of.
+
+        Raises ValueError for a format newer than this version knows, and for a field of another type.
+        """
+        version = data.get("format", 0)
+        if not isinstance(version, int):
+            raise ValueError(f"the format of this profile is {version!r:.40}, and should be a whole number.")
+        if version > FORMAT:
             raise ValueError(
-                f"this profile has format {data['format']}, and this version of keras-diagnose reads up to {FORMAT}. "
+                f"this profile has format {version}, and this version of keras-diagnose reads up to {FORMAT}. "
                 "Update keras-diagnose."
             )
         return from_plain(cls, data)

@@ -105,6 +105,7 @@ def environment() -> Environment:
     env = Environment(
         loader=PackageLoader("diagnose.report"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -124,6 +125,11 @@ def environment() -> Environment:
     return env
 
 
+def _shown(value: Any) -> Any:
+    """What a template puts on the page, with what would turn its letters round written out; `prose` did it itself."""
+    return wording.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def prose(text: str) -> Markup:
     """Text for the page, escaped, with what stands in backticks as code; a number and its % stay on one line.
 
@@ -132,7 +138,7 @@ def prose(text: str) -> Markup:
     """
     return Markup().join(
         Markup("<code>{}</code>").format(piece) if is_code else Markup.escape(re.sub(r"(?<=\d) %", "\u00a0%", piece))
-        for is_code, piece in presentation.code_spans(str(text))
+        for is_code, piece in presentation.code_spans(wording.printable(str(text)))
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from diagnose._version import __version__
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.verdict import Finding
+from diagnose.wording import STEERING
 
 #: Version of the layout below; it grows when a field changes its meaning or goes.
 FORMAT = 1
@@ -47,7 +49,13 @@ def to_json(diagnosis: DiagnosisRecord) -> str:
             "notes": run.notes,
         },
     }
-    return json.dumps(_plain(verdict), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_plain(verdict), indent=2, ensure_ascii=False, allow_nan=False)
+    return STEERING.sub(_escaped, text)  # JSON itself escapes few of them, and the text may go to a terminal
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

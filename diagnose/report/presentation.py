@@ -88,7 +88,7 @@ def no_cause(diagnosis: DiagnosisRecord) -> str:
     """What to say of a diagnosis without causes: "looked and found nothing" is another answer than "could not look"."""
     if diagnosis.healthy:
         return "No cause for concern was found."
-    if diagnosis.looked == 0:
+    if not diagnosis.run.measured:
         return "Nothing was measured, so nothing can be said: that no cause was found is no sign of health."
     return "No cause was found."
 
@@ -130,15 +130,6 @@ def reasons(not_measured: Iterable[NotMeasured]) -> list[tuple[str, list[str], l
         (reason, [rule for rule in rules if rule], [where for where in places if where])
         for reason, (rules, places) in groups.items()
     ]
-
-
-def printable(text: str) -> str:
-    """Text without control characters, which could recolour or overwrite a terminal; line breaks and tabs stay.
-
-    >>> printable("dense\\x1b[31m")
-    'dense�[31m'
-    """
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
 
 
 def code_spans(text: str) -> list[tuple[bool, str]]:

@@ -12,7 +12,6 @@ from diagnose.report.presentation import (
     consequences,
     inside,
     no_cause,
-    printable,
     reasons,
     title_of,
     title_of_outcome,
@@ -21,7 +20,7 @@ from diagnose.report.presentation import (
 )
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, NotMeasured
-from diagnose.wording import counted, listed, number, percent
+from diagnose.wording import counted, listed, number, one_line, percent, printable
 
 WIDTH = 92
 LABEL = 11  # columns for the words "change", "refuted if", ... in front of a paragraph
@@ -92,7 +91,7 @@ def _not_measured(entries: Sequence[NotMeasured], width: int, style: Style) -> I
 
 def _cause(rank: int, cause: Finding, explained: tuple[Finding, ...], width: int, style: Style) -> Iterator[str]:
     since = "" if cause.since is None else f", since step {cause.since:,}"
-    head = printable(titled(cause.rule, [cause.where]))
+    head = one_line(titled(cause.rule, [cause.where]))
     aside = f"{cause.severity}, {percent(cause.confidence)} sure{since}"
     yield style(f"{rank:>2}  {head}", TONES[cause.severity])
     yield f"    {style(aside, 'quiet')}"

@@ -274,7 +274,7 @@ class OutputFacts:
     mixes: MixFacts | None = None
     weights: WeightFacts = field(default_factory=WeightFacts)
     accuracies: dict[str, float] = field(default_factory=dict)
-    metrics: tuple[MetricFacts, ...] = ()
+    metrics: tuple[MetricFacts, ...] = kept((), most=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,4 +291,4 @@ class AuditFacts:
     loss: WholeLoss = WholeLoss()
     entering: Entering | None = None
     erased: Erased | None = None
-    outputs: tuple[OutputFacts, ...] = ()
+    outputs: tuple[OutputFacts, ...] = kept((), most=200)

@@ -37,6 +37,16 @@ CREATE TABLE facts (part TEXT NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL, 
 CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT NOT NULL);
 """
 
+#: The tables of the layout and their columns; a file of which one is anything else is read without it.
+TABLES = {
+    "series": ("id", "quantity", "place"),
+    "measurements": ("series", "step", "value"),
+    "observed": ("step",),
+    "arrays": ("series", "step", "npy"),
+    "facts": ("part", "name", "json"),
+    "notes": ("id", "note"),
+}
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that may write: transactions are spelled out; usable from another thread, one at a time."""

@@ -1,32 +1,24 @@
 """A run read from its file, also from one whose training was killed, or still goes on.
 
 Reading never writes: a journal left by a killed process is played back in a copy, so that a run on a read-only disk, or
-one that somebody else wants to look at, opens as well. What is known besides the measurements is read field by field:
-one that this version cannot read costs the user that field, and a note in the run says so.
+one that somebody else wants to look at, opens as well. A file may come from anybody: nothing in it is executed, and
+`limits` bounds what is read of it. `reading` looks through what its tables hold; what cannot be read costs the user
+that fact, array or measurement alone, and a note in the run says so.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import shutil
 import sqlite3
+import stat
 import tempfile
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from diagnose.run.file_format import APPLICATION, FORMAT, HEADER, MAGIC, PATIENCE, connect, journal_of
-from diagnose.run.meta import Facts
+from diagnose.run.reading import read
 from diagnose.run.run import Run
-
-WHY = 200  # letters of an error, which may hold the whole value that it complains of
-
-#: What the parts of the table `facts` hold, in words.
-WHAT = {"meta": "the facts about", "history": "the epoch logs of"}
+from diagnose.run.tables import Tables
 
 
 def load(path: str | Path) -> Run:
@@ -35,17 +27,16 @@ def load(path: str | Path) -> Run:
     Raises FileNotFoundError (or another OSError) where there is nothing to read, and ValueError for what is no run
     file, is damaged, or was written by a newer version; each message says what to do.
     """
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory; pass the run file in it.")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no run file {path}; a TrainingMonitor writes one to the path it is given.")
+    path = _regular_file(path)
     try:
         with path.open("rb") as file:
             header = file.read(HEADER)
     except OSError as error:
         raise type(error)(f"the run file {path} could not be read: {error.strerror or error}.") from error
     journal = journal_of(path)
+    for beside in (journal, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
+        if beside.exists() and not beside.is_file():  # SQLite would wait for a pipe
+            raise ValueError(f"{beside} is no journal that belongs to the run file; move it away, and try again.")
     if not header and not journal.exists():
         raise ValueError(f"{path} is empty: its training ended before the first observation. Train again.")
     if header[:16] != MAGIC[: len(header[:16])]:
@@ -70,6 +61,28 @@ def load(path: str | Path) -> Run:
         raise _damaged(path) from None
 
 
+def _regular_file(given: str | Path) -> Path:
+    """The path, if an ordinary file is there; a pipe would keep a reader waiting, and a device may never end."""
+    try:
+        path = Path(given).expanduser()
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no run file {path}; a TrainingMonitor writes one to the path it is given."
+        ) from None
+    except OSError as error:
+        raise type(error)(f"the run file {path} could not be read: {error.strerror or error}.") from error
+    except (ValueError, RuntimeError) as error:  # a NUL in the path, or the home of an unknown user
+        raise ValueError(f"the path {str(given)!r} names no file: {error}") from error
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(f"{path} is a directory; pass the run file in it.")
+    if not stat.S_ISREG(kind):
+        raise ValueError(
+            f"{path} is a pipe or a device and no run file; pass the path that was given to TrainingMonitor."
+        )
+    return path
+
+
 def _read_where_it_is(path: Path) -> Run:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as database:
         return _read(database, path)
@@ -88,70 +101,16 @@ def _read(database: sqlite3.Connection, path: Path) -> Run:
             f"{path} has format {version}, and this version of keras-diagnose reads formats up to {FORMAT}; "
             "upgrade it with: pip install -U keras-diagnose"
         )
-    run = Run()
-    names = {number: (quantity, place) for number, quantity, place in database.execute("SELECT * FROM series")}
-    unread: list[str] = []
-    try:
-        _fill_columns(run, names, database)
-        run.history = _entries(database, "history", unread)
-        run.facts = _facts(_entries(database, "meta", unread), unread)
-        for number, step, blob in database.execute("SELECT series, step, npy FROM arrays ORDER BY series, step"):
-            run.add_array(*names[number], step, np.load(io.BytesIO(blob), allow_pickle=False))
-    except (KeyError, ValueError, TypeError, EOFError) as error:
-        raise _damaged(path) from error
-    run.observed(*(step for (step,) in database.execute("SELECT step FROM observed")))
-    run.notes.extend(note for (note,) in database.execute("SELECT note FROM notes ORDER BY id"))
-    run.notes.extend(unread)
-    return run
+    tables = Tables(database)
+    for table in ("series", "measurements"):
+        if fault := tables.fault(table):
+            raise _damaged(path, fault)
+    return read(tables)
 
 
-def _entries(database: sqlite3.Connection, part: str, unread: list[str]) -> dict[str, Any]:
-    """The entries of one part of the table `facts`, by name; what is no JSON is left out, and `unread` says so."""
-    known = {}
-    for name, text in database.execute("SELECT name, json FROM facts WHERE part = ? ORDER BY rowid", (part,)):
-        try:
-            known[name] = json.loads(text)
-        except ValueError as error:
-            unread.append(_could_not_be_read(f"{WHAT[part]} `{name}`", error))
-    return known
-
-
-def _facts(known: dict[str, Any], unread: list[str]) -> Facts:
-    """What is known besides the measurements; a field that cannot be read is left out, and `unread` says why."""
-    try:
-        return Facts.from_dict(known, strict=False)
-    except ValueError:
-        readable = {}
-        for name, value in known.items():
-            try:
-                Facts.from_dict({name: value}, strict=False)
-                readable[name] = value
-            except ValueError as error:
-                unread.append(_could_not_be_read(f"{WHAT['meta']} `{name}`", error))
-        return Facts.from_dict(readable, strict=False)
-
-
-def _could_not_be_read(what: str, error: ValueError) -> str:
-    why = str(error).removeprefix(f"{Facts.__name__}: ")
-    return f"{what} could not be read: {why[:WHY]}; the rest of the run was read without them."
-
-
-def _fill_columns(run: Run, names: Mapping[int, tuple[str, str]], database: sqlite3.Connection) -> None:
-    """One pass in the order of writing, then a stable sort by series: faster than SQLite's own sort."""
-    rows = database.execute("SELECT series, step, value FROM measurements ORDER BY rowid").fetchall()
-    if not rows:
-        return
-    table = np.array(rows, np.float64)  # None, SQLite's NaN, becomes NaN again; steps are exact up to 2**53
-    numbers = table[:, 0].astype(np.int64)
-    order = np.argsort(numbers, kind="stable")
-    numbers, steps, values = numbers[order], table[order, 1].astype(np.int64), table[order, 2]
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-    for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
-        quantity, where = names[int(numbers[start])]
-        run.add_column(quantity, where, steps[start:end], values[start:end])
-
-
-def _damaged(path: Path) -> ValueError:
+def _damaged(path: Path, why: str = "") -> ValueError:
+    because = f" ({why})" if why else ""
     return ValueError(
-        f"{path} is damaged or cut short and cannot be read; copy it again from where it was written, or train again."
+        f"{path} is damaged or cut short and cannot be read{because}; copy it again from where it was written, or "
+        "train again."
     )

@@ -57,7 +57,7 @@ class ModelFacts:
     trainable_parameters: int | None = None
     left_out: tuple[str, ...] = ()
     still_trained: tuple[str, ...] = ()
-    layers: tuple[LayerFacts, ...] = ()
+    layers: tuple[LayerFacts, ...] = kept((), most=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Facts:
     monitor: MonitorFacts = MonitorFacts()
     finished: str | None = None
     steps_seen: int | None = None
-    sites: tuple[SiteFacts, ...] = ()
+    sites: tuple[SiteFacts, ...] = kept((), most=10_000)
     inside: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unmeasured: dict[str, str] = field(default_factory=dict)
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)

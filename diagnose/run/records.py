@@ -4,7 +4,8 @@ A record lies in a run file as JSON, which knows neither tuples nor a field call
 the fields and says in an error which one does not fit; cattrs and msgspec do too, but take longer to import than all
 that `import diagnose` loads besides.
 
-A field may say in its metadata (`kept`) under which key it is kept, and that it is left out while it is None.
+A field may say in its metadata (`kept`) under which key it is kept, that it is left out while it is None, and how many
+entries it may hold.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ import dacite
 Record = TypeVar("Record")
 
 
-def kept(default: Any = dataclasses.MISSING, *, key: str | None = None, optional: bool = False) -> Any:
-    """A field of a record. key: what it is called in the plain form; optional: left out there while it is None."""
-    return dataclasses.field(default=default, metadata={"key": key, "optional": optional})
+def kept(
+    default: Any = dataclasses.MISSING, *, key: str | None = None, optional: bool = False, most: int | None = None
+) -> Any:
+    """A field of a record.
+
+    key: what it is called in the plain form. optional: left out there while it is None. most: how many entries are
+    read; more than any model has are no facts, and all that follows would take its time over them.
+    """
+    return dataclasses.field(default=default, metadata={"key": key, "optional": optional, "most": most})
 
 
 def to_plain(value: Any, *, finite: bool = True) -> Any:
@@ -53,18 +60,20 @@ def from_plain(kind: type[Record], data: Mapping[str, Any], *, strict: bool = Fa
     """The record of this class that `to_plain` made `data` of. A field that is absent keeps its default.
 
     strict: whether a key that the record has no field for is an error. Raises ValueError, naming the field, for that,
-    for a value of another type, and for a field without a default that is absent.
+    for a value of another type, for more entries than it may hold, and for a field without a default that is absent.
     """
     hooks: dict[Any, Any] = {float: _number}
     for record in _records_in(kind, set()):
-        renamed = {_key(field): field.name for field in dataclasses.fields(record) if _key(field) != field.name}
-        if renamed:
-            hooks[record] = _renaming(record, renamed)
+        fields = dataclasses.fields(record)
+        renamed = {_key(field): field.name for field in fields if _key(field) != field.name}
+        bounds = {field.name: most for field in fields if (most := field.metadata.get("most")) is not None}
+        if renamed or bounds:
+            hooks[record] = _to_fields(renamed, bounds)
     config = dacite.Config(type_hooks=hooks, cast=[tuple], strict=strict)
     try:
         given = hooks[kind](data) if kind in hooks else data
         return dacite.from_dict(kind, given, config)
-    except (dacite.DaciteError, TypeError, ValueError, AttributeError) as error:
+    except (dacite.DaciteError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{kind.__name__}: {error}") from error
 
 
@@ -79,10 +88,15 @@ def _number(value: Any) -> Any:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _renaming(record: type, renamed: dict[str, str]) -> Any:
+def _to_fields(renamed: dict[str, str], bounds: dict[str, int]) -> Any:
+    """Gives the entries of a record the names of its fields. Raises ValueError where one holds more than it may."""
+
     def to_fields(value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
+        for name, most in bounds.items():
+            if isinstance(entries := value.get(name), list | tuple | dict) and len(entries) > most:
+                raise ValueError(f'field "{name}" holds {len(entries):,} entries, and should hold {most:,} at most')
         return {renamed.get(key, key): entry for key, entry in value.items()}
 
     return to_fields

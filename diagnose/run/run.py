@@ -152,6 +152,15 @@ class Run:
         """Whether it holds one audited batch and nothing of a training."""
         return self.facts.audit is not None and self.facts.fit == FitFacts() and not self._steps
 
+    @property
+    def measured(self) -> bool:
+        """Whether anything was measured: a step observed, held samples evaluated, a batch audited.
+
+        The logs that Keras keeps anyway, and what is known of the model before any step, are no measurements.
+        """
+        known = self.facts.audit is not None or self.facts.profiles or self.facts.task.kind
+        return bool(self._observed or self._steps or known)
+
     def places(self, quantity: str) -> tuple[str, ...]:
         """Places where this quantity was measured, in the order they were first seen (the order of the calls)."""
         return tuple(where for name, where in self._steps if name == quantity)

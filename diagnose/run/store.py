@@ -27,6 +27,10 @@ from diagnose.run.run import Measurement
 #: An array with its quantity, place and step, as `Run.all_arrays` gives it.
 ArrayEntry = tuple[str, str, int, np.ndarray]
 
+TOKEN = "SELECT json FROM facts WHERE part = 'file' AND name = 'token'"
+OTHER = "another run, or another file, has taken the place of {}; this run goes on in memory."
+REMOVED = "it was removed, renamed or moved since the training began"
+
 
 class Store:
     """The run file of a training that goes on. Every method but `close` is one transaction: all of it, or nothing.
@@ -181,6 +185,8 @@ class Store:
             database = self._open()
             database.execute("BEGIN IMMEDIATE")
             try:
+                if database.execute(TOKEN).fetchone() != (self._token,):  # copied over it, which SQLite does not mind
+                    raise FileExistsError(OTHER.format(self.path))
                 yield database
                 database.execute("COMMIT")
             except BaseException:
@@ -189,18 +195,30 @@ class Store:
                 self._ids.clear()  # some may have been made in what is undone now
                 raise
         except sqlite3.Error as error:
-            raise OSError(f"the run file {self.path} could not be written: {error}.") from error
+            raise self._lost() or OSError(
+                f"the run file {self.path} could not be written: {error}; this run goes on in memory."
+            ) from error
+
+    def _lost(self) -> OSError | None:
+        """What to say of a file that was removed or replaced under way, which SQLite tells as a want of rights."""
+        if not self.path.is_file():
+            return FileNotFoundError(f"the run file {self.path} is gone: {REMOVED}; this run goes on in memory.")
+        try:
+            with closing(connect(self.path)) as database:
+                found = database.execute(TOKEN).fetchone()
+        except sqlite3.OperationalError as error:
+            found = None if "no such table" in str(error) else (self._token,)  # else no disk, no rights: told as it is
+        except sqlite3.DatabaseError:
+            found = None
+        if found == (self._token,):
+            return None
+        return FileExistsError(OTHER.format(self.path))
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             if not self.path.exists():
-                raise FileNotFoundError(f"the run file {self.path} is gone; this run goes on in memory.")
-            connection = connect(self.path)
-            found = connection.execute("SELECT json FROM facts WHERE part = 'file' AND name = 'token'").fetchone()
-            if found != (self._token,):
-                connection.close()
-                raise FileExistsError(f"another run has taken the place of {self.path}; this one goes on in memory.")
-            self._connection = connection
+                raise FileNotFoundError(f"the run file {self.path} is gone: {REMOVED}; this run goes on in memory.")
+            self._connection = connect(self.path)
         return self._connection
 
 

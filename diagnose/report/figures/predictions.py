@@ -104,6 +104,7 @@ def _residual_chart(run: Run, where: str) -> Iterator[Chart]:
     if not by_side:
         return
     centres = next(iter(by_side.values()))[0]
+    by_side = {side: table for side, table in by_side.items() if len(table[0]) == len(centres)}
     half = float(centres[1] - centres[0]) / 2
     heights = {side: table[1] / table[1].sum() for side, table in by_side.items()}
     across = Scale(float(centres[0]) - half, float(centres[-1]) + half)

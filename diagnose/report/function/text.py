@@ -7,7 +7,7 @@ import textwrap
 from diagnose.activation.facts import Numerics, Propagation, Shape
 from diagnose.diagnosis.judged_function import JudgedFunction
 from diagnose.verdict import NotMeasured
-from diagnose.wording import counted
+from diagnose.wording import counted, printable
 
 WIDTH = 100
 
@@ -38,7 +38,7 @@ def to_text(profile: JudgedFunction) -> str:
         lines += textwrap.wrap(
             f"not measured: {', '.join(rules)} ({reason})", WIDTH, initial_indent="  ", subsequent_indent="    "
         )
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def headline(profile: JudgedFunction) -> str:

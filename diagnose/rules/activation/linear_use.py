@@ -25,6 +25,7 @@ from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import FEWEST, lasting, recent
+from diagnose.rules.evidence.slope import curves
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import site_name
 from diagnose.run.quantities import bend
@@ -71,8 +72,8 @@ def judge(case: Case) -> Iterator[Verdict]:
 
 def could_bend(run: Run, where: str) -> bool:
     """Whether the function there is anything but a straight line on its working range, as far as that was seen."""
-    curves = run.arrays("activation.curve", where)
-    return not curves or not max(bend(curve[0], curve[1]) for curve in curves.values()) < STRAIGHT
+    known = curves(run, where)
+    return not known or not max(bend(curve[0], curve[1]) for curve in known.values()) < STRAIGHT
 
 
 RULE = Rule(

@@ -22,6 +22,7 @@ Source: Glorot and Bengio (2010), section 3; the share of 1/2 is where half a la
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -70,7 +71,7 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
     evidence: dict[str, float | str] = {"saturated share": now, "at first": early}
     if len(spread):
         evidence |= {"std of z at first": first, "std of z now": last, "mean of z now": recent(centre)}
-    size = (first**2 + float(centre.values[0]) ** 2) ** 0.5 if len(spread) and len(centre) else first
+    size = math.hypot(first, float(centre.values[0])) if len(spread) and len(centre) else first
     grown = float(np.hypot(last, recent(centre) if len(centre) else 0.0)) / size if size > 0 else 1.0
     if early <= CROWD and not grown < GREW:
         blames: tuple[str, ...] = ("learning-rate", "initialization", "activation")

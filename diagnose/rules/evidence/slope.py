@@ -15,15 +15,21 @@ BESIDE = 2.0  # a guess: inputs of half or twice the size that has slope are not
 SLOPED = 0.1  # of the largest slope on the working range: arithmetic, ten times what counts as flat
 
 
+def curves(run: Run, where: str) -> dict[int, np.ndarray]:
+    """The curves taken there by step, each z, f(z) and f'(z) as rows: (3, points); a file may hold other shapes."""
+    known = run.arrays("activation.curve", where)
+    return {step: curve for step, curve in known.items() if curve.ndim == 2 and len(curve) == 3 and curve.shape[1]}
+
+
 def size_of_slope(run: Run, where: str) -> float | None:
     """Median |z| of where the function has slope, on the working range last seen; 0 where it has none.
 
     None where no curve was taken.
     """
-    curves = run.arrays("activation.curve", where)
-    if not curves:
+    known = curves(run, where)
+    if not known:
         return None
-    z, _, slope = curves[max(curves)]
+    z, _, slope = known[max(known)]
     steep = np.abs(np.where(np.isfinite(slope), slope, 0.0))
     return float(np.median(np.abs(z[steep >= SLOPED * steep.max()]))) if steep.max() > 0 else 0.0
 

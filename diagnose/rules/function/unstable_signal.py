@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from diagnose.activation.function_profile import FunctionProfile
 from diagnose.rules.evidence.profile import is_constant, is_exponential, is_shrink, missing, slopeless
 from diagnose.rules.rule import Rule
-from diagnose.verdict import Finding, Healthy, Verdict
+from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 FACTOR = 1e3  # a guess: float16 has 5 decades to either side of 1, float32 38
 LAYERS = 8  # the depth that the rule asks about
@@ -33,6 +33,9 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     shape, found = profile.shape, profile.propagation
     if reason is not None or shape is None or found is None:
         yield reason or Healthy()
+        return
+    if not found.depths:
+        yield NotMeasured("", "the profile follows no signal through any depth")
         return
     after = {depth.initializer: depth.after_8 for depth in found.depths}
     lost = all(not 1 / FACTOR <= moment <= FACTOR for moment in after.values())

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.slope import curves
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -66,8 +67,7 @@ def _same(run: Run, where: str) -> bool:
 
     And the slope the same all over, where the function's curve was taken.
     """
-    curves = run.arrays("activation.curve", where).values()
-    if any(np.ptp(slope) > 1e-3 * np.abs(slope).max() for _, _, slope in curves):
+    if any(np.ptp(slope) > 1e-3 * np.abs(slope).max() for _, _, slope in curves(run, where).values()):
         return False
     spread = run.series("preactivation.std", where).values
     pairs = [
