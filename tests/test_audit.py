@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from clock import SteadyClock
 from configurations import (
     BCE,
     CCE,
@@ -44,7 +44,10 @@ from configurations import (
 )
 from keras import layers, ops
 
+from diagnose.callbacks.auditing import batch_sample
 from diagnose.callbacks.auditing.audit import audit, facts, wanted
+from diagnose.callbacks.auditing.loss_optimum import heeds_targets
+from diagnose.callbacks.auditing.work import multiplications
 from diagnose.outcome.scores import accuracy
 from diagnose.outcome.task import task_of
 from diagnose.run.audit import MixFacts
@@ -316,24 +319,69 @@ def test_a_distance_is_cut_where_both_labels_cost_the_same() -> None:
 # --- which samples are asked ------------------------------------------------------------------------------------------
 
 
-def asked_of(seconds: float, clock: SteadyClock) -> list[int]:
-    """How many samples a model is asked for at each call, which takes so many seconds by the clock."""
+def asked_of() -> list[int]:
+    """How many samples a model is asked for at each call."""
     asked = []
 
-    def wait(x: Any) -> Any:
+    def count(x: Any) -> Any:
         if tf.executing_eagerly() and not isinstance(x, keras.KerasTensor):
-            clock.now += seconds
             asked.append(x.shape[0])
         return x
 
-    facts(model([layers.Lambda(wait), softmax()], SCCE), X, IDS)
+    facts(model([layers.Lambda(count), softmax()], SCCE), X, IDS)
     return asked
 
 
-def test_a_slow_model_is_asked_twice_for_few_samples_and_a_fast_one_for_all(steady_clock: SteadyClock) -> None:
-    first, second = asked_of(0.4, steady_clock)
-    assert first == 2 < second <= 8
-    assert N in asked_of(0.0, steady_clock)[:3]
+def test_a_model_of_much_work_is_asked_twice_for_few_samples_and_any_other_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert asked_of()[:2] == [2, N]
+    monkeypatch.setattr(batch_sample, "PASS", 1500)
+    monkeypatch.setattr(batch_sample, "DRAWS", 1500)
+    assert asked_of() == [2, 12]  # of one sample there are some 120 multiplications
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "work"),
+    [
+        (D(4), (6,), 6 * 4),
+        (D(4), (5, 6), 5 * 6 * 4),
+        (layers.Conv2D(4, 3, strides=2, padding="same"), (8, 8, 2), 16 * 3 * 3 * 2 * 4),
+        (layers.LSTM(4), (5, 6), 5 * (6 + 4) * 16),
+        (layers.Embedding(50, 8), (7,), 0),
+    ],
+)
+def test_the_work_of_a_sample_is_a_multiplication_for_each_weight_and_place(layer: Any, x: Any, work: int) -> None:
+    given = np.zeros((3, *x), "float32")
+    assert multiplications([(layer, given, layer(given))]) == work
+
+
+def wide(classes: int) -> keras.Model:
+    made = keras.Sequential([keras.Input((2,)), D(classes, "softmax")])
+    made.compile("sgd", SCCE)
+    return made
+
+
+def test_fifty_thousand_classes_take_no_more_memory_than_stated() -> None:
+    x, y = np.zeros((4, 2), "float32"), np.array([0, 1, 2, 3])
+    made = wide(50_000)
+    tracemalloc.start()
+    facts(made, x, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 256e6
+
+
+def test_a_model_that_says_too_much_of_a_sample_is_not_audited() -> None:
+    made = keras.Sequential([keras.Input((3000, 1)), D(3000, "softmax")])
+    made.compile("sgd", SCCE)
+    with pytest.raises(ValueError, match="one answer of the model holds 9,000,000 numbers"):
+        audit(made, np.zeros((3, 3000, 1), "float32"), np.zeros((3, 3000)))
+
+
+def test_samples_of_one_class_do_not_make_a_loss_deaf_to_labels() -> None:
+    for label in (0.0, 1.0):
+        assert heeds_targets(lambda t, p: float(np.mean((t - p) ** 2)), np.full((2, 1), label), (2, 1))
 
 
 def test_a_model_for_one_size_of_a_batch_is_given_no_other() -> None:

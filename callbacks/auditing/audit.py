@@ -43,8 +43,9 @@ def audit(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Diagn
 
     The diagnosis' outcome is "unknown", since nothing was trained; its causes are what would spoil a training.
 
-    Raises ValueError for a model that is not compiled, an empty batch, labels of strings, and x, y and sample_weight
-    of different lengths; TypeError for a dataset or generator in the place of one batch.
+    Raises ValueError for a model that is not compiled, an empty batch, labels of strings, x, y and sample_weight of
+    different lengths, and a model whose answer to one sample holds over eight million numbers; TypeError for a dataset
+    or generator in the place of one batch.
     """
     _refuse_what_is_no_batch(model, x, y, sample_weight)
     seen = facts(model, x, y, sample_weight)
@@ -97,6 +98,7 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> AuditFacts:
     """What one batch tells about the configuration.
 
     x, y, sample_weight: arrays or tensors, in the structures that `fit` hands to `train_step`.
+    Raises TooLargeError where the model's answer to one sample is more than the audit may hold.
     """
     start = time.perf_counter()
     x, y, sample_weight = arrays(x), arrays(y), arrays(sample_weight)

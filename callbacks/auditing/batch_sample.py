@@ -1,15 +1,14 @@
 """Which samples of a batch the audit looks at, what the model says of them, and what it says under random weights.
 
-An audit may take a second, and one pass of a large model takes a good part of it. So two samples go first, whose time
-settles how many follow; their answers are kept, since they show whether samples are mixed (`batch_dependence`), and a
-pass is repeated with more samples only where it was so fast that this costs little.
+An audit may take a second, and one pass of a large model takes a good part of it. So two samples go first: the layers
+they pass and the sizes of what goes in and out tell what a sample costs, and so how many may follow (`work`). Their
+answers are kept, since they show whether samples are mixed (`batch_dependence`).
 """
 
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -19,6 +18,7 @@ import tensorflow as tf
 from diagnose.callbacks.auditing.borrowed_model import forward, overhearing, under_random_weights
 from diagnose.callbacks.auditing.output_range import WIDE, WILD
 from diagnose.callbacks.auditing.outputs_and_losses import Part
+from diagnose.callbacks.auditing.work import ANSWER, CALL, DRAWN, DRAWS, PASS, TooLargeError, multiplications
 from diagnose.callbacks.model.arrays import leaves, number, taken
 from diagnose.callbacks.model.layers import leaf_layers, path_of
 from diagnose.run.audit import Entering, Erased
@@ -26,15 +26,14 @@ from diagnose.run.audit import Entering, Erased
 SAMPLES = 256  # enough for shares of a few percent, and few enough for a second
 FEW = 16  # a guess: rows that still show several classes, and bounds where weights are drawn
 SAME = 1e-6  # arithmetic: float32 rounds by 6e-8 of a number, and a sum of many by more
-ANSWERS = 2_000_000  # entries of all outputs together, 8 MB; maps may be large
-FORWARD_SECONDS = 0.2  # of the one second that an audit may take, as is the next
-REACH_SECONDS = 0.3
+ANSWERS = 2_000_000  # entries of all outputs for all samples looked at, 8 MB; maps may be large
 REACH_GAINS = (
     *(WIDE, WILD, 1.0, WIDE, WILD),
     *(WIDE, WILD, 1.0, WIDE, WILD),
 )
 ENOUGH_DRAWS = 7  # three of each large gain, which show a bound
-FEW_DRAWS = 4  # taken whatever the time where an output gives nothing but 1: the rule on it asks for as many
+FEW_DRAWS = 4  # taken whatever they cost where an output gives nothing but 1: the rule on it asks for as many
+FEWEST = 4  # rows of a draw
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class FirstBatch:
     """Some samples of a batch, and the model's answer in inference mode.
 
     rows: which samples, spread over all, since sorted labels would else show one class; x: tensors of them.
-    predictions: what the model says of them; seconds: what saying it took.
+    predictions: what the model says of them; work: multiplications that a sample takes (`work`).
     ends: what it says of the first and the last of them alone; None where there are no others or it says nothing.
     entering: the first layer with a kernel and what it was given; None without one.
     """
@@ -50,38 +49,40 @@ class FirstBatch:
     rows: np.ndarray
     x: Any
     predictions: Any
-    seconds: float
+    work: int
     ends: Any
     entering: tuple[Any, Any] | None
 
 
 def first_batch(model: Any, x: Any) -> FirstBatch:
-    """Ask the borrowed model for as many samples of x as the time allows, `SAMPLES` at most; x: arrays."""
+    """Ask the borrowed model for as many samples of x as the work allows, `SAMPLES` at most; x: arrays.
+
+    Raises TooLargeError where its answer to one sample is more than the audit may hold.
+    """
     total = len(leaves(x)[0])
     most = min(SAMPLES, _fixed_size(model) or SAMPLES, total)
-    few, ends = most, None
-    began = time.perf_counter()
+    if most <= 2:
+        return _answered(model, x, _spread(total, most))
     try:
-        if most > 2:
-            ends = forward(model, taken(x, _spread(total, 2)))
-            seconds = time.perf_counter() - began  # the very first pass also loads kernels
-            most = min(most, max(2, 2 * ANSWERS // _entries(ends)))
-            few = min(most, max(2, int(FEW * min(1.0, FORWARD_SECONDS / seconds))))
+        two = _answered(model, x, _spread(total, 2))
     except Exception:  # made for one size of a batch only
-        ends = None
-    answer = _answered(model, x, _spread(total, few), ends)
-    more = min(most, int(few * FORWARD_SECONDS / answer.seconds))
-    return _answered(model, x, _spread(total, more), ends) if more > few else answer
+        return _answered(model, x, _spread(total, most))
+    each = _entries(two.predictions) // 2
+    if each > ANSWER:
+        raise TooLargeError(
+            f"one answer of the model holds {each:,} numbers, and the audit looks at {ANSWER:,} at most. "
+            "Audit the model with shorter sequences, smaller images or fewer classes."
+        )
+    most = max(2, min(most, ANSWERS // each, PASS // max(1, two.work)))
+    return replace(_answered(model, x, _spread(total, most)), ends=two.predictions) if most > 2 else two
 
 
-def _answered(model: Any, x: Any, rows: np.ndarray, ends: Any) -> FirstBatch:
+def _answered(model: Any, x: Any, rows: np.ndarray) -> FirstBatch:
     some = taken(x, rows)
-    began = time.perf_counter()
     with overhearing(_with_kernels(model)) as heard:
         predictions = forward(model, some)
-    seconds = time.perf_counter() - began
     entering = (heard[0][0], heard[0][1]) if heard else None
-    return FirstBatch(rows, some, predictions, seconds, ends if len(rows) > 2 else None, entering)
+    return FirstBatch(rows, some, predictions, multiplications(heard), None, entering)
 
 
 def _spread(total: int, count: int) -> np.ndarray:
@@ -94,15 +95,20 @@ def _fixed_size(model: Any) -> int | None:
 
 
 def draws(model: Any, x: Any, batch: FirstBatch, parts: list[Part]) -> list[tuple[float, list[np.ndarray]]]:
-    """Predictions under random weights, with the gain of these, where a pass over the batch leaves time for it."""
+    """Predictions under random weights, with the gain of these; none where they would cost too much."""
+    if sum(math.prod(variable.shape) for variable in model.trainable_variables) > DRAWN:
+        return []
     rows = batch.rows
     if _fixed_size(model) is None:
-        few = max(1, min(FEW, len(rows) * ANSWERS // (4 * _entries([part.predictions for part in parts]))))
+        room = len(rows) * ANSWERS // (4 * _entries([part.predictions for part in parts]))
+        afford = DRAWS // (len(REACH_GAINS) * max(1, batch.work))
+        few = max(1, min(FEW, max(FEWEST, afford), room))
         rows = rows[:: max(1, len(rows) // few)][:few]
     constant = any(part.predictions.shape[-1:] == (1,) and np.all(part.predictions == 1) for part in parts)
-    seconds = REACH_SECONDS if batch.seconds < FORWARD_SECONDS else 0.0
-    least = ENOUGH_DRAWS if batch.seconds < REACH_SECONDS / ENOUGH_DRAWS else FEW_DRAWS if constant else 0
-    return under_random_weights(model, taken(x, rows), REACH_GAINS, seconds, least, len(parts))
+    passes = DRAWS // (len(rows) * batch.work + len(leaf_layers(model)) * CALL)
+    if passes < ENOUGH_DRAWS:
+        passes = FEW_DRAWS if constant else 0
+    return under_random_weights(model, taken(x, rows), REACH_GAINS[:passes], len(parts))
 
 
 def _entries(predictions: Any) -> int:

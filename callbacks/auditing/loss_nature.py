@@ -121,7 +121,7 @@ def reads_class_numbers(loss: Evaluate, target_shape: Sequence[int], shape: Sequ
         return False
     asked, told = sorted({0, width // 2, width - 1}), set()
     for raised in (0.8, 5.0):
-        rows = [np.full(width, 0.2 / width) + raised * np.eye(width)[index] for index in asked]
+        rows = [0.2 / width + raised * _mark(width, index) for index in asked]
         costs = np.array([[probe.ids(target, row) for row in rows] for target in asked])
         if not np.isfinite(costs).all():
             continue
@@ -221,7 +221,7 @@ class _Probe:
 
     def one_hot(self, index: int, row: np.ndarray) -> float:
         """Loss of a row of predictions where class `index` is right, told by a row of targets."""
-        return self.loss(self._targets(np.eye(self.shape[-1], dtype=np.float32)[index]), self._predictions(row))
+        return self.loss(self._targets(_mark(self.shape[-1], index)), self._predictions(row))
 
     def ids(self, index: int, row: np.ndarray) -> float:
         """Loss of a row of predictions where class `index` is right, told by its number."""
@@ -271,6 +271,13 @@ class _Probe:
             if not all(nearly_equal(narrow, other) for other in others):
                 return False
         return True
+
+
+def _mark(width: int, index: int) -> np.ndarray:
+    """A row of `width` zeros with a one at this place."""
+    row = np.zeros(width, np.float32)
+    row[index] = 1.0
+    return row
 
 
 def nearly_equal(one: float, other: float) -> bool:

@@ -36,7 +36,8 @@ def heeds_targets(loss: Evaluate, targets: np.ndarray, shape: Sequence[int]) -> 
     size, width = len(targets), max(2, shape[-1] if len(shape) > 1 else 2)
     exchanged = [targets[draw.permutation(size)] for _ in range(3)]
     numbers = draw.integers(0, width, targets.shape)
-    made_up = [numbers, np.minimum(numbers, 1), np.zeros_like(numbers)]
+    opposite = (targets == 0).astype(numbers.dtype)  # of a few samples that are all of one class, too
+    made_up = [numbers, np.minimum(numbers, 1), np.zeros_like(numbers), opposite]
     for _ in range(3):
         rows = draw.uniform(0.05, 0.95, shape).astype(np.float32)
         rows = rows / rows.sum(-1, keepdims=True) if len(shape) > 1 and shape[-1] > 1 else rows

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from diagnose.callbacks.measuring.held_inputs import row_numbers, sameness
+from diagnose.callbacks.measuring.held_inputs import mean_and_std, row_numbers, sameness
 from diagnose.callbacks.measuring.observations import Array
 from diagnose.callbacks.observing.protocols import Evaluator, HeldSamples
 from diagnose.outcome.scores import (
@@ -92,9 +92,9 @@ def scored(
             for name, batches in inputs.items():
                 if name in numbers:
                     continue
-                values = np.concatenate([batch.astype(np.float64).reshape(-1) for batch in batches])
-                found.measurements.append(Measurement("input.validation_mean", name, step, float(values.mean())))
-                found.measurements.append(Measurement("input.validation_std", name, step, float(values.std())))
+                mean, std = mean_and_std(batches)
+                found.measurements.append(Measurement("input.validation_mean", name, step, mean))
+                found.measurements.append(Measurement("input.validation_std", name, step, std))
     if "input.same_share" not in known:
         for name, (constant, same) in sameness(train.inputs()).items():
             found.measurements.append(Measurement("input.constant_share", name, step, constant))

@@ -145,7 +145,7 @@ class Measuring:
                 add("batch.loss_reported", "", reading.reported["loss"])
                 if reading.loss is None:
                     add("batch.loss", "", reading.reported["loss"])
-        if len(reading.targets) != len(reading.predictions):
+        if not len(reading.targets) == len(reading.predictions) == len(reading.outputs):
             return
         answers = zip(reading.outputs, reading.targets, reading.predictions, strict=True)
         for (name, target, prediction), wanted in zip(answers, self.wanted_of(len(reading.outputs)), strict=True):

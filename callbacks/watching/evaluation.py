@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from diagnose.callbacks.measuring.evaluations import scored
-from diagnose.callbacks.observing.tensorflow.held_samples import Evaluator, HeldSet
+from diagnose.callbacks.observing.tensorflow.held_samples import ENTRIES, Evaluator, HeldSet
 from diagnose.callbacks.watching.context import Context
 
 VALIDATION_FIRST = 8  # validation batches kept one after the other; then each eighth, for data ordered by class
@@ -91,17 +91,29 @@ class Evaluation:
             self._seconds = time.perf_counter() - began
 
     def _made_evaluator(self) -> Evaluator | None:
-        """The evaluator; None where a train step of the user's own does not simply ask the model for y."""
+        """The evaluator, with no more samples held than it may hold answers of.
+
+        None where one answer is too much, or a train step of the user's own does not simply ask the model for y.
+        """
         try:
-            return Evaluator(self._model, self._held, scored=bool(self._standard))
+            evaluator = Evaluator(self._model, self._held, scored=bool(self._standard))
         except Exception:
             if self._standard:
                 raise
-            self._guard.leave_off("evaluation")
-            reason = {"skill": "the train step does not ask the model for the targets"}
-            facts = self._recorder.facts
-            self._recorder.facts = replace(facts, unmeasured=facts.unmeasured | reason)
+            self._leave_off("the train step does not ask the model for the targets")
             return None
+        if not evaluator.most:
+            self._leave_off(f"one answer of the model holds over {ENTRIES:,} numbers")
+            return None
+        for held in (self._held, self._held_validation):
+            held.limit(evaluator.most)
+        return evaluator
+
+    def _leave_off(self, reason: str) -> None:
+        """Evaluate nothing in this fit."""
+        self._guard.leave_off("evaluation")
+        facts = self._recorder.facts
+        self._recorder.facts = replace(facts, unmeasured=facts.unmeasured | {"skill": reason})
 
     def _measure_skill(self, evaluator: Evaluator, step: int) -> None:
         held, unseen = self._held, self._held_validation
