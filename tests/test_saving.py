@@ -14,6 +14,7 @@ from keras.src.backend.common import global_state
 
 from diagnose.callbacks import TrainingMonitor
 from diagnose.callbacks.model import saving as asking
+from diagnose.callbacks.model.restoring import SEEDS
 
 
 def unknown_to_keras(z: Any) -> Any:
@@ -94,7 +95,7 @@ def test_asking_leaves_no_trace_in_names_seeds_or_memory():
     wide.build((None, 4096))
     keras.random.normal(())  # Keras' own generator is in use
     names = dict(global_state.get_global_attribute("object_name_uids"))
-    seeds = global_state.get_global_attribute(asking.SEEDS)
+    seeds = global_state.get_global_attribute(SEEDS)
     before = (random.getstate(), np.random.get_state()[1].tolist(), seeds.state.numpy().tolist())
     made = []
     build = layers.Dense.build
@@ -106,7 +107,7 @@ def test_asking_leaves_no_trace_in_names_seeds_or_memory():
     assert made == []
     assert dict(global_state.get_global_attribute("object_name_uids")) == names
     assert (random.getstate(), np.random.get_state()[1].tolist(), seeds.state.numpy().tolist()) == before
-    assert global_state.get_global_attribute(asking.SEEDS) is seeds
+    assert global_state.get_global_attribute(SEEDS) is seeds
 
 
 def test_models_and_marked_functions_are_not_asked():

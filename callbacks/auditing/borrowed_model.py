@@ -1,15 +1,14 @@
 """The borrowed model: it is run, under its own weights and under others, and is given back as it was.
 
 Everything runs inside a `keras.StatelessScope`, which catches each assignment to a Keras variable: weights, metrics,
-seeds, BatchNorm statistics. What it does not know is put back afterwards: plain `tf.Variable`s, the random states of
-Python, NumPy and TensorFlow, counters in Python, and the numbers that Keras gives to unnamed objects.
+seeds, BatchNorm statistics. What it does not know is put back afterwards: plain `tf.Variable`s, whatever else the code
+holds in Python, and the numbers that Keras gives to unnamed objects. Random numbers are drawn from generators of ours.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +18,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras.src import backend
-from keras.src.backend.common import global_state
-from tensorflow.python.ops import stateful_random_ops
 
 from diagnose.callbacks.model.arrays import leaves, mapped, taken
 from diagnose.callbacks.model.restoring import pristine
@@ -44,38 +41,22 @@ def build(model: Any, x: Any) -> None:
 @contextmanager
 def borrowed(model: Any) -> Iterator[None]:
     """Let the built model run under its own weights, and give it back as it was."""
-    layers = list(model._flatten_layers())
-    names = global_state.get_global_attribute("object_name_uids")
-    given = dict(names) if names is not None else {}
-    generator = stateful_random_ops.global_generator
-    drawn = generator.state.numpy() if generator is not None else None
-    bare = [(variable, variable.numpy()) for layer in layers for variable in _bare_variables(layer)]
     compiled = model.__dict__.get("_compile_loss")
     try:
-        with warnings.catch_warnings(), pristine(layers), under(model, [v.value for v in model.trainable_variables]):
+        with (
+            warnings.catch_warnings(),
+            pristine(model, strict=False),
+            under(model, [v.value for v in model.trainable_variables]),
+        ):
             warnings.simplefilter("ignore")  # Keras warns of some faults found here; the diagnosis tells them better
             yield
     finally:
         lend_loss(model, compiled)
-        for variable, value in bare:
-            variable.assign(value)
-        if generator is not None:
-            generator.state.assign(drawn)
-        if names is not None:
-            names.clear()
-            names.update(given)
 
 
 def lend_loss(model: Any, loss: Any) -> None:
     """Let the model compute with this compiled loss; past `__setattr__`, which would track it as the model's own."""
     model.__dict__["_compile_loss"] = loss
-
-
-def _bare_variables(layer: Any) -> Iterator[Any]:
-    for value in vars(layer).values():
-        for leaf in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(leaf, tf.Variable):
-                yield leaf
 
 
 @contextmanager
@@ -117,9 +98,9 @@ def overhearing(layers: Sequence[Any]) -> Iterator[list[list[Any]]]:
 
 
 def under_random_weights(
-    model: Any, x: Any, gains: Sequence[float], seconds: float, least: int = 0, ends: int = 1
+    model: Any, x: Any, gains: Sequence[float], ends: int = 1
 ) -> list[tuple[float, list[np.ndarray]]]:
-    """Predictions of x by output, with the gain of the weights drawn for them; as many as time allows, or `least`.
+    """Predictions of x by output, one for each gain, with the gain of the weights drawn for them.
 
     Every second draw of a gain repeats the one before it, with the last weights of the `ends` outputs negated: what
     reaches an output of one unit has the same sign for all samples where its inputs are positive, and so has both.
@@ -127,9 +108,7 @@ def under_random_weights(
     few = mapped(_of_unit_size, x)
     drawn: list[tuple[float, list[np.ndarray]]] = []
     variables = model.trainable_variables
-    end = time.perf_counter() + seconds
-    for number, gain in enumerate(gains if variables and (seconds or least) else ()):
-        began = time.perf_counter()
+    for number, gain in enumerate(gains if variables else ()):
         deep = gain ** min(1.0, 3 / len(variables))  # or a hundred layers would overflow
         gains_here = [gain if index >= len(variables) - LAST else deep for index in range(len(variables))]
         before = [at for at in range(number) if gains[at] == gain]
@@ -145,8 +124,6 @@ def under_random_weights(
         except Exception:  # a layer that checks its own numbers; what was drawn so far has to do
             break
         drawn.append((gain, predictions))
-        if len(drawn) >= least and 2 * time.perf_counter() - began > end:
-            break
     return drawn
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from diagnose._version import __version__
 from diagnose.activation.calling.captured_variables import captured_variables
 from diagnose.callbacks.model.layers import leaf_layers, path_of
-from diagnose.callbacks.model.optimizers import optimizers_of, otherwise_trained
+from diagnose.callbacks.model.optimizers import learning_rate_of, optimizers_of, otherwise_trained
 from diagnose.run.meta import Facts, LayerFacts, LossName, ModelFacts, OptimizerFacts
 
 
@@ -152,7 +152,7 @@ def _is_container(layer: Any) -> bool:
 def _describe_optimizer(optimizer: Any) -> OptimizerFacts:
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer
     try:
-        rate = float(inner.learning_rate)
+        rate = learning_rate_of(inner)
     except Exception:  # a schedule that needs a built optimizer; the rate is measured at each observation anyway
         rate = None
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import keras
 
+from diagnose.activation.calling.used_names import is_library
 from diagnose.callbacks.model.layers import leaf_layers
+from diagnose.callbacks.model.restoring import pristine
 
 
 def optimizers_of(model: Any) -> list[Any]:
@@ -18,6 +20,18 @@ def optimizers_of(model: Any) -> list[Any]:
                 found[id(value)] = value
                 value = getattr(value, "inner_optimizer", None)
     return list(found.values())
+
+
+def learning_rate_of(optimizer: Any) -> float:
+    """The learning rate of now. A schedule of the user's own is Python, and what it changes is put back.
+
+    Raises CannotUndo where that can't be done, and whatever the schedule raises.
+    """
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if not callable(schedule) or is_library(type(schedule).__module__):
+        return float(optimizer.learning_rate)
+    with pristine(schedule):
+        return float(optimizer.learning_rate)
 
 
 def updates_of(model: Any) -> int:

@@ -7,18 +7,13 @@ of unnamed layers, seeds drawn) is put back.
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
 
 from diagnose.activation.saving import LAMBDA
 from diagnose.callbacks.model.restoring import pristine
-
-SEEDS = "global_seed_generator"  # where Keras keeps the generator behind random functions without a seed
 
 
 def saving_error(owner: Any, f: Any) -> str | None:
@@ -28,7 +23,8 @@ def saving_error(owner: Any, f: Any) -> str | None:
     """
     if not isinstance(owner, keras.layers.Layer) or isinstance(owner, keras.Model):
         return None
-    with _without_trace():
+    with pristine(owner, strict=False), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             again = keras.saving.deserialize_keras_object(_unbuilt(keras.saving.serialize_keras_object(owner)))
         except Exception as error:
@@ -48,22 +44,3 @@ def _unbuilt(config: Any) -> Any:
     if isinstance(config, dict):
         return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
     return [_unbuilt(value) for value in config] if isinstance(config, list) else config
-
-
-@contextlib.contextmanager
-def _without_trace() -> Iterator[None]:
-    numbers = global_state.get_global_attribute("object_name_uids")
-    given = dict(numbers) if numbers is not None else {}
-    seeds = global_state.get_global_attribute(SEEDS)
-    drawn = None if seeds is None else seeds.state.numpy()
-    try:
-        with warnings.catch_warnings(), pristine([]):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if numbers is not None:
-            numbers.clear()
-            numbers.update(given)
-        if seeds is not None:
-            seeds.state.assign(drawn)
-        global_state.set_global_attribute(SEEDS, seeds)

@@ -23,9 +23,9 @@ from diagnose.activation.calling.behaviour import (
     largest_difference,
     noisy_in_training,
     output_dtypes,
-    variables_kept,
 )
 from diagnose.activation.calling.failures import UnusableError, kind_of, sentence
+from diagnose.activation.calling.held_state import HeldState
 from diagnose.activation.calling.input_shape import TRIED_SHAPES, find_shape
 from diagnose.activation.calling.isolation import ENDINGS, AteMemoryError, Isolation, TimeIsUpError, TookTooLongError
 from diagnose.activation.calling.layers import copied, inference, prepare_dtypes
@@ -70,10 +70,9 @@ def examined(f: Any, *, dtype: str = "float32", seconds: float = SECONDS, quick:
         )
     function, kind = _callable(f)
     start = time.perf_counter()
-    with Isolation(seconds) as isolation:
+    with HeldState(function).kept(), Isolation(seconds) as isolation:
         examination = _Examination(function, kind, dtype, isolation, quick)
-        with variables_kept(function):
-            facts = examination.facts()
+        facts = examination.facts()
     return FunctionProfile(
         name=name_of(f if isinstance(f, str) else function),
         kind=kind,

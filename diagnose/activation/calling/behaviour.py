@@ -5,32 +5,15 @@ Nothing of it stays: variables that a call changed are put back.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from diagnose.activation.calling.captured_variables import captured_variables, raw
+from diagnose.activation.calling.captured_variables import raw
 from diagnose.activation.calling.failures import sentence
 from diagnose.activation.calling.isolation import ENDINGS, AteMemoryError, TookTooLongError
 from diagnose.activation.calling.rounding import SAME, difference
 from diagnose.activation.calling.target import Target, probe
-
-
-@contextlib.contextmanager
-def variables_kept(f: Any) -> Iterator[None]:
-    """Put the variables that f may change back to what they were. f: a function, or a layer."""
-    known = list(getattr(f, "variables", ())) if hasattr(f, "add_weight") else []
-    with contextlib.suppress(Exception):
-        known += captured_variables(f)
-    kept = {id(raw(variable)): (raw(variable), variable.numpy().copy()) for variable in known}
-    try:
-        yield
-    finally:
-        for variable, before in kept.values():
-            with contextlib.suppress(Exception):
-                variable.assign(before)
 
 
 def largest_difference(target: Target, dtype: str) -> float:

@@ -7,7 +7,7 @@ process: a process would have to import TensorFlow again (seconds), and could no
 
 A thread that is late is told to stop by an exception raised inside it, which ends any Python loop; one that sits in
 native code (a long `sleep`) is left behind and ends by itself. What belongs to the whole process (memory, streams,
-random numbers) is kept from f by `process_state`.
+random numbers) is kept from f by `process_state` and `random_numbers`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from typing import Any, TypeVar
 
 from diagnose.activation.calling.process_state import (
     KEPT_OUTPUT,
-    eager_seeds,
     free_memory,
     limited_address_space,
-    own_random_numbers,
     resident_memory,
     routed,
     silent_descriptor,
 )
+from diagnose.activation.calling.random_numbers import eager_seeds, own_random_numbers
 
 Result = TypeVar("Result")
 
@@ -133,7 +132,7 @@ class Isolation:
         with contextlib.ExitStack() as undo:
             undo.enter_context(_one_at_a_time)
             undo.enter_context(own_random_numbers(self._idents))
-            undo.enter_context(eager_seeds())
+            undo.enter_context(eager_seeds(self._idents))
             undo.enter_context(routed("stdout", self._idents, self._caught))
             undo.enter_context(routed("stderr", self._idents, io.StringIO()))
             self._limit = min(MEMORY_GROWTH, free_memory() // 2)

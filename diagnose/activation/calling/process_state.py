@@ -7,8 +7,7 @@ What each means can do, and what it can't:
   is watched.
 - output: only what f's own thread writes is caught; a progress bar of another thread passes. `tf.print` writes from C++
   to file descriptor 2, which is the whole process's: it is turned away only while a function known to print is run.
-- randomness: Python's and NumPy's global random functions give f's thread numbers of its own, and eager TensorFlow
-  draws with seeds of its own. Keras keeps its state in thread-local storage, which a thread of our own does not touch.
+- randomness: see `random_numbers`.
 """
 
 from __future__ import annotations
@@ -16,14 +15,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 #: Characters kept of what f prints.
 KEPT_OUTPUT = 2_000
@@ -60,67 +56,6 @@ def routed(stream: str, idents: set[int], caught: io.StringIO) -> Iterator[None]
     finally:
         if getattr(sys, stream) is router:
             setattr(sys, stream, real)
-
-
-@contextlib.contextmanager
-def own_random_numbers(idents: set[int]) -> Iterator[None]:
-    """Python's and NumPy's global random functions give the threads in `idents` numbers of another generator.
-
-    Saving the global states and putting them back would rewind the numbers that a data pipeline draws meanwhile.
-    """
-    numpy_global = getattr(np.random.mtrand, "_rand", None)
-    sources = [(random, getattr(random, "_inst", None), random.Random(2016))]
-    sources += [(np.random, numpy_global, np.random.RandomState(2016))]  # type: ignore[list-item]
-    originals: list[tuple[Any, str, Any]] = []
-    for module, shared, own in sources:
-        for name in dir(module):
-            function = getattr(module, name)
-            if shared is not None and getattr(function, "__self__", None) is shared:
-                originals.append((module, name, function))
-                setattr(module, name, _by_thread(function, getattr(own, name), idents))
-    try:
-        yield
-    finally:
-        for module, name, function in originals:
-            setattr(module, name, function)
-
-
-def _by_thread(usual: Callable[..., Any], own: Callable[..., Any], idents: set[int]) -> Callable[..., Any]:
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return (own if threading.get_ident() in idents else usual)(*args, **kwargs)
-
-    return function
-
-
-@contextlib.contextmanager
-def eager_seeds() -> Iterator[None]:
-    """Eager TensorFlow draws with seeds of our own meanwhile; its shared generator is put back.
-
-    Not the user's seeds saved and put back: a kernel that has drawn with them keeps a state of its own.
-    """
-    with contextlib.ExitStack() as undo:
-        with contextlib.suppress(ImportError, AttributeError):  # private places: without them, less is put back
-            from tensorflow.python.eager import context
-            from tensorflow.python.ops import stateful_random_ops
-
-            eager = context.context()
-            seed, generator = eager._seed, eager._rng
-            eager._seed, eager._rng = 2016, random.Random(2016)
-
-            def put_eager_back() -> None:
-                eager._seed, eager._rng = seed, generator
-
-            undo.callback(put_eager_back)
-            shared = stateful_random_ops.global_generator
-            before = None if shared is None else shared.state.numpy()
-
-            def put_generator_back() -> None:
-                stateful_random_ops.global_generator = shared
-                if shared is not None:
-                    shared.state.assign(before)
-
-            undo.callback(put_generator_back)
-        yield
 
 
 def resident_memory() -> int:
