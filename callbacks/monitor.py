@@ -17,6 +17,7 @@ from diagnose.callbacks.watching.session import Session
 from diagnose.callbacks.watching.watched_fit import WatchedFit
 from diagnose.run.run import Run
 from diagnose.run.store import Store
+from diagnose.wording import one_line, printable
 
 #: What can be watched: activation sites; gradients; non-finite numbers; loss, accuracy and skill; weights and updates.
 INSTRUMENTS = ("activations", "gradients", "numerics", "outputs", "weights")
@@ -148,12 +149,13 @@ class TrainingMonitor(keras.callbacks.Callback):
         self._session.end("completed")
         if (self.params or {}).get("verbose", 1):
             with fit.guard.guarded("telling the diagnosis", "telling"):
-                self._tell()
+                self._tell(None if fit.guard.is_off("file") else self.path)
 
-    def _tell(self) -> None:
-        diagnosis = self.diagnosis
-        where = f"`keras-diagnose report {self.path}`" if self.path else "`print(monitor.diagnosis)`"
-        print(f"\nkeras-diagnose: {diagnosis.headline}\n  More: {where}, or monitor.diagnosis.to_html(...)")
+    def _tell(self, path: str | None) -> None:
+        """Print the headline. path: of a run file that holds the whole run, None without one."""
+        where = f"`keras-diagnose report {one_line(path)}`" if path else "`print(monitor.diagnosis)`"
+        headline = printable(self.diagnosis.headline)
+        print(f"\nkeras-diagnose: {headline}\n  More: {where}, or monitor.diagnosis.to_html(...)")
 
 
 class _Part(TrainingMonitor):

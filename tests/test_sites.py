@@ -342,7 +342,7 @@ def test_other_normalizations_and_ways_around_one_are_not_taken_for_it(normalize
 def test_a_fit_that_keras_refuses_for_want_of_gradients_names_what_has_none():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1, activation=tf.round)])
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", metrics=["mae"])
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     monitor = TrainingMonitor()
     with pytest.raises(ValueError, match="No gradients"):

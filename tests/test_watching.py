@@ -107,6 +107,27 @@ def test_a_failure_is_told_once_and_its_part_left_off():
     assert notes == written == ["trying failed: ValueError: planted. The training goes on; weights is left off."]
 
 
+def test_a_warning_cannot_steer_a_terminal():
+    notes = []
+    with pytest.warns(RuntimeWarning) as told:
+        fail(silent(notes), words="\x1b[2J\u202e")
+    (warning,) = told
+    assert r"\x1b[2J\u202e" in notes[0] and notes[0] in str(warning.message)
+
+
+def test_a_run_file_taken_away_under_way_is_told_in_plain_words_and_the_run_goes_on_in_memory(tmp_path):
+    archive, notes = Archive(), []
+    recorder = Recorder(archive, silent(notes))
+    recorder.open(str(tmp_path / "run.sqlite"))
+    recorder.add([Measurement("batch.loss", "", 0, 0.5)])
+    (tmp_path / "run.sqlite").unlink()
+    with pytest.warns(RuntimeWarning, match=r"run\.sqlite is gone: it was removed, renamed or moved"):
+        recorder.add([Measurement("batch.loss", "", 1, 0.4)])
+    recorder.close()
+    assert archive.run.series("batch.loss").steps.tolist() == [0, 1]
+    assert notes[0].endswith("this run goes on in memory. The training goes on; nothing more is written to it.")
+
+
 def test_what_was_told_in_one_fit_is_not_told_again_in_the_next_and_yet_left_off():
     notes = []
     with pytest.warns(RuntimeWarning):

@@ -8,7 +8,6 @@ once a run, and each of the two may fail by itself.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,9 @@ import keras
 from diagnose.activation.profiling import examined
 from diagnose.activation.saving import saving_in_a_layer
 from diagnose.callbacks.auditing.audit import facts, wanted
+from diagnose.callbacks.auditing.work import TooLargeError
 from diagnose.callbacks.model import description
+from diagnose.callbacks.model.restoring import pristine
 from diagnose.callbacks.model.saving import saving_error
 from diagnose.callbacks.observing.reading import Reading
 from diagnose.callbacks.observing.tensorflow.batch_arrays import is_dense
@@ -49,7 +50,8 @@ class FirstLook:
 
     def learn_sites(self, shadow: ShadowStep, reading: Reading) -> None:
         """Find out what the sites of a step are, from its first reading."""
-        learn_sites(self._sites, shadow, reading)
+        with pristine(self._model):
+            learn_sites(self._sites, shadow, reading)
 
     def learn_model(self, shadow: ShadowStep, batch: Any) -> None:
         """Keep the layers in the order of the calls and the sites; examine functions, and audit the batch."""
@@ -96,9 +98,15 @@ class FirstLook:
     def _audit(self, batch: Any) -> None:
         if not is_dense(batch):
             return
-        with contextlib.suppress(NotImplementedError):  # a model whose train_step is all there is
+        known = self._recorder.facts
+        try:
             audit, self._measuring.wanted = _audited(self._model, batch)
-            self._recorder.facts = replace(self._recorder.facts, audit=audit)
+            self._recorder.facts = replace(known, audit=audit)
+        except NotImplementedError:  # a model whose train_step is all there is
+            pass
+        except TooLargeError as reason:
+            told = {"configuration": str(reason).partition(". ")[0]}
+            self._recorder.facts = replace(known, unmeasured=known.unmeasured | told)
 
 
 def _audited(model: Any, batch: Any) -> tuple[AuditFacts, list[Wanted]]:

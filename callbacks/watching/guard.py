@@ -7,9 +7,12 @@ training. The next fit tries everything anew: it may be of another model, or the
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Literal
+
+from diagnose.wording import one_line
 
 #: What can fail by itself. Left off for the rest of the fit are "observation" (all that is seen inside a step),
 #: "weights" (how far an update moved them), "check" (whether they are finite), "evaluation" (of the held samples) and
@@ -59,6 +62,9 @@ class Guard:
 
     def failed(self, doing: str, part: Part, error: Exception) -> None:
         """Do what `guarded` does about an error: for hooks at every step, where a context manager costs too much."""
+        if part == "file" and isinstance(error, OSError):  # `Store` says in a sentence what became of the file
+            self._tell(part, f"{doing} failed: {_gist(error)}. The training goes on; nothing more is written to it.")
+            return
         what = f"{type(error).__name__}: {_gist(error)}"
         self._tell(part, f"{doing} failed: {what}. The training goes on; {part} is left off.")
 
@@ -70,6 +76,7 @@ class Guard:
         if part in self._off:
             return
         self._off.add(part)
+        note = one_line(note)
         if note in self._notes:
             return
         self._notes.append(note)
@@ -80,11 +87,14 @@ class Guard:
 
 
 def _gist(error: Exception) -> str:
-    """What an error says in one line: its first, or what TensorFlow puts below the trace of a graph.
+    """What an error says in one line: its first, or what Keras and TensorFlow put below theirs, without colours.
 
     >>> _gist(ValueError("Graph execution error:\\n\\nDetected at a\\nids = 52 is not in [0, 50)\\n\\t [[{{node a}}]]"))
     'ids = 52 is not in [0, 50)'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "{{node" not in line]
+    while len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):  # Keras: in which layer
+        del lines[0]
     first, last = (lines[0], lines[-1]) if lines else ("", "")
-    return (last if first == "Graph execution error:" else first)[:300].rstrip(".")
+    told = last if first == "Graph execution error:" else first
+    return re.sub(r"\x1b\[[0-9;]*m", "", told)[:300].rstrip(".")

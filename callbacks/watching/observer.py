@@ -1,7 +1,7 @@
 """One observation: the shadow step is run on a batch, and what it read is measured and kept.
 
-A shadow step is made for one kind of batch and one state of the optimizer; of several the last is kept, since each
-holds a trace of the whole model. What tracing and first calls take is set-up, since it comes once.
+A shadow step is made for one kind of batch; of several the last is kept, since each holds a trace of the whole model.
+What tracing and first calls take is set-up, since it comes once.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 from diagnose.callbacks.measuring.batches import fingerprint
 from diagnose.callbacks.measuring.variables import Weights
-from diagnose.callbacks.model.optimizers import optimizers_of, updates_of
+from diagnose.callbacks.model.optimizers import learning_rate_of, optimizers_of, updates_of
+from diagnose.callbacks.model.restoring import CannotUndo
 from diagnose.callbacks.observing.tensorflow.batch_arrays import input_arrays
-from diagnose.callbacks.observing.tensorflow.reversible import CannotUndo
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.step_stand_in import spec_key
 from diagnose.callbacks.observing.tensorflow.variable_reads import VariableReads
@@ -44,10 +44,13 @@ class Observer:
         """Places of the outputs whose targets are known; [] before the first observation."""
         return self._shadow.outputs if self._shadow is not None else []
 
-    def observe(self, batch: Any, spec: Any) -> None:
-        """Measure everything on this batch, before the user's own step. spec: the element spec of the batches."""
+    def observe(self, batch: Any, spec: Any, *, ends: bool = False) -> None:
+        """Measure everything on this batch, before the user's own step.
+
+        spec: the element spec of the batches. ends: the fit ends here, so that the step's variables may be made by us.
+        """
         step = self._recorder.steps
-        shadow = self._shadow_for(spec)
+        shadow = self._shadow_for(spec, ends=ends)
         if shadow is None:
             return
         with contextlib.nullcontext() if shadow.called else self._budget.own("set-up"):  # its first call is slow
@@ -79,14 +82,12 @@ class Observer:
         """Kernels are measured once an epoch."""
         self._kernels_due = True
 
-    def _shadow_for(self, spec: Any) -> ShadowStep | None:
-        # A loss-scaling optimizer scales by a constant until it is built: what was traced before is another step.
-        scaling = [optimizer for optimizer in optimizers_of(self._model) if hasattr(optimizer, "inner_optimizer")]
-        key = (spec_key(spec), *(optimizer.built for optimizer in scaling))
+    def _shadow_for(self, spec: Any, *, ends: bool) -> ShadowStep | None:
+        key = spec_key(spec)
         if key != self._shadow_key:
             with self._budget.own("set-up"):
                 try:
-                    self._shadow, self._shadow_key = ShadowStep(self._model, spec), key
+                    self._shadow, self._shadow_key = ShadowStep(self._model, spec, ends=ends), key
                 except CannotUndo as reason:
                     self._guard.give_up(f"{reason}; {CANNOT}")
                     return None
@@ -102,5 +103,5 @@ def _optimizer_state(model: Any, step: int) -> list[Measurement]:
             found.append(Measurement("optimizer.loss_scale", "", step, float(scale)))
             optimizer = optimizer.inner_optimizer
         with contextlib.suppress(Exception):  # a schedule of the user's own may need more than we have
-            found.append(Measurement("optimizer.learning_rate", "", step, float(optimizer.learning_rate)))
+            found.append(Measurement("optimizer.learning_rate", "", step, learning_rate_of(optimizer)))
     return found

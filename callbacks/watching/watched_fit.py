@@ -40,6 +40,7 @@ class WatchedFit:
         self._schedule = Schedule(
             context.budget, monitor.every, plan, context.recorder.steps, steps_per_execution(model)
         )
+        self._due = False
         self._alarm = Alarm(context, self._schedule)
         self._first_look = FirstLook(context)
         self._evaluation = Evaluation(context)
@@ -90,8 +91,9 @@ class WatchedFit:
             self._train.restore()
             self._train.taken = None
             step = self._recorder.steps
-            if not self.guard.is_off("observation") and self._schedule.is_due(step):
-                self._train.arm(self._observe, self._observer.measure_update)
+            self._due = not self.guard.is_off("observation") and self._schedule.is_due(step)
+            if self._due:
+                self._train.arm(self._observe, self._observer.measure_update, whole=True)
             elif self._alarm.searches(step):
                 self._train.arm(self._search, lambda: None)
         except Exception as error:
@@ -106,6 +108,8 @@ class WatchedFit:
         try:
             self._train.restore()
             self._recorder.count(self._schedule.batches_taken(batch) if taken is None else taken)
+            if self._due and taken is None:  # the first step of an eager training is left alone
+                self._schedule.force()
             if self._observer.weights is not None and self._alarm.is_due(logs):
                 weights = self._observer.weights
         except Exception as error:
@@ -115,11 +119,11 @@ class WatchedFit:
             with self.guard.guarded("checking the weights", "check"), self._budget.own("check"):
                 self._alarm.check(first, logs, weights.all_finite)
 
-    def _observe(self, batches: list[Any], spec: Any) -> None:
+    def _observe(self, batches: list[Any], spec: Any, ends: bool) -> None:
         self._schedule.observation_begins()
-        self._observer.observe(batches[0], spec)
+        self._observer.observe(batches[0], spec, ends=ends)
 
-    def _search(self, batches: list[Any], _: Any) -> None:
+    def _search(self, batches: list[Any], *_: Any) -> None:
         self._alarm.search(batches, self._observer.outputs)
 
     # Epochs and validation.
@@ -138,7 +142,7 @@ class WatchedFit:
         """A validation step comes: hold some of its samples, in the first validation only."""
         if self._evaluation.wants_validation(batch // self._schedule.execution):
             with self.guard.guarded("preparing to see a validation batch", "validation"), self._budget.own("hook"):
-                self._test.arm(lambda batches, _: self._evaluation.hold_validation(batches[0]), lambda: None)
+                self._test.arm(lambda batches, *_: self._evaluation.hold_validation(batches[0]), lambda: None)
 
     def after_validation_batch(self) -> None:
         """A validation step is done."""

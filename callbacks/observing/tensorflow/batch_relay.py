@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.data.util import structure
 
 
 class Relay:
@@ -23,18 +24,15 @@ class Relay:
 
     def __init__(self, element_spec: Any, capacity: int) -> None:
         self.element_spec = element_spec
-        components = tf.nest.flatten(element_spec, expand_composites=True)
-        self._queue = tf.queue.FIFOQueue(
-            capacity + 1,  # one more for the element that ends a short group
-            [tf.bool, *(component.dtype for component in components)],
-        )
+        types, shapes = structure.get_flat_tensor_types(element_spec), structure.get_flat_tensor_shapes(element_spec)
+        self._queue = tf.queue.FIFOQueue(capacity + 1, [tf.bool, *types])  # one more, which ends a short group
 
         def element(_: tf.Tensor) -> tuple[tf.Tensor, Any]:
             flag, *values = self._queue.dequeue()
             flag.set_shape([])
-            for value, component in zip(values, components, strict=True):
-                value.set_shape(component.shape)
-            return flag, tf.nest.pack_sequence_as(element_spec, values, expand_composites=True)
+            for value, shape in zip(values, shapes, strict=True):
+                value.set_shape(shape)
+            return flag, structure.from_tensor_list(element_spec, values)
 
         options = tf.data.Options()
         options.autotune.enabled = False  # no thread of its own may wait on the queue
@@ -57,8 +55,8 @@ class Relay:
             self._iterator = iter(self._dataset)
         iterator = self._iterator
         for batch in batches:
-            self._queue.enqueue([True, *tf.nest.flatten(batch, expand_composites=True)])
+            self._queue.enqueue([True, *structure.to_tensor_list(self.element_spec, batch)])
         if ends:
-            self._queue.enqueue([False, *tf.nest.flatten(batches[-1], expand_composites=True)])
+            self._queue.enqueue([False, *structure.to_tensor_list(self.element_spec, batches[-1])])
             self._iterator = None  # an iterator that has ended stays so
         return iterator

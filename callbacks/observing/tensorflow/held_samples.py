@@ -7,6 +7,7 @@ samples are kept in memory, and both are asked with the weights of one moment. T
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +17,14 @@ import numpy as np
 import tensorflow as tf
 
 from diagnose.callbacks.model.outputs import by_output, places_of
+from diagnose.callbacks.model.restoring import pristine
 from diagnose.callbacks.model.structures import named_leaves
 from diagnose.callbacks.observing.reading import Evaluation
 from diagnose.callbacks.observing.tensorflow.reversible import Reversible
 
 SAMPLES = 1024  # a share of 50 % is then told with a standard error of 1.6 %
 BYTES = 1 << 26  # of samples kept in memory, for large inputs: 64 MB
+ENTRIES = 1 << 24  # of what the model says of all samples of a set: 64 MB, and scores are taken in double precision
 
 
 @dataclass
@@ -31,6 +34,7 @@ class HeldSet:
     batches: list[tuple[Any, Any]] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     bytes: int = 0
+    most: int = SAMPLES
 
     @property
     def samples(self) -> int:
@@ -40,7 +44,7 @@ class HeldSet:
     @property
     def full(self) -> bool:
         """Whether it takes no more."""
-        return self.samples >= SAMPLES or self.bytes >= BYTES
+        return self.samples >= self.most or self.bytes >= BYTES
 
     def keep(self, batch: Any) -> None:
         """Keep (x, y) of a batch `(x, y, ...)` unless the set is full or there is no y."""
@@ -52,6 +56,19 @@ class HeldSet:
         self.batches.append(batch[:2])
         self.sizes.append(int(leaves[0].shape[0]))
         self.bytes += sum(int(np.prod(leaf.shape)) * leaf.dtype.size for leaf in leaves if leaf.dtype != tf.string)
+
+    def limit(self, most: int) -> None:
+        """Keep so many samples at most, the first ones."""
+        self.most = min(self.most, most)
+        left, kept = self.most, []
+        for batch, size in zip(self.batches, self.sizes, strict=True):
+            if left > 0:
+                rows = min(size, left)
+                kept.append(
+                    (tf.nest.map_structure(lambda leaf, rows=rows: leaf[:rows], batch) if rows < size else batch, rows)
+                )
+            left -= size
+        self.batches, self.sizes = [batch for batch, _ in kept], [rows for _, rows in kept]
 
     def inputs(self) -> dict[str, list[np.ndarray]]:
         """The numeric inputs by name, as one observation names them, one array (samples, ...) a batch.
@@ -79,12 +96,21 @@ class Evaluator:
         #: Places of the outputs, in their order; known once the model was asked.
         self.outputs: list[str] = []
         self._specs = tuple(tf.nest.map_structure(_any_size, part) for part in held.batches[0])
-        self._ask = Reversible(self._predict_and_score, *self._specs)
+        self._each = 1  # entries of the model's answer to one sample
+        with pristine(model):
+            self._ask = Reversible(self._predict_and_score, *self._specs)
+
+    @property
+    def most(self) -> int:
+        """Samples of which the answers may be held at once; 0 where one alone is too much."""
+        return min(SAMPLES, ENTRIES // self._each)
 
     def _predict_and_score(self, x: Any, y: Any) -> tuple[list[Any], Any]:
         predictions = self._model(x, training=False)
         self._structure = keras.tree.map_structure(lambda _: 0, predictions)
         self.outputs = places_of(self._model, predictions)
+        sizes = [math.prod(size or 1 for size in leaf.shape[1:]) for leaf in keras.tree.flatten(predictions)]
+        self._each = max(1, sum(sizes))
         loss = self._loss(x, y, predictions) if self._scored else tf.constant(float("nan"))
         return keras.tree.flatten(predictions), loss
 
@@ -129,7 +155,8 @@ class Evaluator:
             return self._loss(x, y, keras.tree.pack_sequence_as(self._structure, constant))
 
         tensors = [[tf.constant(value) for value in choice] for choice in choices]
-        ask = Reversible(loss, *self._specs, [tf.TensorSpec(value.shape, value.dtype) for value in tensors[0]])
+        with pristine(self._model):
+            ask = Reversible(loss, *self._specs, [tf.TensorSpec(value.shape, value.dtype) for value in tensors[0]])
         means = []
         for choice in tensors:
             losses = [float(ask(x, y, choice)) for x, y in held.batches]

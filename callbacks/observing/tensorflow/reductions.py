@@ -3,16 +3,18 @@
 Each is compiled once for tensors of any shape and size and then called, so that a reading costs the shadow step's graph
 one operation where its body would be twenty to sixty: a model of 40 layers would else be traced for seconds. Nothing is
 inlined, so that the graph stays small for TensorFlow's own optimizer too.
+
+They serve all fits of one eager context. One that is reset takes them along: none of them could be called after it.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context as eager_context
 
 SAMPLE = 2048  # entries of z kept a site: a share of 1 % is then told with a standard error of 0.2 %
 LARGE = 1 << 18  # entries above which a distribution is read from evenly spaced rows; counts of NaN stay exact
@@ -23,6 +25,9 @@ SIZE = ("rms", "nonfinite")
 
 ANY = tf.TensorSpec(None, tf.float32)
 POSITIONS = tf.TensorSpec([None], tf.int32)
+
+#: The functions compiled so far, of the eager context that was met last.
+_by_context: dict[Any, dict[Any, Any]] = {}
 
 
 def distribution(t: Any) -> Any:
@@ -73,15 +78,32 @@ def _float32(t: Any) -> Any:
     return t if t.shape.rank != 0 else tf.reshape(t, [1])
 
 
-@functools.cache
 def _compiled(function: Callable[..., Any], *specs: Any) -> Any:
+    return _known((function, *specs), lambda: _traced(function, *specs))
+
+
+def _known(key: Any, make: Callable[[], Any]) -> Any:
+    context = eager_context.context()
+    if context not in _by_context:
+        _by_context.clear()
+        _by_context[context] = {}
+    known = _by_context[context]
+    if key not in known:
+        known[key] = make()
+    return known[key]
+
+
+def _traced(function: Callable[..., Any], *specs: Any) -> Any:
     with tf.init_scope():  # not inside of the step that is being traced
         traced = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
         return traced.get_concrete_function(*specs)
 
 
-@functools.cache
-def _compiled_site(rank: int, axis: int, whole_rows: bool, width: int | None, given: tuple[bool, ...]) -> Any:
+def _compiled_site(*kind: Any) -> Any:
+    return _known(kind, lambda: _traced_site(*kind))
+
+
+def _traced_site(rank: int, axis: int, whole_rows: bool, width: int | None, given: tuple[bool, ...]) -> Any:
     """`site` for tensors of this rank; whole_rows, width: how to sample them; given: which of its tensors there are."""
     others = [index for index in range(rank) if index != axis]
 
@@ -100,7 +122,7 @@ def _compiled_site(rank: int, axis: int, whole_rows: bool, width: int | None, gi
             found["alive"] = tf.reduce_any(slope != 0, axis=others)
         return found
 
-    return _compiled(read, *[tf.TensorSpec([None] * max(rank, 1), tf.float32)] * sum(given))
+    return _traced(read, *[tf.TensorSpec([None] * max(rank, 1), tf.float32)] * sum(given))
 
 
 def _distribution(t: Any) -> Any:

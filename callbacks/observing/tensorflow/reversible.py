@@ -5,7 +5,8 @@ its author thought of. What it will touch is not guessed: it is traced first (wh
 read, down into its nested functions. Each resource variable that any operation but a plain read touches is copied
 before a call and put back after it, whoever owns it. An operation that acts on the world outside variables
 (`numpy_function`, a table, an iterator of its own, a summary writer) can't be undone: then the function is refused,
-with the reason.
+with the reason. So is one that makes variables: what is to exist, and with which value, is the user's own step's to
+say.
 
 Tracing also runs Python, whose effects `model.restoring.pristine` puts back.
 """
@@ -13,7 +14,6 @@ Tracing also runs Python, whose effects `model.restoring.pristine` puts back.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -21,6 +21,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.eager import context as eager_context
 from tensorflow.python.framework import op_def_registry
+
+from diagnose.callbacks.model.restoring import CannotUndo
 
 #: Operations that only read a variable or table.
 _READS = frozenset(
@@ -66,21 +68,31 @@ _FUNCTION_ATTRIBUTES = {
 }
 
 
-class CannotUndo(Exception):  # noqa: N818 - a reason for not observing, not an error of the user's
-    """The function does something that could not be put back; the message says what, for the user."""
-
-
 class Reversible:
     """A function of tensors, traced once for the given specs, whose writes are undone after each call.
 
     function: takes tensors nested like `specs` and returns a structure of tensors.
-    specs: nested `tf.TypeSpec`, one positional argument each.
+    specs: nested `tf.TypeSpec`, one positional argument each. makes: whether it may make variables.
     Raises CannotUndo where the graph does what can't be undone, and whatever the tracing itself raises.
     """
 
-    def __init__(self, function: Callable[..., Any], *specs: Any) -> None:
-        traced = tf.function(function, autograph=False)
-        self._concrete = traced.get_concrete_function(*specs)
+    def __init__(self, function: Callable[..., Any], *specs: Any, makes: bool = False) -> None:
+        refused: list[CannotUndo] = []
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            refused.append(CannotUndo("the training step makes variables that were not there after its first call"))
+            raise refused[0]
+
+        def without_new_variables(*arguments: Any) -> Any:
+            with tf.variable_creator_scope(refuse):
+                return function(*arguments)
+
+        traced = tf.function(function if makes else without_new_variables, autograph=False)
+        try:
+            self._concrete = traced.get_concrete_function(*specs)
+        finally:
+            if refused:  # whatever the user's own code made of it
+                raise refused[0] from None
         self._written = _written_variables(self._concrete)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -102,20 +114,15 @@ def _unoptimized() -> Iterator[None]:
     """
     context = eager_context.context()
     before = context.function_call_options
-    context.function_call_options = eager_context.FunctionCallOptions(before.executor_type, _as_traced())
+    config = config_pb2.ConfigProto()
+    config.CopyFrom(context.config)
+    config.allow_soft_placement = True
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    context.function_call_options = eager_context.FunctionCallOptions(before.executor_type, config)
     try:
         yield
     finally:
         context.function_call_options = before
-
-
-@functools.cache
-def _as_traced() -> Any:
-    config = config_pb2.ConfigProto()
-    config.CopyFrom(eager_context.context().config)
-    config.allow_soft_placement = True
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config
 
 
 def _written_variables(concrete: Any) -> list[tuple[Any, Any]]:
@@ -164,7 +171,7 @@ def _walk(nodes: Iterable[Any], resources: dict[str, str], library: dict[str, An
         definition = op_def_registry.get(node.op)
         if (
             definition is not None
-            and definition.is_stateful
+            and (definition.is_stateful or "PyFunc" in node.op)  # Python, whatever its author says of it
             and not held
             and not node.op.startswith(_HARMLESS_PREFIXES)
         ):

@@ -6,7 +6,9 @@ three things replaced while it is traced: activations by tapped ones, `Optimizer
 gradients are read and no weight moves, and `compute_loss` by one that remembers what it was given. Metrics are set
 back to zero inside it, so that what `train_step` reports is this batch alone and not a running mean.
 
-Everything measured is returned, packed into a few vectors; no variable of ours is left behind.
+Everything measured is returned, packed into a few vectors; no variable of ours is left behind. It is made when the
+user's own step has made all of its variables (`step_stand_in`): a variable that is made in a trace has no value if that
+trace breaks off, and would get another one than in a fit that nobody watches.
 """
 
 from __future__ import annotations
@@ -20,11 +22,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.models.functional import Functional
 
 from diagnose.callbacks.model.arrays import leaves
-from diagnose.callbacks.model.layers import leaf_layers
-from diagnose.callbacks.model.optimizers import optimizers_of
 from diagnose.callbacks.model.outputs import by_output, places_of
 from diagnose.callbacks.model.restoring import pristine
 from diagnose.callbacks.model.structures import named_leaves
@@ -44,11 +43,12 @@ ANSWERS = 1 << 18
 class ShadowStep:
     """The shadow step of one model for batches of one element spec.
 
+    model: all variables that its step makes are there, unless the fit `ends` in this step.
     Raises CannotUndo where the train step has effects that can't be put back, and whatever tracing the user's own
     train step raises.
     """
 
-    def __init__(self, model: Any, element_spec: Any) -> None:
+    def __init__(self, model: Any, element_spec: Any, *, ends: bool = False) -> None:
         self.model = model
         self.taps: list[Tap] = []
         self.missed: dict[str, str] = {}
@@ -61,13 +61,8 @@ class ShadowStep:
         self.called = False
         self._keys: list[tuple[str, ...]] = []
         self._without_gradient: list[str] = []
-        self._failure: Exception | None = None
-        owners = [model, *leaf_layers(model), *optimizers_of(model)] if model.built else [model]
-        with pristine(owners, building=not model.built):
-            _build_metrics(model, element_spec)
-            self._step = Reversible(self._traced, element_spec)
-        if self._failure is not None:
-            raise self._failure
+        with pristine(model):
+            self._step = Reversible(self._traced, element_spec, makes=ends)
 
     def __call__(self, batch: Any) -> Reading:
         """Read everything on this batch; nothing of the model is changed afterwards."""
@@ -88,14 +83,8 @@ class ShadowStep:
                 for metric in model.metrics:
                     metric.reset_state()
             reported = model.train_step(_without_optionals(data))
-        # What fails in our own part is told after the tracing: TensorFlow gives the variables that were made during a
-        # trace (metrics, layers built just now) their values at its end, and never if it breaks off.
-        try:
-            with tf.name_scope("diagnose_reading"):
-                return self._packed(data, tapping, seen, reported)
-        except Exception as error:
-            self._failure = error
-            return {}
+        with tf.name_scope("diagnose_reading"):
+            return self._packed(data, tapping, seen, reported)
 
     def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
         assign_roles(tapping.taps, seen.y_pred, data, tapping.affine)
@@ -130,10 +119,12 @@ class ShadowStep:
             packed["direction"] = tf.concat(seen.directions, axis=0)
         self.outputs = places_of(self.model, seen.y_pred) if self.standard else []
         targets, predictions = by_output(seen.y, self.outputs), leaves(seen.y_pred)
+        dense = all(isinstance(value, tf.Tensor) and value.shape.rank is not None for value in targets + predictions)
+        if self.standard and not dense:
+            self.missed["skill"] = "targets or predictions are no dense tensors"
         for side, values in (("target", targets), ("prediction", predictions)):
-            for index, value in enumerate(values if self.standard else []):
-                if isinstance(value, tf.Tensor) and value.shape.rank is not None:
-                    packed[f"{side}/{index}"] = _first_rows(value)
+            for index, value in enumerate(values if self.standard and dense else []):
+                packed[f"{side}/{index}"] = _first_rows(value)
         self._keys = [key for keys, _ in numbers for key in keys]
         packed["numbers"] = tf.concat([vector for _, vector in numbers], axis=0) if numbers else tf.zeros([0])
         return packed
@@ -201,18 +192,6 @@ class _Seen:
     y_pred: Any = None
 
 
-def _build_metrics(model: Any, element_spec: Any) -> None:
-    """Make the compiled metrics' variables, as the first step would: a step that makes variables is traced twice.
-
-    Only where the step is Keras' own, and its predictions are thus the model's outputs. Else the trace makes them.
-    """
-    own = type(model) in (keras.Sequential, Functional) and not {"train_step", "compute_metrics"} & vars(model).keys()
-    metrics = getattr(model, "_compile_metrics", None)
-    if own and metrics is not None and not metrics.built and isinstance(element_spec, tuple) and len(element_spec) > 1:
-        with contextlib.suppress(Exception):  # the step will say what is wrong, in Keras' own words
-            metrics.build(element_spec[1], getattr(model, "_functional", model).output)
-
-
 @contextlib.contextmanager
 def _recorded(seen: _Seen) -> Iterator[None]:
     """Replace `apply` of all optimizers by a recorder, in this thread only, while the body runs.
@@ -256,11 +235,18 @@ def _recorded(seen: _Seen) -> Iterator[None]:
 
 
 def _kept_share(optimizer: Any, gradients: list[Any]) -> Any:
-    """Norm of the gradients after the optimizer's own clipping over their norm before; None where it does not clip."""
+    """Norm of the gradients after the optimizer's own clipping over their norm before.
+
+    None where it does not clip, or an optimizer of the user's own can't clip outside of its `apply`.
+    """
     if not any(getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
         return None
     known = [gradient for gradient in gradients if gradient is not None]
-    return tf.math.divide_no_nan(tf.linalg.global_norm(optimizer._clip_gradients(known)), tf.linalg.global_norm(known))
+    try:
+        clipped = tf.linalg.global_norm(optimizer._clip_gradients(known))
+    except Exception:
+        return None
+    return tf.math.divide_no_nan(clipped, tf.linalg.global_norm(known))
 
 
 def _family(base: Any) -> list[Any]:

@@ -8,7 +8,8 @@ Fires: the penalty is over TIMES the loss of the data, at 4 of the last 5 observ
 made the weights small by the end, and itself with them). Or under LEFT of the kernels' first size is left, and the
 optimizer's weight decay alone would have taken as much, or a constraint of the kernels did.
 
-Rests: a data loss near 0, where everything outweighs it; a good skill (then it is a note).
+Rests: a data loss near 0, where everything outweighs it; a model compiled without a loss, whose whole loss comes from
+`add_loss` and is no penalty; a good skill (then it is a note).
 
 Remedy: a smaller factor of the regularizer, as the message computes it; a weight decay of USUAL; a looser constraint.
 
@@ -36,6 +37,7 @@ TIMES = 2.0  # a guess: see Source
 LEFT = 0.1  # a guess: with a tenth of its kernels' size a network says next to nothing
 NOTHING = 1e-4  # of it, for the words only
 USUAL = 0.004  # Keras' default of AdamW
+ROUNDING = 1e-5  # arithmetic: what a sum of some float32 numbers is off by
 FITTED = 0.1  # a guess: at a tenth of their first loss the data are fitted, whatever the penalty
 
 
@@ -48,6 +50,9 @@ def judge(case: Case) -> Iterator[Verdict]:
     penalty, loss = run.series("batch.regularization").finite(), run.series("batch.loss").finite()
     steps, one, other = np.intersect1d(penalty.steps, loss.steps, return_indices=True)
     part, data = penalty.values[one], loss.values[other] - penalty.values[one]
+    if len(steps) and case.facts.loss.name is None and np.all(np.abs(data) <= ROUNDING * np.abs(part)):
+        yield NotMeasured("", "the whole loss comes from `add_loss`, and which part of it is a penalty is not known")
+        return
     ratio = Series(steps, part / np.maximum(data, 1e-12))
     if len(ratio) < 3:
         yield NotMeasured("", f"the penalty {too_few(ratio)}" if len(ratio) else "no penalty was seen beside the loss")
