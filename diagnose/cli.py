@@ -13,6 +13,7 @@ import shutil
 import signal
 import textwrap
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diagnose._version import __version__
+from diagnose.wording import one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +51,7 @@ class Refused(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the message on one line of stderr."""
-        click.echo(f"keras-diagnose: {' '.join(self.message.split())}", err=True)
+        click.echo(f"keras-diagnose: {one_line(' '.join(self.message.split()))}", err=True)
 
 
 class Interrupted(Refused):
@@ -73,6 +75,17 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("interrupted.") from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit):
+            raise
+        except Exception as error:  # a traceback would end with 1, which says that a warning stands
+            raise Refused(_fault(error)) from error
+
+
+def _fault(error: Exception) -> str:
+    """What failed in the tool itself, and where, for whoever mends it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {str(error)[:200]} ({Path(frame.filename).name}, line {frame.lineno})"
+    return f"keras-diagnose failed by itself, which should not be: {what}. Please report it."
 
 
 @contextmanager
@@ -114,6 +127,7 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
     """
     with _refusing(OSError, ValueError):
         from diagnose.api import examine
+        from diagnose.outcome.outcome import why_unmeasured
         from diagnose.run.loading import load
 
         seen = load(run)
@@ -121,16 +135,18 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
     if page is not None:
         with _refusing(OSError):
             written = diagnosis.to_html(page)
-        click.echo(f"report: {written}", err=as_json)
+        click.echo(printable(f"report: {written}"), err=as_json)
     if as_json:
         click.echo(diagnosis.to_json())
     elif page is None:
         from diagnose.report.terminal import to_text
 
         click.echo(to_text(diagnosis, width=_columns(), style=_styled))
-    if not diagnosis.looked:
+    if not seen.measured and not diagnosis.causes:
+        because = f" ({why})" if (why := why_unmeasured(seen)) else ""
         raise Refused(
-            f"nothing was measured in {run}, so it says neither that the training is healthy nor what is wrong."
+            f"nothing was measured in {run}{because}, so it says neither that the training is healthy nor what is "
+            "wrong."
         )
     ctx.exit(WRONG if diagnosis.causes else 0)
 
@@ -144,7 +160,8 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
 def activation(ctx: click.Context, function: str, page: Path | None) -> None:
     """Examine an activation on its own, before any training.
 
-    FUNCTION is module:function, path/to/file.py:function, or the name of an activation of Keras.
+    FUNCTION is module:function, path/to/file.py:function, or the name of an activation of Keras. The file or module is
+    run to get at the function, as `python FILE` does: pass one that you trust.
     """
     from diagnose.activation.calling.spec import check_spec, resolve
     from diagnose.api import profile
@@ -158,7 +175,7 @@ def activation(ctx: click.Context, function: str, page: Path | None) -> None:
         click.echo(str(profiled))
     else:
         with _refusing(OSError):
-            click.echo(f"profile: {profiled.to_html(page)}")
+            click.echo(printable(f"profile: {profiled.to_html(page)}"))
     ctx.exit(WRONG if any(finding.severity != "note" for finding in profiled.findings) else 0)
 
 

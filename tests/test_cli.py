@@ -117,6 +117,67 @@ def test_a_report_in_which_nothing_was_measured_is_no_all_clear(tmp_path):
     assert len(result.stderr.splitlines()) == 1 and "nothing was measured in" in result.stderr
 
 
+UNMEASURED = {
+    "killed before its first step was done": """
+class Killed(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        os._exit(0)
+
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+model.compile("adam", "binary_crossentropy")
+model.fit(x, y, verbose=0, callbacks=[monitor, Killed()])
+""",
+    "can't be undone": """
+class Outward(keras.Model):
+    def train_step(self, data):
+        tf.numpy_function(lambda: np.float32(0), [], tf.float32)
+        return super().train_step(data)
+
+inputs = keras.Input((2,))
+model = Outward(inputs, keras.layers.Dense(1, "sigmoid")(inputs))
+model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+model.fit(x, y, verbose=0, callbacks=[monitor])
+""",
+    "distributed": """
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+model._distribute_strategy = tf.distribute.get_strategy()
+model.fit(x, y, verbose=0, callbacks=[monitor])
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [*zip(UNMEASURED, ["none was done yet", "PyFunc", "distributed over devices"], strict=True)],
+)
+def test_a_real_training_in_which_nothing_was_measured_is_no_all_clear(tmp_path, program, why):
+    """Rules that need no measurement could look, and found nothing: that is no sign of health."""
+    head = (
+        "import os\nimport keras, numpy as np, tensorflow as tf\nfrom diagnose.callbacks import TrainingMonitor\n"
+        "x, y = np.ones((16, 2)), np.arange(16) % 2\nmonitor = TrainingMonitor('run.sqlite')\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", head + UNMEASURED[program]]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    told = keras_diagnose("report", tmp_path / "run.sqlite", "--json")
+    assert told.exit_code == 2
+    assert len(told.stderr.splitlines()) == 1 and "nothing was measured in" in told.stderr and why in told.stderr
+    verdict = json.loads(told.stdout)
+    assert (verdict["outcome"], verdict["healthy"], verdict["causes"]) == ("unknown", False, [])
+    assert verdict["headline"].startswith("nothing measured: ") and why in verdict["headline"]
+    assert "no fault" not in verdict["headline"] and why in verdict["outcome_reason"]
+
+
+def test_a_fault_of_our_own_does_not_end_as_a_standing_warning_does(sick, monkeypatch):
+    """A traceback would end with 1."""
+    monkeypatch.setattr("diagnose.api.examine", lambda run: 1 / 0)
+    in_one_line(keras_diagnose("report", sick), r"failed by itself.*ZeroDivisionError.*test_cli\.py, line \d+")
+
+
+def test_a_path_that_steers_a_terminal_is_written_out():
+    in_one_line(keras_diagnose("report", "\x1b[2J\u202e"), r"there is no run file \\x1b\[2J\\u202e;")
+
+
 def test_a_report_is_written_as_a_page(sick, tmp_path):
     result = keras_diagnose("report", sick, "--html", tmp_path / "page.html")
     assert (result.exit_code, result.stdout) == (1, f"report: {tmp_path / 'page.html'}\n")
@@ -168,6 +229,12 @@ def test_a_threshold_is_shown_with_its_value():
 
 
 # --- activation ------------------------------------------------------------------------------------------------------
+
+
+def test_the_help_says_that_a_file_is_run():
+    assert "The file or module is run to get at the function" in " ".join(
+        keras_diagnose("activation", "--help").stdout.split()
+    )
 
 
 def test_a_sound_activation_ends_with_0(tmp_path):

@@ -15,6 +15,7 @@ from diagnose.diagnosis.explanation import Explanation, Node, explain, reachable
 from diagnose.diagnosis.headline import BY_ITSELF, headline
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.diagnosis.severity import judged_by_harm
+from diagnose.outcome.outcome import why_unmeasured
 from diagnose.rules.catalogue import ALL_RULES, PART_OF
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -56,7 +57,15 @@ def examine(run: Run) -> DiagnosisRecord:
     return DiagnosisRecord(
         outcome=outcome.name,
         outcome_reason=outcome.reason,
-        headline=headline(outcome, causes, consequences_of[0] if causes else (), len(looked), len(ruled_out)),
+        headline=headline(
+            outcome,
+            causes,
+            consequences_of[0] if causes else (),
+            len(looked),
+            len(ruled_out),
+            measured=run.measured,
+            unmeasured=why_unmeasured(run),
+        ),
         causes=causes,
         findings=(*causes, *(told[index] for index in consequences), *notes),
         not_measured=not_measured,

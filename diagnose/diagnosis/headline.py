@@ -23,14 +23,25 @@ ENDS = (r"[.!?](?=\s|$)", r"(?=; )", r"(?=: )", r"(?=, (?!(?:but|though|yet|unle
 
 
 def headline(
-    outcome: Outcome, causes: Sequence[Finding], consequences: Sequence[Finding], looked: int, silent: int
+    outcome: Outcome,
+    causes: Sequence[Finding],
+    consequences: Sequence[Finding],
+    looked: int,
+    silent: int,
+    *,
+    measured: bool = True,
+    unmeasured: str = "",
 ) -> str:
-    """The verdict. consequences: of the first cause; looked, silent: rules that could look, and that found nothing."""
+    """The verdict.
+
+    consequences: of the first cause. looked, silent: rules that could look, and that found nothing. measured: whether
+    anything was; unmeasured: why not, "" where nobody knows.
+    """
     count = f"{looked} of {len(ALL_RULES)} rules"
     if causes:
         return _of_cause(causes[0], (*causes[1:], *consequences))
-    if looked == 0:
-        return f"nothing measured: {count} could look"
+    if not measured:
+        return f"nothing measured: {unmeasured or f'{count} could look'}"
     if outcome.name == "learning" and outcome.harm == "partial" and (outcome.train or 0.0) < MODEST:
         return f"no fault found, though little is learned: {outcome.reason} {count} could look."
     if outcome.name == "learning":

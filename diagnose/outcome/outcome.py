@@ -32,6 +32,7 @@ from diagnose.outcome.skills import (
     still_falling,
     updates_of,
 )
+from diagnose.run.meta import FitFacts
 from diagnose.run.run import Run
 from diagnose.wording import counted
 
@@ -85,10 +86,30 @@ class Outcome:
 def outcome_of(run: Run, skills: Skills | None = None) -> Outcome:
     """What the training of this run achieved."""
     skills = skills_of(run) if skills is None else skills
+    if not run.measured:  # logs may show that it broke; of how well it went they show nothing sure
+        return _diverged(run, skills) or _unknown(run, skills)
     for asked in (_diverged, _hollow, _memorizing, _not_learning, _learning):
         if (outcome := asked(run, skills)) is not None:
             return outcome
     return _unknown(run, skills)
+
+
+def why_unmeasured(run: Run) -> str:
+    """Why nothing was measured in a run, as a clause; "" where that is not known, or something was measured.
+
+    >>> run = Run()
+    >>> run.notes.append("Keras runs on jax, and steps are observed on TensorFlow only.")
+    >>> why_unmeasured(run)
+    'Keras runs on jax, and steps are observed on TensorFlow only'
+    """
+    if run.measured:
+        return ""
+    if run.notes:
+        return run.notes[0].rstrip(".")
+    if run.facts.fit != FitFacts():
+        seen = run.facts.steps_seen
+        return f"none of {counted(seen, 'step')} was observed" if seen else "the run holds no step: none was done yet"
+    return ""
 
 
 def _diverged(run: Run, skills: Skills) -> Outcome | None:
@@ -273,6 +294,8 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
     losses = run.series("batch.loss").finite()
     if not len(losses):
         what = "only its configuration is known" if run.facts.audit else "nothing was measured"
+        if not run.measured:
+            return Outcome("unknown", f"{what}: {why}." if (why := why_unmeasured(run)) else f"{what}.")
         if run.observations:
             what = "neither a loss nor a skill could be measured"
         if run.history and "loss" not in run.history:
