@@ -21,7 +21,7 @@ tf.config.set_logical_device_configuration(
 
 @pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the tests' names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that look at one trained run stay in one process (`pytest -n 2 --dist loadgroup`); others go anywhere.
+    """Tests that look at one trained run stay in one process (`pytest -n 4 --dist loadgroup`); others go anywhere.
 
     They name their group themselves, share a module's fixture, or are those of one file with the same parameters.
     """

@@ -17,6 +17,7 @@ import numpy as np
 from keras import layers
 from sklearn import datasets as sk
 from sklearn.model_selection import train_test_split
+from watched_fits import ready
 
 from diagnose import Diagnosis
 from diagnose.callbacks import TrainingMonitor, audit
@@ -271,8 +272,11 @@ def made(training: Training) -> tuple[keras.Model, Data, np.random.Generator]:
 def train(training: Training) -> Diagnosis:
     """The verdict on a training, watched from its first to its last step."""
     model, data, _ = made(training)
+    ready(model)
     monitor = TrainingMonitor(every=training.every)
+    whole = len(data.x_validation)  # in one batch: what a step costs at these sizes is the call, not the samples
     settings: dict[str, Any] = {"validation_data": (data.x_validation, data.y_validation), **training.fit}
+    settings.setdefault("validation_batch_size", whole)
     if training.batches is not None:
         model.fit(training.batches(data), epochs=training.epochs, verbose=0, callbacks=[monitor], **settings)
     else:
