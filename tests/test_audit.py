@@ -16,7 +16,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from configurations import (
     BCE,
     CCE,
@@ -319,26 +318,30 @@ def test_a_distance_is_cut_where_both_labels_cost_the_same() -> None:
 # --- which samples are asked ------------------------------------------------------------------------------------------
 
 
-def asked_of() -> list[int]:
-    """How many samples a model is asked for at each call."""
-    asked = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many samples the model is asked for at each call that chooses samples."""
+    sizes: list[int] = []
+    forward = batch_sample.forward
 
-    def count(x: Any) -> Any:
-        if tf.executing_eagerly() and not isinstance(x, keras.KerasTensor):
-            asked.append(x.shape[0])
-        return x
+    def noted(asked_model: Any, x: Any) -> Any:
+        sizes.append(len(x))
+        return forward(asked_model, x)
 
-    facts(model([layers.Lambda(count), softmax()], SCCE), X, IDS)
-    return asked
+    monkeypatch.setattr(batch_sample, "forward", noted)
+    return sizes
 
 
-def test_a_model_of_much_work_is_asked_twice_for_few_samples_and_any_other_for_all(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert asked_of()[:2] == [2, N]
+def test_of_an_easy_model_all_samples_are_asked_for(asked: list[int]) -> None:
+    facts(model(softmax(), SCCE), X, IDS)
+    assert asked == [2, N]
+
+
+def test_of_a_model_of_much_work_few_samples_are_asked_for(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one sample there are 12 * (6 + 4) multiplications."""
     monkeypatch.setattr(batch_sample, "PASS", 1500)
-    monkeypatch.setattr(batch_sample, "DRAWS", 1500)
-    assert asked_of() == [2, 12]  # of one sample there are some 120 multiplications
+    facts(model(softmax(), SCCE), X, IDS)
+    assert asked == [2, 12]
 
 
 @pytest.mark.parametrize(

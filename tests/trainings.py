@@ -156,9 +156,11 @@ def shapes(rng: np.random.Generator) -> Data:
 
 
 def rare(rng: np.random.Generator) -> Data:
-    """One sample in seventeen is positive, and can be told."""
+    """One sample in seventeen is positive, and lies apart from the others."""
     x = rng.normal(size=(1500, 10)).astype("float32")
-    return _split(x, (x[:, 0] + x[:, 1] > 2.2).astype("float32"), "binary", rng, 1000)
+    y = x[:, 0] + x[:, 1] > 2.2
+    x[y, :2] += 1
+    return _split(x, y.astype("float32"), "binary", rng, 1000)
 
 
 OUTPUT = {"classes": "softmax", "binary": "sigmoid", "labels": "sigmoid", "regression": None}

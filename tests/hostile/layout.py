@@ -71,8 +71,14 @@ def of_schema() -> Iterator[Change]:
         "on reading and writing",
         sql("CREATE TRIGGER t AFTER INSERT ON notes BEGIN DELETE FROM series; END"),
     )
+    virtual = "CREATE VIRTUAL TABLE notes USING fts5(id, note)"  # by way of the schema: not every SQLite has the module
     yield Change(
-        "a virtual table", "full text", sql("DROP TABLE notes", "CREATE VIRTUAL TABLE notes USING fts5(id, note)")
+        "a virtual table",
+        "full text",
+        sql(
+            "PRAGMA writable_schema = ON",
+            f"UPDATE sqlite_master SET sql = '{virtual}', rootpage = 0 WHERE name = 'notes'",
+        ),
     )
     yield Change("an odd index", "an expression", sql("CREATE INDEX i ON measurements (hex(value))"))
     yield Change("an odd index", "partial", sql("CREATE INDEX i ON facts (name, json) WHERE length(json) > 0"))
