@@ -61,20 +61,19 @@ def first_batch(model: Any, x: Any) -> FirstBatch:
     """
     total = len(leaves(x)[0])
     most = min(SAMPLES, _fixed_size(model) or SAMPLES, total)
-    if most <= 2:
-        return _answered(model, x, _spread(total, most))
     try:
-        two = _answered(model, x, _spread(total, 2))
+        first = _answered(model, x, _spread(total, min(2, most)))
     except Exception:  # made for one size of a batch only
-        return _answered(model, x, _spread(total, most))
-    each = _entries(two.predictions) // 2
+        first = _answered(model, x, _spread(total, most))
+    asked = len(first.rows)
+    each = max(1, _entries(first.predictions) // asked)
     if each > ANSWER:
         raise TooLargeError(
             f"one answer of the model holds {each:,} numbers, and the audit looks at {ANSWER:,} at most. "
             "Audit the model with shorter sequences, smaller images or fewer classes."
         )
-    most = max(2, min(most, ANSWERS // each, PASS // max(1, two.work)))
-    return replace(_answered(model, x, _spread(total, most)), ends=two.predictions) if most > 2 else two
+    most = min(most, ANSWERS // each, PASS // max(1, first.work))
+    return replace(_answered(model, x, _spread(total, most)), ends=first.predictions) if most > asked else first
 
 
 def _answered(model: Any, x: Any, rows: np.ndarray) -> FirstBatch:
@@ -105,7 +104,7 @@ def draws(model: Any, x: Any, batch: FirstBatch, parts: list[Part]) -> list[tupl
         few = max(1, min(FEW, max(FEWEST, afford), room))
         rows = rows[:: max(1, len(rows) // few)][:few]
     constant = any(part.predictions.shape[-1:] == (1,) and np.all(part.predictions == 1) for part in parts)
-    passes = DRAWS // (len(rows) * batch.work + len(leaf_layers(model)) * CALL)
+    passes = DRAWS // (len(rows) * batch.work + (1 + len(leaf_layers(model))) * CALL)
     if passes < ENOUGH_DRAWS:
         passes = FEW_DRAWS if constant else 0
     return under_random_weights(model, taken(x, rows), REACH_GAINS[:passes], len(parts))
