@@ -262,6 +262,19 @@ def test_a_variable_that_f_changes_is_put_back_and_told():
     assert "changes count" in finding(found, "impure-activation").message
 
 
+def test_a_state_that_changes_the_answer_is_not_called_noise():
+    largest = tf.Variable(1.0, trainable=False, name="largest")
+
+    def normalized(z: Any) -> Any:
+        largest.assign(0.9 * largest + 0.1 * tf.reduce_max(tf.abs(z)))
+        return tf.tanh(z / largest)
+
+    found = finding(profile(normalized), "impure-activation")
+    assert "differ by" in found.message and "each changes largest" in found.message
+    assert found.remedy.startswith("Keep what it changes in the weights of a Layer.")
+    assert float(largest) == 1.0
+
+
 def test_streams_are_the_users_own_again():
     out, err = sys.stdout, sys.stderr
     profile(lambda z: time.sleep(0.01) or z)

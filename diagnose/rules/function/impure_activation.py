@@ -30,7 +30,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     if not calls.repeatable:
         message = (
             f"Two calls of {profile.name} on the same input differ by {calls.largest_difference:.2g} of the "
-            "size of its output."
+            f"size of its output{f': each changes {changes}' if changes else ''}."
         )
     elif calls.drifts:
         message = f"{profile.name} gives another answer to the same input after it has been called many times."
@@ -51,13 +51,19 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         severity="warning" if fault else "note",
         blames=("activation",),
         evidence={"largest difference": calls.largest_difference, **({"changes": changes} if changes else {})},
-        remedy="Make the noise a Layer that asks for `training`, and keep its seed in a SeedGenerator."
-        if not calls.repeatable
-        else "Keep state in the weights of a Layer."
-        if fault
-        else "Nothing to do, if it is meant.",
+        remedy=_remedy(calls.repeatable, bool(changes)) if fault else "Nothing to do, if it is meant.",
         refute="Two calls on the same input agree in inference.",
         confidence=0.95,
+    )
+
+
+def _remedy(repeatable: bool, changes: bool) -> str:
+    """What differs between two calls may be noise, or a state that each call moves on, or either."""
+    if repeatable:
+        return "Keep state in the weights of a Layer."
+    noise = "Make the noise a Layer that asks for `training`, and keep its seed in a SeedGenerator."
+    return (
+        f"Keep what it changes in the weights of a Layer. If it is a generator's state: {noise}" if changes else noise
     )
 
 
