@@ -83,25 +83,32 @@ class Run:
         self.facts = facts if isinstance(facts, Facts) else Facts.from_dict(facts or {})
         self.history: dict[str, list[float]] = {}
         self.notes: list[str] = []
-        self._steps: dict[tuple[str, str], array[int]] = {}
-        self._values: dict[tuple[str, str], array[float]] = {}
+        #: Steps and values by quantity, and in it by place: a rule asks for the places of one quantity of dozens.
+        self._columns: dict[str, dict[str, tuple[array[int], array[float]]]] = {}
+        self._size = 0
         self._arrays: dict[tuple[str, str], dict[int, np.ndarray]] = {}
         self._observed: dict[int, None] = {}
 
     def add(self, *measurements: Measurement) -> None:
         """Add measurements; for each quantity and place in the order of their steps."""
         for measurement in measurements:
-            key = (measurement.quantity, measurement.where)
-            if key not in self._steps:
-                self._steps[key], self._values[key] = array("q"), array("d")
-            self._steps[key].append(measurement.step)
-            self._values[key].append(measurement.value)
+            steps, values = self._column(measurement.quantity, measurement.where)
+            steps.append(measurement.step)
+            values.append(measurement.value)
+        self._size += len(measurements)
 
     def add_column(self, quantity: str, where: str, steps: np.ndarray, values: np.ndarray) -> None:
         """Add a whole series at once: `steps` of int64 and `values` of float64, both (n,)."""
-        key = (quantity, where)
-        self._steps.setdefault(key, array("q")).frombytes(np.ascontiguousarray(steps, np.int64).tobytes())
-        self._values.setdefault(key, array("d")).frombytes(np.ascontiguousarray(values, np.float64).tobytes())
+        known_steps, known_values = self._column(quantity, where)
+        known_steps.frombytes(np.ascontiguousarray(steps, np.int64).tobytes())
+        known_values.frombytes(np.ascontiguousarray(values, np.float64).tobytes())
+        self._size += len(steps)
+
+    def _column(self, quantity: str, where: str) -> tuple[array[int], array[float]]:
+        by_place = self._columns.setdefault(quantity, {})
+        if where not in by_place:
+            by_place[where] = array("q"), array("d")
+        return by_place[where]
 
     def observed(self, *steps: int) -> None:
         """Mark steps as observed: the batch was run once more by the shadow step (epoch ends measure without it)."""
@@ -113,12 +120,19 @@ class Run:
 
     def drop(self, steps: frozenset[int]) -> None:
         """Forget the measurements of these steps, which keeps a long run bounded; arrays stay."""
-        for key, known in self._steps.items():
-            kept = [index for index, step in enumerate(known) if step not in steps]
-            if len(kept) < len(known):
-                values = self._values[key]
-                self._steps[key] = array("q", (known[index] for index in kept))
-                self._values[key] = array("d", (values[index] for index in kept))
+        dropped = np.fromiter(steps, np.int64, len(steps))
+        left: dict[bytes, tuple[np.ndarray, bytes]] = {}  # most of thousands of series were taken at the same steps
+        for by_place in self._columns.values():
+            for where, (known, values) in by_place.items():
+                taken = known.tobytes()
+                if taken not in left:
+                    kept = np.isin(known, dropped, invert=True)
+                    left[taken] = kept, np.array(known, np.int64)[kept].tobytes()
+                kept, staying = left[taken]
+                if len(staying) < len(taken):
+                    fewer = array("q", staying)
+                    self._size -= len(known) - len(fewer)
+                    by_place[where] = fewer, array("d", np.array(values, np.float64)[kept].tobytes())
 
     def drop_array(self, quantity: str, where: str, step: int) -> None:
         """Forget one array."""
@@ -127,7 +141,12 @@ class Run:
     @property
     def quantities(self) -> tuple[str, ...]:
         """Names of all quantities measured, sorted."""
-        return tuple(sorted({quantity for quantity, _ in self._steps}))
+        return tuple(sorted(self._columns))
+
+    @property
+    def size(self) -> int:
+        """Number of measurements held."""
+        return self._size
 
     @property
     def observations(self) -> int:
@@ -150,7 +169,7 @@ class Run:
     @property
     def before_training(self) -> bool:
         """Whether it holds one audited batch and nothing of a training."""
-        return self.facts.audit is not None and self.facts.fit == FitFacts() and not self._steps
+        return self.facts.audit is not None and self.facts.fit == FitFacts() and not self._columns
 
     @property
     def measured(self) -> bool:
@@ -159,18 +178,18 @@ class Run:
         The logs that Keras keeps anyway, and what is known of the model before any step, are no measurements.
         """
         known = self.facts.audit is not None or self.facts.profiles or self.facts.task.kind
-        return bool(self._observed or self._steps or known)
+        return bool(self._observed or self._columns or known)
 
     def places(self, quantity: str) -> tuple[str, ...]:
         """Places where this quantity was measured, in the order they were first seen (the order of the calls)."""
-        return tuple(where for name, where in self._steps if name == quantity)
+        return tuple(self._columns.get(quantity, ()))
 
     def series(self, quantity: str, where: str = "") -> Series:
         """One quantity at one place; empty where nothing was measured."""
-        key = (quantity, where)
-        if key not in self._steps:
+        column = self._columns.get(quantity, {}).get(where)
+        if column is None:
             return EMPTY
-        return Series(np.array(self._steps[key], np.int64), np.array(self._values[key], np.float64))
+        return Series(np.array(column[0], np.int64), np.array(column[1], np.float64))
 
     def arrays(self, quantity: str, where: str = "") -> dict[int, np.ndarray]:
         """The arrays of this quantity at this place, by step."""
