@@ -52,7 +52,7 @@ class Alarm:
         self._schedule.force()
         self._search_ends = self._recorder.steps + (self._schedule.epoch_steps or SEARCHED)
         known = [] if self._last_good is None else [Measurement("weight.finite", "", self._last_good, 1.0)]
-        self._recorder.add([*known, Measurement("weight.finite", "", step, float(finite))])
+        self._recorder.add([*known, Measurement("weight.finite", "", step, float(finite))], for_good=True)
 
     def searches(self, step: int) -> bool:
         """Whether the data of this step is to be searched."""
@@ -68,7 +68,8 @@ class Alarm:
             if any(count for _, _, count in counts):
                 self._search_ends = 0
                 step = self._recorder.steps + offset
-                self._recorder.add([Measurement(quantity, where, step, count) for quantity, where, count in counts])
+                found = [Measurement(quantity, where, step, count) for quantity, where, count in counts]
+                self._recorder.add(found, for_good=True)
 
 
 def _is_broken(logs: Mapping[str, Any] | None) -> bool:
