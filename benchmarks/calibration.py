@@ -26,7 +26,7 @@ from diagnose import Diagnosis, Run, examine, load
 from diagnose.callbacks import TrainingMonitor
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
-from diagnose.rules.evidence.gradients import kernels, ratio_of
+from diagnose.rules.evidence.gradients import ratio_of
 from diagnose.rules.evidence.persistence import recent
 from diagnose.rules.evidence.updates import typical_ratio
 from diagnose.run.layout import Layout
@@ -65,9 +65,10 @@ def figures(run: Run) -> dict[str, float]:
         known = [value for value in values if np.isfinite(value)]
         return pick(known) if known else float("nan")
 
-    names = kernels(run, layout)
+    case = Case.of(run)
+    names = case.kernels
     ratio = recent(ratio_of(run, names[0], names[-1])) if len(names) > 1 else float("nan")
-    updates = typical_ratio(Case.of(run))
+    updates = typical_ratio(case)
     gaps = [gap_of(run, where)[2].values for where in outputs_of(run)]
     skills = [run.series("skill.train", where).finite().values for where in run.places("skill.train")]
     starts = [

@@ -149,7 +149,7 @@ def test_a_cell_lies_where_its_layer_does_and_its_bias_is_no_kernel():
     run, layout = monitor.run, Layout(monitor.run)
     memory, behind = model.get_layer("memory"), model.get_layer("behind")
     cell, kernel = f"{memory.cell.path}/kernel", f"{behind.path}/kernel"
-    assert kernels(run, layout)[:3] == [cell, f"{memory.cell.path}/recurrent_kernel", kernel]
+    assert kernels(run, layout)[:3] == (cell, f"{memory.cell.path}/recurrent_kernel", kernel)
     assert (layout.feeds(cell, kernel), layout.feeds(kernel, cell)) == (True, False)
     assert layout.feeds(cell, memory.path) and layout.feeds(memory.path, cell)
     assert "exploding-gradient" not in {finding.rule for finding in monitor.diagnosis.findings}

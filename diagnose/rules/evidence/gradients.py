@@ -13,16 +13,15 @@ from diagnose.run.layout import Layout
 from diagnose.run.run import Run, Series
 
 
-def kernels(run: Run, layout: Layout) -> list[str]:
-    """Trained kernels in the order of the calls."""
+def kernels(run: Run, layout: Layout) -> tuple[str, ...]:
+    """Trained kernels in the order of the calls; a rule finds them in its `Case`."""
     trained = dict.fromkeys(run.places("gradient.rms"))
     known = [name for name in run.places("weight.spectral_norm") if name in trained]
     if not known:
         known = [name for name in trained if _varies(run, name)]
     lookups = _lookups(run)
-    return sorted(
-        (name for name in known if layout.layer(name) not in lookups), key=lambda name: layout.position(name)[0]
-    )
+    kept = (name for name in known if layout.layer(name) not in lookups)
+    return tuple(sorted(kept, key=lambda name: layout.position(name)[0]))
 
 
 def whole_gradient(run: Run, name: str) -> Series:

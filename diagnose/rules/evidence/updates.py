@@ -10,7 +10,6 @@ import numpy as np
 
 from diagnose.rules.evidence.audited_output import outputs, takes
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels
 from diagnose.run.run import EMPTY, Run, Series
 
 GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:updates"
@@ -30,7 +29,7 @@ def typical_ratio(case: Case, *, shrunk: bool = True) -> Series:
     shrunk: whether kernels that shrank since the start are compared with what they are now, or with their first size.
     """
     run = case.run
-    ratios = {name: run.series("update.ratio", name).finite() for name in kernels(run, case.layout)}
+    ratios = {name: run.series("update.ratio", name).finite() for name in case.kernels}
     columns = [ratio if shrunk else _against_start(run, name, ratio) for name, ratio in ratios.items()]
     columns = [column for column in columns if len(column)]
     if not columns:

@@ -26,7 +26,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Series
@@ -82,8 +81,7 @@ def judge(case: Case) -> Iterator[Verdict]:
 def _pressed(case: Case) -> Finding | None:
     """Weights that a decay or a constraint has made small, which are no part of the loss."""
     run = case.run
-    names = kernels(run, case.layout)
-    sizes = [run.series("weight.rms", name).finite() for name in names]
+    sizes = [run.series("weight.rms", name).finite() for name in case.kernels]
     left = [float(size.values[-1] / size.values[0]) for size in sizes if len(size) > 1 and size.values[0] > 0]
     if not left or np.median(left) >= LEFT:
         return None

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels, ratio_of, total_gradient
+from diagnose.rules.evidence.gradients import ratio_of, total_gradient
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Series
@@ -39,9 +39,8 @@ FEWEST = DOUBLINGS + 1  # arithmetic
 
 def judge(case: Case) -> Iterator[Verdict]:
     """All gradients over time, then the first kernel against the last."""
-    run, layout = case.run, case.layout
+    run, names = case.run, case.kernels
     total = total_gradient(run)
-    names = kernels(run, layout)
     if len(total) < FEWEST:
         yield NotMeasured("", f"gradients seen at {counted(len(total), 'observation')}; {FEWEST} are needed")
     else:

@@ -31,11 +31,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels
 from diagnose.rules.evidence.persistence import FEWEST, lasting, recent
 from diagnose.rules.evidence.updates import STRETCH, lowered_early
 from diagnose.rules.rule import Rule
-from diagnose.run.layout import Layout
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import named
@@ -46,7 +44,7 @@ RESOLUTION = 6e-8  # arithmetic: half the spacing of float32 at 1; a smaller ste
 
 def judge(case: Case) -> Iterator[Verdict]:
     """Trainable parameters first, then updates."""
-    run, layout = case.run, case.layout
+    run = case.run
     model = case.facts.model
     if model.trainable_parameters == 0 and (model.parameters or 0) > 0:
         yield Finding(
@@ -63,10 +61,10 @@ def judge(case: Case) -> Iterator[Verdict]:
     if (loose := _loose(run)) is not None:
         yield loose
         return
-    if (unheeded := _unheeded(run, layout)) is not None:
+    if (unheeded := _unheeded(case)) is not None:
         yield unheeded
         return
-    moving = [name for name in kernels(run, layout) if len(run.series("update.ratio", name).finite()) >= 3]
+    moving = [name for name in case.kernels if len(run.series("update.ratio", name).finite()) >= 3]
     if not moving:
         if (since_step := _never_updated(run)) is not None:
             yield _unapplied(since_step)
@@ -125,9 +123,9 @@ def _loose(run: Run) -> Finding | None:
     )
 
 
-def _unheeded(run: Run, layout: Layout) -> Finding | None:
+def _unheeded(case: Case) -> Finding | None:
     """What comes of `trainable` changed without compile: the step that was compiled before goes on as it was."""
-    model = run.facts.model
+    run, model = case.run, case.facts.model
     sizes = {name: run.series("weight.rms", name).finite().values for name in model.left_out}
     still = [name for name, values in sizes.items() if len(values) >= FEWEST and len(np.unique(values)) == 1]
     ratios = {name: run.series("update.ratio", name).finite() for name in model.still_trained}
@@ -136,7 +134,7 @@ def _unheeded(run: Run, layout: Layout) -> Finding | None:
     if not found:
         return None
     what = "not moving, though trainable" if still else "moving, though not trainable"
-    every = bool(still) and set(kernels(run, layout)) <= set(still)
+    every = bool(still) and set(case.kernels) <= set(still)
     return Finding(
         found[0],
         f"{what[0].upper()}{what[1:]}: {named(found)}. `trainable` was changed after fit had compiled its step.",

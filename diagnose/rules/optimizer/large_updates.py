@@ -29,7 +29,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.evidence.updates import GOOD, advised_rate, typical_ratio
 from diagnose.rules.rule import Rule
@@ -81,14 +80,14 @@ def judge(case: Case) -> Iterator[Verdict]:
 
 def _growth(case: Case) -> float:
     """Median over the kernels of the spectral norm now, over that at first or an ordinary one; 0 of none."""
-    norms = [case.run.series("weight.spectral_norm", name).finite().values for name in kernels(case.run, case.layout)]
+    norms = [case.run.series("weight.spectral_norm", name).finite().values for name in case.kernels]
     grown = [float(norm[-1]) / max(float(norm[0]), ORDINARY) for norm in norms if len(norm) > 1]
     return float(np.median(grown)) if grown else 0.0
 
 
 def _kept(case: Case) -> float:
     """Median over the kernels of their size now, over that at first; infinite where none was seen."""
-    sizes = [case.run.series("weight.rms", name).finite().values for name in kernels(case.run, case.layout)]
+    sizes = [case.run.series("weight.rms", name).finite().values for name in case.kernels]
     kept = [float(size[-1] / size[0]) for size in sizes if len(size) > 1 and size[0] > 0]
     return float(np.median(kept)) if kept else math.inf
 

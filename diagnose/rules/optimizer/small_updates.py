@@ -25,7 +25,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.evidence.updates import STRETCH, advised_rate, at_rest, lowered_early, typical_ratio
 from diagnose.rules.rule import Rule
@@ -75,10 +74,11 @@ def _by_the_rate(case: Case) -> dict[str, float | str]:
     """The rate, and the rms of an update for each unit of it: about 1 where the optimizer divides by the gradient."""
     run = case.run
     rates = run.series("optimizer.learning_rate").finite().values
-    names = kernels(run, case.layout)
-    if not len(rates) or not rates[-1] > 0 or not names:
+    if not len(rates) or not rates[-1] > 0 or not case.kernels:
         return {}
-    sizes = [recent(run.series(what, name).finite()) for name in names for what in ("update.ratio", "weight.rms")]
+    sizes = [
+        recent(run.series(what, name).finite()) for name in case.kernels for what in ("update.ratio", "weight.rms")
+    ]
     update = float(np.median(np.array(sizes).reshape(-1, 2).prod(axis=1)))
     return {"learning rate": float(rates[-1]), "update over rate": update / float(rates[-1])}
 

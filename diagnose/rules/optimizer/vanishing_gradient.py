@@ -27,7 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels, ratio_of, whole_gradient
+from diagnose.rules.evidence.gradients import ratio_of, whole_gradient
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.evidence.slope import WORKS_ALONE
 from diagnose.rules.rule import Rule
@@ -44,7 +44,7 @@ CRITICAL = 1e-5  # a guess: a hundred times worse than enough
 def judge(case: Case) -> Iterator[Verdict]:
     """The first trained kernel against the last."""
     run, layout = case.run, case.layout
-    names = kernels(run, layout)
+    names = case.kernels
     if len(names) < 2:
         seen = f"{counted(len(names), 'trained kernel')} seen; two are needed to compare"
         yield NotMeasured("", seen, applies=not names)

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
-from diagnose.rules.evidence.gradients import kernels, whole_gradient
+from diagnose.rules.evidence.gradients import whole_gradient
 from diagnose.rules.evidence.persistence import lasting
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout
@@ -55,7 +55,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     elif not since:
         yield Healthy("")
     else:
-        yield from _findings(layout, since, missing, frozenset(kernels(run, layout)) | _large(run))
+        yield from _findings(layout, since, missing, frozenset(case.kernels) | _large(run))
 
 
 def _findings(layout: Layout, since: dict[str, int], missing: set[str], main: frozenset[str]) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def _findings(layout: Layout, since: dict[str, int], missing: set[str], main: fr
     for name in since:
         by_layer.setdefault(layout.layer(name) or name.rpartition("/")[0], []).append(name)
     for layer, names in by_layer.items():
-        if any(other != layer and layout.feeds(layer, other) for other in by_layer):
+        if any(other != layer and layout.feeds(layer, other) for other in reversed(by_layer)):
             continue
         below = [other for other in by_layer if other != layer and layout.feeds(other, layer)]
         grave = any(name in main for name in names)
@@ -103,11 +103,11 @@ def can_follow(finding: Finding, cause: Finding) -> bool:
 
 def _large(run: Run) -> frozenset[str]:
     """Variables without a gradient count as kernels where they have a spectral norm."""
-    return frozenset(run.places("weight.spectral_norm")) | {
-        name
-        for name in run.places("gradient.missing")
-        if not run.places("weight.spectral_norm") and np.any(run.series("weight.rms", name).values > 0)
-    }
+    if normed := run.places("weight.spectral_norm"):
+        return frozenset(normed)
+    return frozenset(
+        name for name in run.places("gradient.missing") if np.any(run.series("weight.rms", name).values > 0)
+    )
 
 
 RULE = Rule(
