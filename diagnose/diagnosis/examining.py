@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.diagnosis.explanation import Explanation, Node, explain, reachable
+from diagnose.diagnosis.explanation import Explanation, Node, explain
 from diagnose.diagnosis.headline import BY_ITSELF, headline
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.diagnosis.severity import judged_by_harm
@@ -132,7 +132,9 @@ def _linked(nodes: Sequence[Node], ranked: Explanation) -> list[Finding]:
     What explains a finding is no less severe than it: mend the one, and the other goes.
     """
     rivals = dict(zip(ranked.causes, ranked.rivals, strict=True))
-    reach = reachable([set(edges) for edges in ranked.edges])
+    gravest = {
+        found: min((nodes[at].finding.severity for at in found), key=SEVERITIES.index) for found in set(ranked.reach)
+    }
 
     def names(indices: Sequence[int], but: str) -> tuple[str, ...]:
         found = dict.fromkeys(nodes[index].finding.rule for index in indices)
@@ -141,7 +143,7 @@ def _linked(nodes: Sequence[Node], ranked: Explanation) -> list[Finding]:
     return [
         replace(
             node.finding,
-            severity=min((nodes[at].finding.severity for at in {index, *reach[index]}), key=SEVERITIES.index),
+            severity=gravest[ranked.reach[index]],
             explains=names(ranked.edges[index], node.finding.rule),
             rivals=names(rivals.get(index, ()), node.finding.rule),
         )
@@ -173,8 +175,7 @@ def _at_work_first(
         and _is_at_work(nodes[other], layout)
         and nodes[other].finding.where in nodes[cause].places
     ]
-    reach = reachable([set(edges) for edges in ranked.edges])
-    roots = [index for index in met if not any(index in reach[other] for other in met if other != index)] or met
+    roots = [index for index in met if not any(index in ranked.reach[other] for other in met if other != index)] or met
     if not roots:
         return cause, under
     first = min(

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from diagnose.diagnosis.reach import reachable
 from diagnose.rules.rule import PARTS, Rule
 from diagnose.run.layout import Layout
 from diagnose.verdict import Finding
@@ -46,11 +47,13 @@ class Node:
 class Explanation:
     """The links between findings, by their place in the list that was given.
 
-    edges: for each finding, those it explains directly; causes: those nothing else explains, likeliest first; under:
-    for each cause all that follows from it; rivals: for each cause the other causes that explain some of the same.
+    edges: for each finding, those it explains directly; reach: itself and all that follows from it; causes: those
+    nothing else explains, likeliest first; under: for each cause all that follows from it; rivals: for each cause the
+    other causes that explain some of the same.
     """
 
     edges: tuple[tuple[int, ...], ...]
+    reach: tuple[frozenset[int], ...]
     causes: tuple[int, ...]
     under: tuple[tuple[int, ...], ...]
     rivals: tuple[tuple[int, ...], ...]
@@ -60,30 +63,29 @@ def explain(nodes: Sequence[Node], layout: Layout) -> Explanation:
     """Link findings, find the causes, and put the likeliest first."""
     edges = links(nodes, layout)
     reach = reachable(edges)
-    weight = [
-        len({nodes[index].finding.rule for index in reach[start]} - {nodes[start].finding.rule})
-        for start in range(len(nodes))
-    ]
+    rules = {found: {nodes[index].finding.rule for index in found} for found in set(reach)}
+    weight = [len(rules[found] - {node.finding.rule}) for node, found in zip(nodes, reach, strict=True)]
     rank = sorted(range(len(nodes)), key=lambda index: (_likeliness(nodes[index], weight[index]), index))
+    led_to = {index for found in set(reach) for index in found if reach[index] is not found}
     causes: list[int] = []
     covered: set[int] = set()
     for index in rank:
-        explained_by = [other for other in range(len(nodes)) if index in reach[other] and other != index]
-        ring = [other for other in explained_by if other in reach[index]]
-        if len(ring) == len(explained_by) and index not in covered:
+        if index not in led_to and index not in covered:
             causes.append(index)
-            covered.update(reach[index], {index})
+            covered.update(reach[index])
     causes = _one_of_each_rule_first(causes, nodes)
-    under = tuple(tuple(other for other in rank if other in reach[cause] and other not in causes) for cause in causes)
+    symptoms = [reach[cause].difference(causes) for cause in causes]
+    place = {index: at for at, index in enumerate(rank)}
+    under = tuple(tuple(sorted(found, key=place.__getitem__)) for found in symptoms)
     rivals = tuple(
         tuple(
             other
-            for other, others in zip(causes, under, strict=True)
-            if nodes[other].finding.rule != nodes[cause].finding.rule and set(mine) & set(others)
+            for other, others in zip(causes, symptoms, strict=True)
+            if nodes[other].finding.rule != nodes[cause].finding.rule and not mine.isdisjoint(others)
         )
-        for cause, mine in zip(causes, under, strict=True)
+        for cause, mine in zip(causes, symptoms, strict=True)
     )
-    return Explanation(tuple(tuple(sorted(found)) for found in edges), tuple(causes), under, rivals)
+    return Explanation(tuple(tuple(sorted(found)) for found in edges), tuple(reach), tuple(causes), under, rivals)
 
 
 def _likeliness(node: Node, explained: int) -> tuple[float, int, int]:
@@ -154,21 +156,6 @@ def _alike(nodes: Sequence[Node], layout: Layout) -> list[list[int]]:
             key = (node.finding.rule, node.finding.message)
         groups.setdefault(key, []).append(index)
     return [sorted(members, key=lambda index: (_likeliness(nodes[index], 0), index)) for members in groups.values()]
-
-
-def reachable(edges: Sequence[set[int]]) -> list[set[int]]:
-    """For each place in the graph all those that follow from it, itself left out."""
-    found = []
-    for start in range(len(edges)):
-        seen: set[int] = set()
-        waiting = [*edges[start]]
-        while waiting:
-            index = waiting.pop()
-            if index not in seen:
-                seen.add(index)
-                waiting.extend(edges[index])
-        found.append(seen - {start})
-    return found
 
 
 def _in_time(cause: Node, effect: Node) -> bool:

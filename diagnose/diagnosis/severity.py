@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from diagnose.diagnosis.explanation import Node, links, reachable
+from diagnose.diagnosis.explanation import Node, links
+from diagnose.diagnosis.reach import reachable
 from diagnose.outcome.outcome import Outcome
 from diagnose.rules.catalogue import PART_OF
 from diagnose.rules.rule import HARM_MUST_SHOW, Rule
@@ -65,10 +66,12 @@ def judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, looke
         severity != "note" and (outcome.harm != "none" or node.rule.shows_harm)
         for severity, node in zip(shown, seen, strict=True)
     ]
-    for index, follows in zip(grave, reachable(edges), strict=True):
+    reach = reachable(edges)
+    harmful = {found: any(standing[grave[at]] for at in found) for found in set(reach)}
+    for index, reached in zip(grave, reach, strict=True):
         rule = seen[index].rule
         sure = rule.anywhere and seen[index].finding.severity == "critical"
-        explains_harm = (sure or rule.part != "function") and any(standing[grave[at]] for at in follows)
+        explains_harm = (sure or rule.part != "function") and harmful[reached]
         if shown[index] == "note" and explains_harm:
             shown[index] = "warning"
     return [

@@ -53,6 +53,7 @@ def cause_graph(causes: Sequence[Finding], consequences_of: Sequence[Sequence[Fi
     """The graph of the causes, most likely first, with what follows from each; None where nothing follows from any."""
     shown = list(zip(causes, consequences_of, strict=False))[:CAUSES]
     places: dict[str, list[Finding]] = {}  # the effects, by rule: the likeliest cause's first
+    known: set[tuple[str, str, str]] = set()
     targets: list[list[str]] = []
     own_places: list[list[str]] = []
     for cause, explained in shown:
@@ -60,8 +61,10 @@ def cause_graph(causes: Sequence[Finding], consequences_of: Sequence[Sequence[Fi
         targets.append(list(dict.fromkeys(finding.rule for finding in follows if finding.rule != cause.rule)))
         own_places.append([cause.where, *(finding.where for finding in follows if finding.rule == cause.rule)])
         for finding in follows:
-            if finding.rule != cause.rule and finding not in places.setdefault(finding.rule, []):
-                places[finding.rule].append(finding)
+            told = (finding.rule, finding.where, finding.message)
+            if finding.rule != cause.rule and told not in known:
+                known.add(told)
+                places.setdefault(finding.rule, []).append(finding)
     if not places:
         return None
     kept = _kept(places)
