@@ -6,8 +6,8 @@ them together hold a reader under 1 GB and some ten seconds, whatever the file (
 
 from __future__ import annotations
 
-MEASUREMENTS = 10_000_000  # arithmetic: 5,000 series at the 2,000 observations that a monitor keeps
-SERIES = 20_000  # measured: judged and shown in some seven seconds; 3,000 variables make as many
+MEASUREMENTS = 10_000_000  # ten times what a monitor keeps of a training
+SERIES = 20_000  # measured: judged and shown in some four seconds; 3,000 variables make as many
 OBSERVED = 2_000_000  # steps; these are never thinned
 ARRAYS = 50_000  # two a site at each doubling of the observations: 1,000 sites make 25,000
 ARRAY_BYTES = 8_000_000  # of one array: five numbers for each of 200,000 classes

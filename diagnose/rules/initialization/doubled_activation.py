@@ -46,11 +46,15 @@ def judge(case: Case) -> Iterator[Verdict]:
         yield NotMeasured("", "no hidden activation was seen at 3 observations")
         return
     bent = [where for where in places if not _same(run, "preactivation", where, "activation", where)]
+    given = np.array([_ends(run, "activation", where) for where in bent]).reshape(-1, len(NUMBERS))
+    rank = {where: index for index, where in enumerate(bent)}
     for where in places:
-        before = bent[: bent.index(where)] if where in bent else []
-        first = next(
-            (name for name in reversed(before) if _same(run, "activation", name, "preactivation", where)), None
-        )
+        # Of hundreds of activations before it few end on the same numbers, and only those are compared entry by entry.
+        before = given[: rank.get(where, 0)]
+        size = np.abs(before[:, 2:]).max(axis=1, keepdims=True)
+        near = np.all(np.abs(before - _ends(run, "preactivation", where)) <= SAME * size, axis=1)
+        alike = (bent[index] for index in reversed(np.flatnonzero(near)))
+        first = next((name for name in alike if _same(run, "activation", name, "preactivation", where)), None)
         yield Healthy(where) if first is None else _finding(run, layout, first, where)
 
 
@@ -77,6 +81,12 @@ def _finding(run: Run, layout: Layout, first: str, second: str) -> Finding:
         refute="The gradient in front of them is no larger, and the skill no better, with only one of them.",
         confidence=0.75 if since is not None else 0.9,
     )
+
+
+def _ends(run: Run, side: str, where: str) -> list[float]:
+    """The last of each of `NUMBERS` there; NaN where it was not measured."""
+    measured = [run.series(f"{side}.{of}", where).values for of in NUMBERS]
+    return [float(values[-1]) if len(values) else np.nan for values in measured]
 
 
 def _same(run: Run, one_side: str, one: str, other_side: str, other: str) -> bool:
