@@ -149,7 +149,9 @@ def tone_of(diagnosis: DiagnosisRecord) -> str:
 
 def causes_of(diagnosis: DiagnosisRecord, pictures: int = PICTURES) -> tuple[Cause, ...]:
     """The causes, each with its consequences and the pictures of the activations it names; no picture twice."""
-    run, drawn = diagnosis.run, dict.fromkeys(pictured_sites(diagnosis.run), False)
+    run, left = diagnosis.run, pictures
+    named = _sites_by_name(run)
+    drawn: set[str] = set()
     follow = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]
     causes: list[Cause] = []
     told: set[str] = set()  # messages that the page has shown already
@@ -157,10 +159,12 @@ def causes_of(diagnosis: DiagnosisRecord, pictures: int = PICTURES) -> tuple[Cau
         told |= {finding.message, finding.message.partition(BY_ITSELF)[2]}
         follows, alone = (tuple(_told_once(part, told)) for part in presentation.by_itself(finding, explained))
         shown: tuple[ActivationPicture, ...] = ()
-        for where in _sites_named(run, [finding, *explained], drawn):
-            if sum(drawn.values()) < pictures and not shown and (picture := activation_picture(run, where)):
-                drawn[where] = True
+        for where in _in_order(named, [finding, *explained]) if left else ():
+            if where not in drawn and (picture := activation_picture(run, where)):
+                drawn.add(where)
+                left -= 1
                 shown = (_not_told(picture, told),)
+                break
         causes.append(Cause(finding, presentation.TONES[finding.severity], follows, alone, shown))
     return tuple(causes)
 
@@ -179,18 +183,22 @@ def _told_once(explained: Iterable[Finding], told: set[str]) -> Iterator[tuple[s
         told.add(message)
 
 
-def _sites_named(run: Run, findings: Iterable[Finding], drawn: Mapping[str, bool]) -> Iterator[str]:
-    """Sites with a picture not drawn yet that a finding names, itself or by its layer."""
+def _sites_by_name(run: Run) -> dict[str, list[str]]:
+    """The sites with a picture by what a finding may name: the site, its layer, or what holds either."""
+    layers = {site.where: site.layer for site in run.facts.sites}
+    named: dict[str, list[str]] = {}
+    for where in pictured_sites(run):
+        holders = (where[: at.start()] for at in re.finditer("[/@]", where))
+        for name in dict.fromkeys([where, layers.get(where, where), *holders]):
+            named.setdefault(name, []).append(where)
+    return named
+
+
+def _in_order(named: Mapping[str, list[str]], findings: Iterable[Finding]) -> Iterator[str]:
+    """The sites that these findings name."""
     for finding in findings:
-        for where, done in drawn.items():
-            site = run.site(where)
-            layer = site.layer if site else where
-            if (
-                not done
-                and finding.where
-                and (finding.where in (where, layer) or where.startswith((finding.where + "/", finding.where + "@")))
-            ):
-                yield where
+        if finding.where:
+            yield from named.get(finding.where, ())
 
 
 def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:

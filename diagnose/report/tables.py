@@ -11,6 +11,7 @@ import numpy as np
 
 from diagnose import wording
 from diagnose.run.audit import LabelFacts, OutputFacts, PredictionFacts
+from diagnose.run.meta import SiteFacts
 from diagnose.run.quantities import QUANTITIES
 from diagnose.run.run import Run
 from diagnose.wording import counted
@@ -158,14 +159,14 @@ def sites_table(run: Run) -> Table:
         series = run.series(quantity, where)
         return wording.number(float(np.nansum(series.values))) if len(series) else wording.number(None)
 
-    known = {site.where: None for site in run.facts.sites}
+    known: dict[str, SiteFacts | None] = {site.where: site for site in run.facts.sites}
     for quantity in run.quantities:
         if quantity in QUANTITIES and QUANTITIES[quantity].where == "site":
-            known |= dict.fromkeys(run.places(quantity))
+            known |= {where: None for where in run.places(quantity) if where not in known}
     rows = (
         (
             short(where, root),
-            site.function if (site := run.site(where)) and site.function else wording.number(None),
+            site.function if site and site.function else wording.number(None),
             site.role if site else wording.number(None),
             latest("activation.saturated_share", where, wording.percent),
             latest("activation.falling_share", where, wording.percent),
@@ -175,7 +176,7 @@ def sites_table(run: Run) -> Table:
             centre("activation", where),
             total("activation.nonfinite", where),
         )
-        for where in known
+        for where, site in known.items()
     )
     columns = (
         "Activation at",
