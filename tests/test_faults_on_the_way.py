@@ -19,7 +19,7 @@ from keras import layers
 from diagnose.callbacks import TrainingMonitor
 from diagnose.callbacks.observing.tensorflow import (
     held_samples,
-    reductions,
+    packing,
     reversible,
     shadow_step,
     taps,
@@ -64,9 +64,9 @@ PLACES = [
     (shadow_step, "tapped"),
     (taps.Tapping, "through"),
     (taps.Tapping, "_received"),
-    (shadow_step, "_gradient_size"),
+    (shadow_step, "_positions"),
     (shadow_step.ShadowStep, "_packed"),
-    (reductions, "size"),
+    (packing.Packing, "packed"),
     (reversible, "_written_variables"),
     (reversible.Reversible, "__call__"),
     (first_look, "learn_sites"),

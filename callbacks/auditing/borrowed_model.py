@@ -114,7 +114,7 @@ def under_random_weights(
         before = [at for at in range(number) if gains[at] == gain]
         again = len(before) % 2 == 1
         seed = before[-1] if again else number
-        values = [_redrawn(*pair, (seed, i)) for i, pair in enumerate(zip(variables, gains_here, strict=True))]
+        values = _redrawn(variables, gains_here, seed)
         if again:
             last = max(0, len(values) - OF_AN_OUTPUT * ends)
             values[last:] = [-value if _is_float(value) else value for value in values[last:]]
@@ -134,15 +134,22 @@ def _of_unit_size(leaf: Any) -> Any:
     return leaf / tf.cast(max(1.0, size), leaf.dtype)  # pixels up to 255 would saturate anything
 
 
-def _redrawn(variable: Any, gain: float, seed: tuple[int, int]) -> Any:
-    """A value for the variable, normal, with `gain` times the spread that keeps the size of a signal."""
-    shape = tuple(variable.shape)
-    if not _is_float(variable):
-        return variable.value
-    if math.prod(shape) > BIG_VARIABLE:
-        return variable.value * tf.cast(gain if sum(seed) % 2 else -gain, variable.dtype)
-    inputs = math.prod(shape[:-1]) if len(shape) > 1 else 1
-    return tf.cast(tf.random.stateless_normal(shape, seed, stddev=gain / math.sqrt(inputs)), variable.dtype)
+def _redrawn(variables: Sequence[Any], gains: Sequence[float], seed: int) -> list[Any]:
+    """A value for each variable, normal, with its gain times the spread that keeps the size of a signal."""
+    generator = np.random.default_rng(seed)  # NumPy's is ten times cheaper to ask than TensorFlow's, outside a graph
+    values = []
+    for variable, gain in zip(variables, gains, strict=True):
+        shape = tuple(variable.shape)
+        if not _is_float(variable):
+            values.append(variable.value)
+        elif math.prod(shape) > BIG_VARIABLE:
+            sign = 1.0 if generator.random() < 0.5 else -1.0
+            values.append(variable.value * tf.cast(sign * gain, variable.dtype))
+        else:
+            inputs = math.prod(shape[:-1]) if len(shape) > 1 else 1
+            drawn = generator.standard_normal(shape, np.float32) * np.float32(gain / math.sqrt(inputs))
+            values.append(tf.cast(drawn, variable.dtype))
+    return values
 
 
 def _is_float(variable: Any) -> bool:

@@ -7,14 +7,13 @@ which units were dead in the last batches, where a function was flat on the rang
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from diagnose.callbacks.measuring.batches import nonfinite_count
-from diagnose.callbacks.measuring.slopes import falling_share, folds, saturated_share, working_range
-from diagnose.callbacks.observing.reading import CurveOf, Reading, SiteReading
+from diagnose.callbacks.measuring.slopes import falling_share, folds, range_met, saturated_share, working_range
+from diagnose.callbacks.observing.reading import CurvesOver, Reading, SiteReading
 from diagnose.outcome.scores import accuracy, majority_class, majority_share
 from diagnose.outcome.task import Task, Wanted, task_of
 from diagnose.run.quantities import bend
@@ -40,13 +39,8 @@ class Measuring:
         self._alive: dict[str, deque[np.ndarray]] = {}
         self._direction: np.ndarray | None = None
 
-    def measure(
-        self, reading: Reading, curves: Mapping[str, CurveOf], step: int
-    ) -> tuple[list[Measurement], list[Array]]:
-        """All measurements of one observation at `step`, and its histograms and curves.
-
-        curves: of the sites that have one, by their place.
-        """
+    def measure(self, reading: Reading, curves_over: CurvesOver, step: int) -> tuple[list[Measurement], list[Array]]:
+        """All measurements of one observation at `step`, and its histograms and curves."""
         found: list[Measurement] = []
         arrays: list[Array] = []
 
@@ -58,7 +52,9 @@ class Measuring:
                 if "numerics" in self.instruments or key != "nonfinite":
                     add(f"input.{key}", name, value)
         for site in reading.sites:
-            self._measure_site(site, curves.get(site.where), step, add, arrays)
+            self._measure_site(site, add)
+        if "activations" in self.instruments:
+            arrays += self._measure_slopes(reading.sites, curves_over, step, add)
         for path, numbers in reading.gradients.items():
             for key, value in numbers.items():
                 if "gradients" in self.instruments or ("numerics" in self.instruments and key == "nonfinite"):
@@ -77,9 +73,7 @@ class Measuring:
         self._measure_outputs(reading, add)
         return found, arrays
 
-    def _measure_site(
-        self, site: SiteReading, curve_of: CurveOf | None, step: int, add: Any, arrays: list[Array]
-    ) -> None:
+    def _measure_site(self, site: SiteReading, add: Any) -> None:
         numbers, where = site.numbers, site.where
         for key, value in numbers.items():
             if key.startswith(("activation.", "preactivation.")):
@@ -97,39 +91,31 @@ class Measuring:
                 add("activation.gate_gain", where, numbers["gradient_z.rms"] / arriving)
         if "activations" in self.instruments:
             add("activation.constant_share", where, float(np.mean(site.constant)))
-            self._measure_slopes(site, curve_of, step, add, arrays)
 
-    def _measure_slopes(
-        self, site: SiteReading, curve_of: CurveOf | None, step: int, add: Any, arrays: list[Array]
-    ) -> None:
-        if site.z is None:
-            return
-        finite = site.z[np.isfinite(site.z)]
-        if finite.size:
-            # In float64, and at least this wide: float32 can't tell the edges of 96 bins around a large number apart.
-            low, high = float(finite.min()), float(finite.max())
-            margin = max(high - low, 1e-6 * max(abs(low), abs(high), 1e-30)) / 2
-            middle = low / 2 + high / 2
-            counts, edges = np.histogram(finite.astype(np.float64), bins=BINS, range=(middle - margin, middle + margin))
-            centres = (edges[:-1] + edges[1:]) / 2
-            arrays.append(("preactivation.histogram", site.where, step, np.stack([centres, counts]).astype(np.float32)))
-        if curve_of is None or site.slope is None:
-            return
-        curve = curve_of(*working_range(site.z))
-        if curve is not None:
-            arrays.append(
-                ("activation.curve", site.where, step, np.stack([curve.z, curve.f, curve.slope]).astype(np.float32))
-            )
-            add("activation.saturated_share", site.where, saturated_share(site.slope, site.z, curve))
-            add("activation.folds", site.where, folds(curve, site.z))
-            add("activation.bend", site.where, bend(site.z, site.a))
-        add("activation.falling_share", site.where, falling_share(site.slope))
-        if site.alive is not None:
-            recent = self._alive.setdefault(site.where, deque(maxlen=DEAD_BATCHES))
-            if recent and recent[-1].shape != site.alive.shape:
-                recent.clear()
-            recent.append(site.alive)
-            add("activation.dead_share", site.where, float(1 - np.mean(np.any(recent, axis=0))))
+    def _measure_slopes(self, sites: list[SiteReading], curves_over: CurvesOver, step: int, add: Any) -> list[Array]:
+        """Add what slopes and curves tell, and give the curves, and the histograms of what went in."""
+        arrays = [_histogram(site.where, site.z, step) for site in sites if site.z is not None]
+        met = {site.where: range_met(site.z) for site in sites if site.z is not None and site.slope is not None}
+        curves = curves_over({where: working_range(ends) for where, ends in met.items()})
+        for site in sites:
+            where, z, slope = site.where, site.z, site.slope
+            if where not in curves or z is None or slope is None:
+                continue
+            curve = curves[where]
+            if curve is not None:
+                drawn = np.stack([curve.z, curve.f, curve.slope]).astype(np.float32)
+                arrays.append(("activation.curve", where, step, drawn))
+                add("activation.saturated_share", where, saturated_share(slope, z, curve))
+                add("activation.folds", where, folds(curve, met[where]))
+                add("activation.bend", where, bend(z, site.a))
+            add("activation.falling_share", where, falling_share(slope))
+            if site.alive is not None:
+                recent = self._alive.setdefault(where, deque(maxlen=DEAD_BATCHES))
+                if recent and recent[-1].shape != site.alive.shape:
+                    recent.clear()
+                recent.append(site.alive)
+                add("activation.dead_share", where, float(1 - np.mean(np.any(recent, axis=0))))
+        return [array for array in arrays if array is not None]
 
     def wanted_of(self, outputs: int) -> list[Wanted]:
         """What is wanted of so many outputs."""
@@ -163,6 +149,20 @@ class Measuring:
                 add("prediction.nonfinite", name, nonfinite_count(prediction))
         if "outputs" in self.instruments and reading.predictions and reading.predictions[0].ndim:
             add("batch.size", "", len(reading.predictions[0]))
+
+
+def _histogram(where: str, z: np.ndarray, step: int) -> Array | None:
+    """How often what went in lay where, (2, BINS): centres and counts; None where nothing was finite."""
+    finite = z[np.isfinite(z)]
+    if not finite.size:
+        return None
+    # In float64, and at least this wide: float32 can't tell the edges of 96 bins around a large number apart.
+    low, high = float(finite.min()), float(finite.max())
+    margin = max(high - low, 1e-6 * max(abs(low), abs(high), 1e-30)) / 2
+    middle = low / 2 + high / 2
+    counts, edges = np.histogram(finite.astype(np.float64), bins=BINS, range=(middle - margin, middle + margin))
+    drawn = np.stack([(edges[:-1] + edges[1:]) / 2, counts]).astype(np.float32)
+    return ("preactivation.histogram", where, step, drawn)
 
 
 def _cosine(one: np.ndarray | None, other: np.ndarray | None) -> float:

@@ -16,17 +16,22 @@ FLAT = 0.01  # of the largest slope; arithmetic: seven such layers leave 1e-14 o
 FULL = 0.5  # of the largest slope: where one side of f has it, the other side's flatness is one-sided (ReLU, ELU)
 
 
-def working_range(z: np.ndarray) -> tuple[float, float]:
-    """The range in which f's largest slope is sought: nearly all z met, and [-3, 3].
-
-    >>> working_range(np.array([-1.0, 0.5]))
-    (-3.0, 3.0)
-    """
+def range_met(z: np.ndarray) -> tuple[float, float] | None:
+    """The ends of nearly all z met: `TAIL` and 1 - `TAIL` of them lie below. None without a finite one."""
     finite = z[np.isfinite(z)]
     if not finite.size:
-        return INNER
+        return None
     low, high = np.quantile(finite, [TAIL, 1 - TAIL])
-    return float(min(low, INNER[0])), float(max(high, INNER[1]))
+    return float(low), float(high)
+
+
+def working_range(met: tuple[float, float] | None) -> tuple[float, float]:
+    """The range in which f's largest slope is sought: the range met, and [-3, 3].
+
+    >>> working_range((-1.0, 5.0))
+    (-3.0, 5.0)
+    """
+    return INNER if met is None else (min(met[0], INNER[0]), max(met[1], INNER[1]))
 
 
 def saturated_share(slopes: np.ndarray, z: np.ndarray, curve: Curve) -> float:
@@ -81,18 +86,16 @@ def falling_share(slopes: np.ndarray) -> float:
     return float(-finite[finite < 0].sum() / total) if total else 0.0
 
 
-def folds(curve: Curve, z: np.ndarray) -> int:
-    """Turning points of f between the ends of the z met (0.1 to 99.9 %): changes of sign of its slope.
+def folds(curve: Curve, met: tuple[float, float] | None) -> int:
+    """Turning points of f in the range met: changes of sign of its slope.
 
     >>> z = np.linspace(-3, 3, 101)
-    >>> folds(Curve(z, z**2, 2 * z), z)
+    >>> folds(Curve(z, z**2, 2 * z), (-2.0, 2.0))
     1
     """
-    finite = z[np.isfinite(z)]
-    if not finite.size:
+    if met is None:
         return 0
-    low, high = np.quantile(finite, [TAIL, 1 - TAIL])
-    slopes = curve.slope[(curve.z >= low) & (curve.z <= high)]
+    slopes = curve.slope[(curve.z >= met[0]) & (curve.z <= met[1])]
     signs = np.sign(slopes[np.isfinite(slopes)])
     signs = signs[signs != 0]
     return int((signs[1:] != signs[:-1]).sum())

@@ -6,7 +6,7 @@ An observer runs the user's own step once more and gives a `Reading`; of each ac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,8 +87,14 @@ class Curve:
     slope: np.ndarray
 
 
-#: Gives the curve of one site from one pre-activation to another; None where that would take too much memory.
-CurveOf = Callable[[float, float], "Curve | None"]
+#: Gives the curves of sites, each from one pre-activation to another; of those whose function is one of the
+#: pre-activation alone. None where a curve would take too much memory.
+CurvesOver = Callable[[Mapping[str, tuple[float, float]]], Mapping[str, Curve | None]]
+
+
+def no_curves(_: Mapping[str, tuple[float, float]]) -> Mapping[str, Curve | None]:
+    """Of no site."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ class Sites:
     """What is known of a model's activation sites; it grows as further ones are met.
 
     facts: by place, in the order in which they were met.
-    curves: by place, of the sites whose function is one of the pre-activation alone.
+    curves: gives those of the sites whose function is one of the pre-activation alone.
     inside: by function, the places of the layers in whose loops it runs.
     unmeasured: by place, why a site can't be read, or has no curve.
     customs: by name, the functions of the user's own.
@@ -118,7 +124,7 @@ class Sites:
     """
 
     facts: dict[str, SiteFacts] = field(default_factory=dict)
-    curves: dict[str, CurveOf] = field(default_factory=dict)
+    curves: CurvesOver = no_curves
     inside: dict[str, list[str]] = field(default_factory=dict)
     unmeasured: dict[str, str] = field(default_factory=dict)
     customs: dict[str, PlacedFunction] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from diagnose.callbacks.measuring.batches import fingerprint
 from diagnose.callbacks.measuring.variables import Weights
 from diagnose.callbacks.model.optimizers import learning_rate_of, optimizers_of, updates_of
 from diagnose.callbacks.model.restoring import CannotUndo
-from diagnose.callbacks.observing.tensorflow.batch_arrays import input_arrays
+from diagnose.callbacks.observing.tensorflow.batch_arrays import input_arrays, rows_of
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.step_stand_in import spec_key
 from diagnose.callbacks.observing.tensorflow.variable_reads import VariableReads
@@ -50,7 +50,7 @@ class Observer:
         spec: the element spec of the batches. ends: the fit ends here, so that the step's variables may be made by us.
         """
         step = self._recorder.steps
-        shadow = self._shadow_for(spec, ends=ends)
+        shadow = self._shadow_for(batch, spec, ends=ends)
         if shadow is None:
             return
         with contextlib.nullcontext() if shadow.called else self._budget.own("set-up"):  # its first call is slow
@@ -82,12 +82,13 @@ class Observer:
         """Kernels are measured once an epoch."""
         self._kernels_due = True
 
-    def _shadow_for(self, spec: Any, *, ends: bool) -> ShadowStep | None:
+    def _shadow_for(self, batch: Any, spec: Any, *, ends: bool) -> ShadowStep | None:
         key = spec_key(spec)
         if key != self._shadow_key:
             with self._budget.own("set-up"):
                 try:
-                    self._shadow, self._shadow_key = ShadowStep(self._model, spec, ends=ends), key
+                    self._shadow = ShadowStep(self._model, spec, rows=rows_of(batch), ends=ends)
+                    self._shadow_key = key
                 except CannotUndo as reason:
                     self._guard.give_up(f"{reason}; {CANNOT}")
                     return None

@@ -17,6 +17,12 @@ def is_dense(batch: Any) -> bool:
     return all(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(batch))
 
 
+def rows_of(batch: Any) -> int | None:
+    """How many samples a batch holds; None where no dense tensor tells."""
+    sizes = [leaf.shape[0] for leaf in tf.nest.flatten(batch) if isinstance(leaf, tf.Tensor) and leaf.shape.rank]
+    return None if not sizes or sizes[0] is None else int(sizes[0])
+
+
 def input_arrays(batch: Any) -> list[np.ndarray]:
     """The inputs of a batch, whatever their dtype."""
     x = batch[0] if isinstance(batch, tuple) else batch

@@ -1,8 +1,12 @@
 """Sums over tensors, made inside the shadow step.
 
 Each is compiled once for tensors of any shape and size and then called, so that a reading costs the shadow step's graph
-one operation where its body would be twenty to sixty: a model of 40 layers would else be traced for seconds. Nothing is
+one operation where its body would be twenty to sixty: a model of 40 layers would else be traced for seconds. What
+belongs together is read by one call and given as one vector, since each operation and each result costs. Nothing is
 inlined, so that the graph stays small for TensorFlow's own optimizer too.
+
+A tensor is read from end to end as seldom as can be: its extremes, or the sum of its squares, tell whether all of it is
+finite, and only where it is not are the others counted and left out.
 
 They serve all fits of one eager context. One that is reset takes them along: none of them could be called after it.
 """
@@ -10,18 +14,18 @@ They serve all fits of one eager context. One that is reset takes them along: no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context as eager_context
 
-SAMPLE = 2048  # entries of z kept a site: a share of 1 % is then told with a standard error of 0.2 %
-LARGE = 1 << 18  # entries above which a distribution is read from evenly spaced rows; counts of NaN stay exact
+from diagnose.callbacks.observing.array_reads import DISTRIBUTION, SAMPLE, SiteNumbers
 
-#: What `distribution` and `size` give, in their order.
-DISTRIBUTION = ("nonfinite", "mean", "std", "min", "max")
-SIZE = ("rms", "nonfinite")
+LARGE = 1 << 18  # entries of a distribution, evenly spaced where there are more; extremes and counts of NaN stay exact
+FEW_ROWS = 64  # samples that stay where a distribution is thinned, as long as there are so many: a spread needs them
+SURE = 1e-24  # of a sum of squares: squares that vanish in float32 (under 1e-38) are a millionth of it, of 1e8 entries
 
 ANY = tf.TensorSpec(None, tf.float32)
 POSITIONS = tf.TensorSpec([None], tf.int32)
@@ -31,18 +35,19 @@ _by_context: dict[Any, dict[Any, Any]] = {}
 
 
 def distribution(t: Any) -> Any:
-    """`DISTRIBUTION` of a tensor: `nonfinite` among all entries, the rest of the finite ones of evenly spaced rows."""
-    return _compiled(_distribution, ANY)(_float32(t))
+    """`DISTRIBUTION` of the finite entries of a tensor; `nonfinite`, `min` and `max` of all, the rest of a sample."""
+    t = float32(t)
+    return _compiled(_distribution_of, ANY)(tf.reshape(t, [tf.shape(t)[0], -1]))
 
 
 def size(t: Any) -> Any:
     """`SIZE` of a tensor: root mean square of its finite entries, and the number of the others."""
-    return _compiled(_size, ANY)(_float32(t))
+    return _compiled(_size, ANY)(float32(t))
 
 
-def entries(t: Any, positions: Any) -> Any:
+def entries(t: Any, positions: np.ndarray) -> Any:
     """The entries of a tensor at these positions of its flat form, float32."""
-    return _compiled(_entries, ANY, POSITIONS)(_float32(t), positions)
+    return tf.gather(tf.reshape(float32(t), [-1]), positions)
 
 
 def signs(shape: Any) -> Any:
@@ -52,28 +57,46 @@ def signs(shape: Any) -> Any:
 
 def disagreement(signed: Any, slope: Any, signs: Any) -> Any:
     """How far a gradient asked with signs differs from those signs times the one asked with ones; 0 to about 1."""
-    return _compiled(_disagreement, ANY, ANY, ANY)(*map(_float32, (signed, slope, signs)))
+    return _compiled(_disagreement, ANY, ANY, ANY)(*map(float32, (signed, slope, signs)))
 
 
-def site(a: Any, z: Any, slope: Any, unit_axis: int) -> dict[str, Any]:
-    """What is read of one activation site on the way forward. Its gradients are read apart: z need not wait for them.
+def site(a: Any, z: Any, slope: Any, unit_axis: int) -> Any:
+    """What is read of one activation site on the way forward, as one vector: see `sites_read`.
 
-    a, z, slope: of one shape; z and slope may be None.
-    "numbers": `DISTRIBUTION` of a, its spread, `DISTRIBUTION` of z, one vector, without what is None; "a", "z",
-    "slope": samples of the same entries; "constant", "alive": by unit, whether a is the same for all samples, and
-    whether the slope is not 0 for any.
+    Its gradients are read apart: z need not wait for them. a, z, slope: of one shape; z and slope may be None.
     """
-    given = [None if t is None else _float32(t) for t in (a, z, slope)]
+    given = [None if t is None else float32(t) for t in (a, z, slope)]
     rank = a.shape.rank or 0
     features = a.shape[1:].num_elements() if rank else None
     whole_rows = features is not None and 0 < features <= SAMPLE
-    width = None if whole_rows or not rank else a.shape[-1]
+    width = None if whole_rows or not rank else a.shape[-1]  # rows so short are never cut
     read = _compiled_site(rank, unit_axis % max(rank, 1), whole_rows, width, tuple(t is not None for t in given))
-    return dict(read(*[t for t in given if t is not None]))
+    return read(*[t for t in given if t is not None])
 
 
-def _float32(t: Any) -> Any:
-    t = tf.convert_to_tensor(t)
+def sites_read(packed: np.ndarray, given: Sequence[tuple[bool, bool]]) -> list[SiteNumbers]:
+    """What the vectors of `site`, one after the other, say. given: by site, whether it had a z, and a slope."""
+    at, found = 0, []
+
+    def next_of(count: int) -> np.ndarray:
+        nonlocal at
+        at += count
+        return packed[at - count : at]
+
+    for has_z, has_slope in given:
+        samples, units = (int(count) for count in next_of(2))
+        numbers = next_of(len(DISTRIBUTION) + 1 + len(DISTRIBUTION) * has_z).tolist()
+        a = next_of(samples)
+        z = next_of(samples) if has_z else None
+        slope = next_of(samples) if has_slope else None
+        constant = next_of(units) > 0
+        found.append(SiteNumbers(numbers, a, z, slope, constant, next_of(units) > 0 if has_slope else None))
+    return found
+
+
+def float32(t: Any) -> Any:
+    """The tensor in float32, of one axis at least."""
+    t = t if isinstance(t, tf.Tensor) else tf.convert_to_tensor(t)
     t = t if t.dtype == tf.float32 else tf.cast(t, tf.float32)
     return t if t.shape.rank != 0 else tf.reshape(t, [1])
 
@@ -107,53 +130,81 @@ def _traced_site(rank: int, axis: int, whole_rows: bool, width: int | None, give
     """`site` for tensors of this rank; whole_rows, width: how to sample them; given: which of its tensors there are."""
     others = [index for index in range(rank) if index != axis]
 
-    def read(*tensors: Any) -> dict[str, Any]:
+    def read(*tensors: Any) -> Any:
         left = iter(tensors)
         a, z, slope = (next(left) if there else None for there in given)
-        positions = _row_positions(a) if whole_rows else _coprime_positions(tf.size(a), width)
-        numbers = [_distribution(a), _spread(a)[None]]
-        numbers += [] if z is None else [_distribution(z)]
-        found = {"numbers": tf.concat(numbers, axis=0), "a": _entries(a, positions)}
-        found["constant"] = tf.reduce_max(a, axis=others) == tf.reduce_min(a, axis=others)
+        samples = tf.shape(a)[0]
+        rows = [tf.reshape(t, tf.stack([samples, -1])) for t in (a, z) if t is not None]
+        high, low = tf.reduce_max(a, axis=others), tf.reduce_min(a, axis=others)
+        highs, lows = [tf.reduce_max(high)], [tf.reduce_min(low)]
+        by_unit = [tf.cast(tf.equal(high, low), tf.float32)]
         if z is not None:
-            found["z"] = _entries(z, positions)
+            highs, lows = [*highs, tf.reduce_max(z)], [*lows, tf.reduce_min(z)]
         if slope is not None:
-            found["slope"] = _entries(slope, positions)
-            found["alive"] = tf.reduce_any(slope != 0, axis=others)
-        return found
+            by_unit.append(tf.cast(tf.reduce_any(tf.not_equal(slope, 0.0), axis=others), tf.float32))
+        some = _thinned(rows, width)
+        told = tf.unstack(_distributions(rows, some, tf.stack(lows), tf.stack(highs)), num=len(rows))
+        numbers = tf.concat([told[0], _spread(some[0])[None], *told[1:]], axis=0)
+        positions = _row_positions(samples, tf.size(a)) if whole_rows else _coprime_positions(tf.size(a), width)
+        picked = [tf.gather(tf.reshape(t, [-1]), positions) for t in tensors]
+        counts = tf.cast(tf.stack([tf.size(positions), tf.size(high)]), tf.float32)
+        return tf.concat([counts, numbers, *picked, *by_unit], axis=0)
 
     return _traced(read, *[tf.TensorSpec([None] * max(rank, 1), tf.float32)] * sum(given))
 
 
-def _distribution(t: Any) -> Any:
-    nonfinite = _nonfinite(t)
-    t = _thinned(t)
-    finite = tf.math.is_finite(t)
-    count = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.float32)), 1.0)
-    mean = tf.reduce_sum(tf.where(finite, t, 0.0)) / count
-    variance = tf.reduce_sum(tf.where(finite, tf.square(t - mean), 0.0)) / count
-    low, high = tf.where(finite, t, float("inf")), tf.where(finite, t, float("-inf"))
-    return tf.stack([nonfinite, mean, tf.sqrt(variance), tf.reduce_min(low), tf.reduce_max(high)])
+def _distribution_of(t: Any) -> Any:
+    return _distributions([t], _thinned([t], None), tf.reduce_min(t)[None], tf.reduce_max(t)[None])[0]
+
+
+def _distributions(rows: list[Any], some: Any, low: Any, high: Any) -> Any:
+    """`DISTRIBUTION` of each tensor, (tensors, 5). some: evenly spaced entries of them, (tensors, samples, entries).
+
+    low, high: the extremes of each, NaN where it holds one.
+    """
+    sound = tf.math.is_finite(low) & tf.math.is_finite(high)
+    nonfinite = tf.stack([_nonfinite(tf.math.is_finite(_unless(sound[at], t))) for at, t in enumerate(rows)])
+    finite = tf.math.is_finite(some)
+    clean = tf.where(finite, some, 0.0)
+    count = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.float32), axis=[1, 2]), 1.0)
+    mean = tf.reduce_sum(clean, axis=[1, 2]) / count
+    squares = tf.square(tf.where(finite, some - mean[:, None, None], 0.0))
+    std = tf.sqrt(tf.reduce_sum(squares, axis=[1, 2]) / count)
+    least = tf.reduce_min(tf.where(finite, some, float("inf")), axis=[1, 2])
+    most = tf.reduce_max(tf.where(finite, some, float("-inf")), axis=[1, 2])
+    extremes = [tf.where(sound, low, least), tf.where(sound, high, most)]
+    return tf.stack([nonfinite, mean, std, *extremes], axis=1)
 
 
 def _size(t: Any) -> Any:
-    nonfinite = _nonfinite(t)
-    count = tf.maximum(tf.cast(tf.size(t), tf.float32) - nonfinite, 1.0)
-    clean = tf.where(tf.math.is_finite(t), t, 0.0)
+    squares, entries = 2 * tf.nn.l2_loss(t), tf.cast(tf.size(t), tf.float32)
+    sound = tf.math.is_finite(squares) & (squares > SURE)
+    doubtful = _unless(sound, t)
+    finite = tf.math.is_finite(doubtful)
+    nonfinite, clean = _nonfinite(finite), tf.where(finite, doubtful, 0.0)
     # Scaled by the largest entry: squares of gradients under 1e-19 would vanish in float32.
-    largest = tf.maximum(tf.reduce_max(clean), -tf.reduce_min(clean))
-    squares = tf.reduce_sum(tf.square(tf.math.divide_no_nan(clean, largest)))
-    return tf.stack([largest * tf.sqrt(squares / count), nonfinite])
+    largest = tf.reduce_max(tf.abs(clean))
+    scaled = tf.reduce_sum(tf.square(tf.math.divide_no_nan(clean, largest)))
+    rms = largest * tf.sqrt(scaled / tf.maximum(entries - nonfinite, 1.0))
+    return tf.where(sound, tf.stack([tf.sqrt(squares / entries), 0.0]), tf.stack([rms, nonfinite]))
 
 
-def _nonfinite(t: Any) -> Any:
-    """How many entries are NaN or infinite. As a list of places, which is empty as a rule, it needs no memory."""
-    return tf.cast(tf.size(tf.where(~tf.math.is_finite(tf.reshape(t, [-1])))), tf.float32)
+def _unless(sound: Any, t: Any) -> Any:
+    """A tensor in its flat form; nothing of it where it is sound, so that what follows costs nothing.
+
+    That is cheaper than a branch: one inside of a function takes the time of twenty operations.
+    """
+    flat = tf.reshape(t, [-1])
+    return flat[: tf.where(sound, 0, tf.size(flat))]
+
+
+def _nonfinite(finite: Any) -> Any:
+    """How many are not. As a list of places, which is empty as a rule, it needs no memory."""
+    return tf.cast(tf.size(tf.where(~finite)), tf.float32)
 
 
 def _spread(a: Any) -> Any:
     """How far the samples differ, to their size: standard deviation over the samples over the root mean square."""
-    a = _thinned(a)
     deviation = a - tf.reduce_mean(a, axis=0)
     return tf.math.divide_no_nan(tf.sqrt(tf.reduce_mean(tf.square(deviation))), tf.sqrt(tf.reduce_mean(tf.square(a))))
 
@@ -171,29 +222,36 @@ def _disagreement(signed: Any, slope: Any, signs: Any) -> Any:
     return tf.math.divide_no_nan(tf.reduce_max(tf.where(finite, difference, 0.0)), largest)
 
 
-def _thinned(t: Any) -> Any:
-    """Evenly spaced rows of a tensor, about `LARGE` entries; the tensor itself if it has no more."""
-    return t[:: tf.maximum(1, tf.size(t) // LARGE)]
+def _thinned(rows: list[Any], width: int | None) -> Any:
+    """About `LARGE` evenly spaced entries of each tensor of (samples, entries), stacked; all if there are no more.
+
+    Whole samples are left out first, and of the last `FEW_ROWS` entries, of all units alike: the last axis is `width`.
+    """
+    shape = tf.shape(rows[0])
+    factor = tf.maximum(1, tf.size(rows[0]) // LARGE)
+    over_rows = tf.minimum(factor, tf.maximum(1, shape[0] // FEW_ROWS))
+    over_entries = _coprime(tf.maximum(1, factor // over_rows), width)
+    strides = tf.stack([over_rows, over_entries])
+    return tf.stack([tf.strided_slice(t, [0, 0], shape, strides) for t in rows])
 
 
-def _entries(t: Any, positions: Any) -> Any:
-    return tf.gather(tf.reshape(t, [-1]), positions)
-
-
-def _row_positions(t: Any) -> Any:
+def _row_positions(samples: Any, size: Any) -> Any:
     """Where whole rows, evenly spaced, about `SAMPLE` entries together, lie in the flat form of a tensor."""
-    samples = tf.shape(t)[0]
-    features = tf.maximum(1, tf.size(t) // tf.maximum(1, samples))
+    features = tf.maximum(1, size // tf.maximum(1, samples))
     rows = tf.maximum(1, SAMPLE // features)
     first = tf.range(0, samples, tf.maximum(1, samples // rows))[:rows] * features
     return tf.reshape(first[:, None] + tf.range(features), [-1])
 
 
 def _coprime_positions(count: Any, width: int | None) -> Any:
-    """Evenly spaced positions; one whose spacing shares a factor with the width would see some units only."""
-    stride = tf.maximum(1, count // SAMPLE)
-    if width and width > 1:
-        below = [next(s for s in range(max(step, 1), 0, -1) if math.gcd(s, width) == 1) for step in range(width + 1)]
-        beyond = (stride // width) * width + 1  # one more than a multiple of the width has no factor with it
-        stride = tf.where(stride <= width, tf.gather(tf.constant(below, tf.int32), tf.minimum(stride, width)), beyond)
-    return tf.range(0, count, stride)[: 2 * SAMPLE]
+    """Evenly spaced positions, of all units alike."""
+    return tf.range(0, count, _coprime(tf.maximum(1, count // SAMPLE), width))[: 2 * SAMPLE]
+
+
+def _coprime(stride: Any, width: int | None) -> Any:
+    """A stride of about this size; one that shares a factor with the width would see some units only."""
+    if not width or width == 1:
+        return stride
+    below = [next(s for s in range(max(step, 1), 0, -1) if math.gcd(s, width) == 1) for step in range(width + 1)]
+    beyond = (stride // width) * width + 1  # one more than a multiple of the width has no factor with it
+    return tf.where(stride <= width, tf.gather(tf.constant(below, tf.int32), tf.minimum(stride, width)), beyond)

@@ -135,7 +135,7 @@ def _written_variables(concrete: Any) -> list[tuple[Any, Any]]:
         if placeholder.dtype == tf.resource
     }
     touched: set[str] = set()
-    _walk(graph_def.node, {name: name for name in handles}, library, touched)
+    _walk(graph_def.node, {name: name for name in handles}, library, touched, set())
     written = []
     for name in touched:
         data = getattr(handles[name], "_handle_data", None)
@@ -145,10 +145,13 @@ def _written_variables(concrete: Any) -> list[tuple[Any, Any]]:
     return written
 
 
-def _walk(nodes: Iterable[Any], resources: dict[str, str], library: dict[str, Any], touched: set[str]) -> None:
+def _walk(
+    nodes: Iterable[Any], resources: dict[str, str], library: dict[str, Any], touched: set[str], walked: set[Any]
+) -> None:
     """Collect in `touched` the captured resources that an operation other than a read takes.
 
-    resources: names of tensors in this graph that are a captured resource -> name of that capture.
+    resources: names of tensors in this graph that are a captured resource -> name of that capture. walked: the
+    functions walked so far, each with the resources that it was given.
     """
     resources = dict(resources)
     for node in nodes:
@@ -162,7 +165,10 @@ def _walk(nodes: Iterable[Any], resources: dict[str, str], library: dict[str, An
             for function, skipped in calls:
                 names = [argument.name for argument in function.signature.input_arg]
                 inner = {name: owner for name, owner in zip(names, owners[skipped:], strict=False) if owner}
-                _walk(function.node_def, inner, library, touched)
+                call = (function.signature.name, *inner.items())
+                if call not in walked:
+                    walked.add(call)
+                    _walk(function.node_def, inner, library, touched, walked)
             continue
         if node.op in _READS:
             continue

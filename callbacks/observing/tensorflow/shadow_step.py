@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +27,10 @@ from diagnose.callbacks.model.arrays import leaves
 from diagnose.callbacks.model.outputs import by_output, places_of
 from diagnose.callbacks.model.restoring import pristine
 from diagnose.callbacks.model.structures import named_leaves
+from diagnose.callbacks.observing.array_reads import SIZE
 from diagnose.callbacks.observing.reading import PlacedFunction, Reading, SiteReading
 from diagnose.callbacks.observing.tensorflow import reductions
+from diagnose.callbacks.observing.tensorflow.packing import Packing, site_names
 from diagnose.callbacks.observing.tensorflow.reversible import Reversible
 from diagnose.callbacks.observing.tensorflow.site_roles import assign_roles
 from diagnose.callbacks.observing.tensorflow.tapped_model import tapped
@@ -43,12 +45,13 @@ ANSWERS = 1 << 18
 class ShadowStep:
     """The shadow step of one model for batches of one element spec.
 
-    model: all variables that its step makes are there, unless the fit `ends` in this step.
+    model: all variables that its step makes are there, unless the fit `ends` in this step. rows: samples of a batch, as
+    far as that is known.
     Raises CannotUndo where the train step has effects that can't be put back, and whatever tracing the user's own
     train step raises.
     """
 
-    def __init__(self, model: Any, element_spec: Any, *, ends: bool = False) -> None:
+    def __init__(self, model: Any, element_spec: Any, *, rows: int | None = None, ends: bool = False) -> None:
         self.model = model
         self.taps: list[Tap] = []
         self.missed: dict[str, str] = {}
@@ -59,7 +62,7 @@ class ShadowStep:
         self.outputs: list[str] = []
         #: Whether it has been called before.
         self.called = False
-        self._keys: list[tuple[str, ...]] = []
+        self._rows, self._packing = rows, Packing(rows)
         self._without_gradient: list[str] = []
         with pristine(model):
             self._step = Reversible(self._traced, element_spec, makes=ends)
@@ -91,32 +94,17 @@ class ShadowStep:
         self.taps, self.missed, self.looped = tapping.taps, tapping.missed, tapping.looped
         self._without_gradient = seen.missing
         self.standard = seen.loss_calls == 1
-        packed: dict[str, Any] = {}
-        numbers: list[tuple[Sequence[tuple[str, ...]], Any]] = []  # keys, and a vector of as many entries
-        for index, tap in enumerate(self.taps):
-            read = reductions.site(tap.a, tap.z, tap.slope, tap.unit_axis)
-            numbers.append((_site_keys(index, tap), read.pop("numbers")))
-            for side, gradient in (("a", tap.gradient_a), ("z", tap.gradient_z)):
-                if gradient is not None:
-                    keys = [("site", str(index), f"gradient_{side}.{name}") for name in reductions.SIZE]
-                    numbers.append((keys, reductions.size(gradient)))
-            packed.update({f"site/{index}/{name}": value for name, value in read.items()})
-            if tap.mixing is not None:
-                numbers.append(([("site", str(index), "mixing")], tap.mixing[None]))
-        for path, gradient in seen.gradients.items():
-            keys = [("gradient", path, name) for name in (*reductions.SIZE, "scale")]
-            numbers.append((keys, gradient))
-        for variable in self.model.trainable_variables:
-            numbers.append(([("weight", variable.path, name) for name in reductions.SIZE], reductions.size(variable)))
+        self._packing = packing = Packing(self._rows)  # anew: a step may be traced twice
+        self._pack_variables(seen)
+        for tap in self.taps:
+            packing.site(tap)
         x = data[0] if isinstance(data, tuple) else data
         for name, value in named_leaves(x):
             if isinstance(value, tf.Tensor) and (value.dtype.is_floating or value.dtype.is_integer):
-                keys = [("input", name, number) for number in reductions.DISTRIBUTION]
-                numbers.append((keys, reductions.distribution(value)))
-        for key, value in self._single(seen, reported).items():
-            numbers.append(([key], tf.reshape(tf.cast(value, tf.float32), [1])))
-        if seen.directions:
-            packed["direction"] = tf.concat(seen.directions, axis=0)
+                packing.distribution("input", name, value)
+        single = self._single(seen, reported)
+        if single:
+            packing.numbers(list(single), tf.stack([tf.cast(value, tf.float32) for value in single.values()]))
         self.outputs = places_of(self.model, seen.y_pred) if self.standard else []
         targets, predictions = by_output(seen.y, self.outputs), leaves(seen.y_pred)
         dense = all(isinstance(value, tf.Tensor) and value.shape.rank is not None for value in targets + predictions)
@@ -124,10 +112,21 @@ class ShadowStep:
             self.missed["skill"] = "targets or predictions are no dense tensors"
         for side, values in (("target", targets), ("prediction", predictions)):
             for index, value in enumerate(values if self.standard and dense else []):
-                packed[f"{side}/{index}"] = _first_rows(value)
-        self._keys = [key for keys, _ in numbers for key in keys]
-        packed["numbers"] = tf.concat([vector for _, vector in numbers], axis=0) if numbers else tf.zeros([0])
-        return packed
+                packing.array(f"{side}/{index}", _first_rows(value))
+        return packing.packed()
+
+    def _pack_variables(self, seen: _Seen) -> None:
+        """Sizes of gradients and weights, and a sample of the gradients of all kernels."""
+        for path, (gradient, variable) in seen.gradients.items():
+            if isinstance(gradient, tf.IndexedSlices):
+                self._packing.numbers([("gradient", path, name) for name in SIZE], _sparse_size(gradient, variable))
+                continue
+            positions = _positions(variable) if len(variable.shape) > 1 else None
+            self._packing.size("gradient", path, gradient, positions)
+        for path, scale in seen.scales.items():
+            self._packing.numbers([("gradient", path, "scale")], scale)
+        for variable in self.model.trainable_variables:
+            self._packing.size("weight", variable.path, tf.convert_to_tensor(variable))
 
     def _single(self, seen: _Seen, reported: Any) -> dict[tuple[str, ...], Any]:
         """What is one number each."""
@@ -148,7 +147,7 @@ class ShadowStep:
         reading = Reading(None, {}, {}, {}, {}, [], outputs=self.outputs)
         reading.gradients = {path: {"missing": 1.0} for path in self._without_gradient}
         sites: list[dict[str, float]] = [{} for _ in self.taps]
-        for key, value in zip(self._keys, packed["numbers"].tolist(), strict=True):
+        for key, value in self._packing.numbers_of(packed):
             match key:
                 case ("site", index, name):
                     sites[int(index)][name] = value
@@ -168,10 +167,10 @@ class ShadowStep:
                 scale = numbers.pop("scale")
                 numbers["rms"] = numbers["rms"] / scale if scale else math.nan  # of a loss scaled to 0 nothing is left
             numbers.setdefault("missing", 0.0)
-        for order, (tap, numbers) in enumerate(zip(self.taps, sites, strict=True)):
-            arrays = {name: packed.get(f"site/{order}/{name}") for name in ("z", "a", "slope", "alive", "constant")}
-            reading.sites.append(SiteReading(tap.where, numbers, **arrays))  # type: ignore[arg-type]
-        reading.direction = packed.get("direction")
+        for tap, numbers, read in zip(self.taps, sites, self._packing.sites_of(packed), strict=True):
+            numbers |= zip(site_names(tap), read.numbers, strict=True)
+            reading.sites.append(SiteReading(tap.where, numbers, read.z, read.a, read.slope, read.alive, read.constant))
+        reading.direction = self._packing.samples_of(packed)
         for side, values in (("target", reading.targets), ("prediction", reading.predictions)):
             count = sum(name.startswith(f"{side}/") for name in packed)
             values.extend(packed[f"{side}/{position}"] for position in range(count))
@@ -182,9 +181,9 @@ class ShadowStep:
 class _Seen:
     """What the train step did while it was traced."""
 
-    gradients: dict[str, Any] = field(default_factory=dict)  # `reductions.SIZE` and the loss scale, one vector each
+    gradients: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # by path, the variable with it
+    scales: dict[str, Any] = field(default_factory=dict)  # of the loss of which they are, where it was scaled
     missing: list[str] = field(default_factory=list)  # variables without a gradient
-    directions: list[Any] = field(default_factory=list)
     kept_share: Any = None
     loss: Any = None
     loss_calls: int = 0
@@ -210,17 +209,14 @@ def _recorded(seen: _Seen) -> Iterator[None]:
                 return original(self, grads, trainable_variables)
             variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
             grads = list(grads)
-            seen.kept_share = _kept_share(self, grads)
+            seen.kept_share, scale = _kept_share(self, grads), _scale_of(self)
             for gradient, variable in zip(grads, variables, strict=False):
                 if gradient is None:
                     seen.missing.append(variable.path)
                     continue
-                if isinstance(gradient, tf.Tensor) and len(variable.shape) > 1:
-                    stride = max(1, int(np.prod(variable.shape)) // DIRECTION)
-                    positions = np.arange(0, int(np.prod(variable.shape)), stride, dtype=np.int32)[:DIRECTION]
-                    seen.directions.append(reductions.entries(gradient, positions))
-                scale = tf.reshape(tf.cast(_scale_of(self), tf.float32), [1])
-                seen.gradients[variable.path] = tf.concat([_gradient_size(gradient, variable), scale], axis=0)
+                seen.gradients[variable.path] = gradient, variable
+                if scale is not None:
+                    seen.scales[variable.path] = scale
             return None
 
         return apply
@@ -254,10 +250,11 @@ def _family(base: Any) -> list[Any]:
 
 
 def _scale_of(optimizer: Any) -> Any:
-    """By what `optimizer.scale_loss` multiplied the loss."""
+    """By what `optimizer.scale_loss` multiplied the loss, (1,); None where it did not."""
+    scale = getattr(optimizer, "loss_scale_factor", None)
     if hasattr(optimizer, "inner_optimizer"):
-        return optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
-    return getattr(optimizer, "loss_scale_factor", None) or 1.0
+        scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
+    return None if scale is None else tf.reshape(tf.cast(scale, tf.float32), [1])
 
 
 @contextlib.contextmanager
@@ -281,18 +278,14 @@ def _remembered_loss(model: Any, seen: _Seen) -> Iterator[None]:
             object.__setattr__(model, "compute_loss", own)
 
 
-def _site_keys(index: int, tap: Tap) -> list[tuple[str, ...]]:
-    """Keys of the numbers that `reductions.site` gives, in its order."""
-    names = [f"activation.{name}" for name in (*reductions.DISTRIBUTION, "spread")]
-    if tap.z is not None:
-        names += [f"preactivation.{name}" for name in reductions.DISTRIBUTION]
-    return [("site", str(index), name) for name in names]
+def _positions(variable: Any) -> np.ndarray:
+    """At which places of its flat form the gradient of a variable is sampled."""
+    size = math.prod(variable.shape)
+    return np.arange(0, size, max(1, size // DIRECTION), dtype=np.int32)[:DIRECTION]
 
 
-def _gradient_size(gradient: Any, variable: Any) -> Any:
-    """`reductions.SIZE` of a gradient, of a sparse one over the whole variable: its other rows have gradient 0."""
-    if not isinstance(gradient, tf.IndexedSlices):
-        return reductions.size(gradient)
+def _sparse_size(gradient: Any, variable: Any) -> Any:
+    """`reductions.SIZE` of a sparse gradient over the whole variable, whose other rows have gradient 0."""
     rows, positions = tf.unique(tf.reshape(gradient.indices, [-1]))
     values = tf.math.unsorted_segment_sum(tf.cast(gradient.values, tf.float32), positions, tf.size(rows))
     touched = tf.cast(tf.size(values), tf.float32) / float(np.prod(variable.shape))
@@ -308,7 +301,7 @@ def _first_rows(t: Any) -> Any:
 
 def _to_numpy(value: Any) -> np.ndarray:
     array = value.numpy()
-    return array.astype(np.float32) if array.dtype.name in ("bfloat16", "float16") else array
+    return array.astype(np.float32) if value.dtype in (tf.bfloat16, tf.float16) else array
 
 
 def _without_optionals(data: Any) -> Any:

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from diagnose.callbacks.observing.reading import MIXES, PlacedFunction, Reading, SiteReading, Sites
+from diagnose.callbacks.observing.tensorflow.functions import function_name, identity, is_custom
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
-from diagnose.callbacks.observing.tensorflow.site_curve import SiteCurve
+from diagnose.callbacks.observing.tensorflow.site_curves import SiteCurves
 from diagnose.callbacks.observing.tensorflow.taps import Tap
 from diagnose.run.meta import SiteFacts
 
@@ -19,9 +20,11 @@ def learn_sites(sites: Sites, shadow: ShadowStep, reading: Reading) -> None:
 
     reading: what the shadow step gave; its first is the one that is needed.
     """
+    curves = sites.curves if isinstance(sites.curves, SiteCurves) else SiteCurves()
+    sites.curves = curves
     for order, (tap, read) in enumerate(zip(shadow.taps, reading.sites, strict=True)):
         if tap.where not in sites.facts:
-            _learn_site(sites, tap, order, read)
+            _learn_site(sites, curves, tap, order, read)
     for where, reason in shadow.missed.items():
         sites.unmeasured.setdefault(where, reason)
     for placed in sorted(shadow.looped, key=lambda placed: placed.gate):
@@ -33,9 +36,9 @@ def learn_sites(sites: Sites, shadow: ShadowStep, reading: Reading) -> None:
             sites.customs.setdefault(name, placed)
 
 
-def _learn_site(sites: Sites, tap: Tap, order: int, read: SiteReading) -> None:
+def _learn_site(sites: Sites, curves: SiteCurves, tap: Tap, order: int, read: SiteReading) -> None:
     mixing = read.numbers.get("mixing", 0.0)
-    curve = SiteCurve(tap, read.z if read.z is not None else np.empty(0), read.a, mixing)
+    reason = curves.learn(tap, read.z if read.z is not None else np.empty(0), read.a, mixing)
     name, custom = _name_of(sites, tap.function), is_custom(tap.function)
     site = SiteFacts(
         where=tap.where,
@@ -55,36 +58,15 @@ def _learn_site(sites: Sites, tap: Tap, order: int, read: SiteReading) -> None:
     unsure = tap.presumed or isinstance(tap.owner, keras.layers.Lambda)
     if custom and not (unsure and (mixing > MIXES or straight)):
         sites.customs.setdefault(name, PlacedFunction(tap.function, tap.owner, tap.where, tap.a.dtype.name))
-    if not curve.reason:
-        sites.curves[tap.where] = curve
-    elif site.role in ("hidden", "recurrent"):
-        sites.unmeasured[tap.where] = curve.reason
+    if reason and site.role in ("hidden", "recurrent"):
+        sites.unmeasured[tap.where] = reason
 
 
 def _name_of(sites: Sites, f: Any) -> str:
     """The function's name; two functions of one name (lambdas) are told apart by a number."""
     same = identity(f)
     if same not in sites.names:
-        plain = _function_name(f)
+        plain = function_name(f)
         taken = sum(name == plain or name.startswith(f"{plain} (") for name in sites.names.values())
         sites.names[same] = f"{plain} ({taken + 1})" if taken else plain
     return sites.names[same]
-
-
-def is_custom(f: Any) -> bool:
-    """Whether a function is the user's own and not Keras'."""
-    return not (getattr(f, "__module__", "") or "").startswith("keras.")
-
-
-def identity(f: Any) -> int:
-    """What makes a function the same at two sites: of a layer without variables, its class's own `call`."""
-    layer = getattr(f, "__self__", None)
-    shared = layer is not None and not getattr(layer, "variables", None)
-    return id(getattr(f, "__func__", f)) if shared else id(f if layer is None else layer)
-
-
-def _function_name(f: Any) -> str:
-    inner = getattr(f, "__self__", None)
-    if inner is not None and getattr(f, "__name__", "") == "call":
-        return type(inner).__name__
-    return str(getattr(f, "__name__", None) or getattr(f, "name", None) or type(f).__name__)

@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from diagnose.callbacks.model.layers import leaf_layers, path_of
+from diagnose.callbacks.observing.tensorflow.functions import ACTIVATION_LAYERS
 from diagnose.callbacks.observing.tensorflow.taps import Tapping, current_tapping, pass_on
 from diagnose.run.meta import Role
 
@@ -119,7 +120,7 @@ def _may_be_activation(layer: Any) -> bool:
         return True
     module = type(layer).__module__
     if module.startswith(("keras.", "keras_")):
-        return ".layers.activations." in module
+        return ACTIVATION_LAYERS in module
     return all(len(variable.shape) < 2 for variable in layer.variables)
 
 
@@ -165,7 +166,7 @@ def _tapped_call(tapping: Tapping, layer: Any, call: Any, axis: int) -> Any:
     def tapped_call(*args: Any, **kwargs: Any) -> Any:
         if not args or any(isinstance(value, tf.Tensor) for value in args[1:]) or not _may_be_activation(layer):
             return call(*args, **kwargs)  # built by now, it may turn out to have a kernel
-        sure = ".layers.activations." in type(layer).__module__
+        sure = ACTIVATION_LAYERS in type(layer).__module__
         return tapping.through(path_of(layer), layer, call, *args, unit_axis=axis, sure=sure, **kwargs)
 
     return tapped_call

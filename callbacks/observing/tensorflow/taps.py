@@ -19,17 +19,19 @@ from __future__ import annotations
 
 import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import keras
 import tensorflow as tf
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+from tensorflow.python.eager import record
 
 from diagnose.callbacks.model.layers import path_of
 from diagnose.callbacks.observing.reading import PlacedFunction
 from diagnose.callbacks.observing.tensorflow import reductions
+from diagnose.callbacks.observing.tensorflow.functions import computation, is_custom
 from diagnose.run.meta import Role
 
 LOOP = "it runs inside a loop or a function of its own, where values can't be read from outside"
@@ -123,6 +125,7 @@ class Tapping:
     loops: dict[int, Any] = field(default_factory=dict)
     affine: dict[str, Any] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
+    _asked: dict[Hashable, Any] = field(default_factory=dict)
     _resting: bool = False
 
     def through(
@@ -177,7 +180,7 @@ class Tapping:
         # for the model's own use of x.
         self._resting = True
         with tf.name_scope("diagnose_reading"):
-            tap.mixing = _none_on_error(lambda: _mixing(f, functools.partial(_call, f, args, kwargs), x))
+            tap.mixing = _none_on_error(lambda: self._mixing(f, args, kwargs, x))
         self._resting = False
         tap.where, tap.a = self._numbered(name), a
         self.taps.append(tap)
@@ -192,6 +195,22 @@ class Tapping:
         self.taps.append(tap)
         tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
+
+    def _mixing(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x: Any) -> Any:
+        """`_mixing` of f, traced once for all sites that call the same function alike."""
+
+        def ask(rows: Any) -> Any:
+            return _mixing(f, functools.partial(_call, f, args, kwargs), rows)
+
+        if not all(value is None or isinstance(value, (bool, int, float, str)) for value in (*args, *kwargs.values())):
+            return ask(x)
+        keras_own = not is_custom(_written(f))  # the user's own may go by shapes
+        shape = [None] * len(x.shape) if keras_own else [None, *x.shape[1:]]
+        key = (computation(f), repr((args, kwargs)), x.dtype, tuple(shape))
+        if key not in self._asked:
+            traced = tf.function(ask, autograph=False, experimental_attributes={"_noinline": True})
+            self._asked[key] = traced.get_concrete_function(tf.TensorSpec(shape, x.dtype))
+        return self._asked[key](x)
 
     def rest(self) -> None:
         """Read nothing from now on: the step has been traced."""
@@ -254,15 +273,19 @@ def _none_on_error(measure: Callable[[], Any]) -> Any:
 
 
 def _identity(x: Any, received: Callable[[Any], None]) -> Any:
-    @tf.custom_gradient
-    def tap(value: Any) -> Any:
-        def gradient(upstream: Any) -> Any:
-            received(upstream)
-            return upstream
+    """A copy of x; `received` is told the gradient that arrives at it, which goes on as it is.
 
-        return tf.identity(value), gradient
+    Told to the tapes directly: `tf.custom_gradient` registers each function for good, and with it this step's graph.
+    """
 
-    return tap(x)
+    def backward(upstream: Any) -> list[Any]:
+        received(upstream)
+        return [upstream]
+
+    with record.stop_recording():
+        copy = tf.identity(x)
+    record.record_operation("DiagnoseTap", [copy], [x], backward)
+    return copy
 
 
 def pass_on(source: Any, copy: Any) -> Any:
@@ -295,7 +318,7 @@ def _mixing(f: Callable[..., Any], ask: Callable[[Any], Any], x: Any) -> Any:
     if signed is None:
         return tf.constant(0.0)
     told = reductions.disagreement(signed, slope, signs)
-    if (getattr(_written(f), "__module__", None) or "").startswith("keras."):
+    if not is_custom(_written(f)):
         return told
     moved = tf.cast(signs > 0, rows.dtype)
     change = ask(rows + moved) - outputs

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from diagnose.callbacks.model.layers import leaf_layers
 from diagnose.callbacks.model.optimizers import otherwise_trained, updates_of
+from diagnose.callbacks.observing.tensorflow.reductions import float32
 
 SAMPLE = 4096  # entries a variable: an rms of so many is right within 1.1 % (1 / sqrt(2 n)) for normal entries
 
@@ -28,17 +29,23 @@ class VariableReads:
         # Some biases have two axes: a GRU's, one by heads. Keras' own layers, and most others, call it `bias`.
         self._biases = {id(vars(layer).get("bias")) for layer in leaf_layers(model)}
         floats = [variable for variable in model.variables if "float" in str(variable.dtype)]
-        positions = [_positions(tuple(variable.shape)) for variable in self._variables]
-        self._ends = np.cumsum([len(each) for each in positions])[:-1]
+        shapes = [tuple(variable.shape) for variable in self._variables]
+        alike = list(dict.fromkeys(shapes))
+        unlike = [_positions(shape) for shape in alike]
+        which = [alike.index(shape) for shape in shapes]
+        self._ends = np.cumsum([len(unlike[at]) for at in which])[:-1]
 
         def sample() -> Any:
-            flat = [tf.reshape(tf.convert_to_tensor(variable), [-1]) for variable in self._variables]
-            picked = [tf.cast(tf.gather(f, p), tf.float32) for f, p in zip(flat, positions, strict=True)]
+            flat, places = tf.constant([-1]), [tf.constant(each) for each in unlike]
+            picked = [
+                tf.gather(tf.reshape(float32(variable), flat), places[at])
+                for variable, at in zip(self._variables, which, strict=True)
+            ]
             return tf.concat(picked, axis=0) if picked else tf.zeros([0])
 
         def finite() -> Any:
-            # A sum is finite unless an entry is not, or it overflows, which is as bad; it reads each entry once.
-            sums = [tf.reduce_sum(tf.cast(tf.convert_to_tensor(variable), tf.float32)) for variable in floats]
+            # Squares are all finite unless an entry is not, or is beyond 1e19, which is as bad; each is read once.
+            sums = [tf.nn.l2_loss(float32(variable)) for variable in floats]
             return tf.reduce_all(tf.math.is_finite(tf.stack(sums))) if sums else tf.constant(True)
 
         self._sample, self._finite = _compiled(sample), _compiled(finite)
