@@ -165,11 +165,14 @@ def _distributions(rows: list[Any], some: Any, low: Any, high: Any) -> Any:
     sound = tf.math.is_finite(low) & tf.math.is_finite(high)
     nonfinite = tf.stack([_nonfinite(tf.math.is_finite(_unless(sound[at], t))) for at, t in enumerate(rows)])
     finite = tf.math.is_finite(some)
-    clean = tf.where(finite, some, 0.0)
     count = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.float32), axis=[1, 2]), 1.0)
-    mean = tf.reduce_sum(clean, axis=[1, 2]) / count
-    squares = tf.square(tf.where(finite, some - mean[:, None, None], 0.0))
-    std = tf.sqrt(tf.reduce_sum(squares, axis=[1, 2]) / count)
+    # Scaled by the largest entry, as are all squares here: those of 1e-25 vanish in float32, those of 1e25 overflow.
+    largest = _largest(tf.where(finite, some, 0.0))
+    scaled = some / largest
+    mean = tf.reduce_sum(tf.where(finite, scaled, 0.0), axis=[1, 2], keepdims=True) / count[:, None, None]
+    squares = tf.square(tf.where(finite, scaled - mean, 0.0))
+    std = tf.sqrt(tf.reduce_sum(squares, axis=[1, 2]) / count) * largest[:, 0, 0]
+    mean = (mean * largest)[:, 0, 0]
     least = tf.reduce_min(tf.where(finite, some, float("inf")), axis=[1, 2])
     most = tf.reduce_max(tf.where(finite, some, float("-inf")), axis=[1, 2])
     extremes = [tf.where(sound, low, least), tf.where(sound, high, most)]
@@ -203,8 +206,15 @@ def _nonfinite(finite: Any) -> Any:
     return tf.cast(tf.size(tf.where(~finite)), tf.float32)
 
 
+def _largest(t: Any) -> Any:
+    """The largest size of an entry of each tensor of some, (tensors, 1, 1); 1 where all are 0."""
+    largest = tf.reduce_max(tf.abs(t), axis=[1, 2], keepdims=True)
+    return tf.where(largest > 0, largest, 1.0)
+
+
 def _spread(a: Any) -> Any:
     """How far the samples differ, to their size: standard deviation over the samples over the root mean square."""
+    a /= _largest(a[None])[0]
     deviation = a - tf.reduce_mean(a, axis=0)
     return tf.math.divide_no_nan(tf.sqrt(tf.reduce_mean(tf.square(deviation))), tf.sqrt(tf.reduce_mean(tf.square(a))))
 
