@@ -81,6 +81,11 @@ def _watching(original: Callable[..., Any]) -> Callable[..., Any]:
     return fit
 
 
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.failed:
+        _outcomes[report.nodeid] = ["not read", str(report.longrepr).strip().splitlines()[-1][:200]]
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A test has failed if any of its phases has; else it is what its call was, or skipped."""
     told = _outcomes.setdefault(report.nodeid, ["passed", ""])

@@ -15,6 +15,7 @@ a choice is forced for all seeds, say "mode=eager". With --all there is a line f
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -67,6 +68,8 @@ def main() -> int:
     chosen = parser.parse_args()
     first, _, last = chosen.seeds.partition(":")
     seeds = range(int(first), int(last) if last else int(first) + 1)
+    gc.collect()
+    gc.freeze()  # `clear_session` collects garbage, and need not look each time at all that TensorFlow loaded
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for found in all_tried(seeds, dict(each.split("=", 1) for each in chosen.plain), chosen.smaller, chosen.jobs):

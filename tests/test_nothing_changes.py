@@ -365,3 +365,31 @@ def test_python_and_numpy_draw_the_same_numbers_after_a_watched_training():
         fit(mlp(), callbacks)
         drawn.append((random.random(), np.random.random(), float(tf.random.normal([]))))
     assert drawn[0] == drawn[1]
+
+
+class Penalized(layers.Layer):
+    def call(self, x):
+        self.add_loss(1e-3 * keras.ops.mean(x**2))
+        return x
+
+
+class ReadsPenalties(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.read.append([float(penalty) for penalty in self.model.losses])
+
+
+def test_other_callbacks_read_the_penalties_of_the_last_step():
+    """`model.losses` belongs to the model's last call, and ours come between the last step and the epoch's end."""
+    read = []
+    for callbacks in ([], [TrainingMonitor()]):
+        seeded()
+        model = keras.Sequential([layers.Input((6,)), layers.Dense(3, kernel_regularizer="l2"), Penalized()])
+        model.compile("sgd", "mse", run_eagerly=True)
+        fit(model, [*callbacks, reads := ReadsPenalties()], features(6), features(3), epochs=2)
+        read.append(reads.read)
+    assert [len(penalties) for penalties in read[0]] == [2, 2]
+    assert read[0] == read[1]

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import layers
+
 from generated.choices import Choices
 from generated.parts import ACTIVATION_LAYERS, activation
-from keras import layers
 
 #: Shape of one sample of each kind, and how high its whole numbers go, 0 for real ones.
 KINDS: dict[str, tuple[tuple[int, ...], int]] = {

@@ -1,7 +1,7 @@
 """What a seed chooses, each thing by its name.
 
-A choice depends on the seed and its own name alone, so that one can be forced to something plainer while all others stay:
-that is how a failing training is made smaller. The first option is the plainest.
+A choice depends on the seed and its own name alone, so that one can be forced to something plainer while all others
+stay: that is how a failing training is made smaller. The first option is the plainest.
 """
 
 from __future__ import annotations

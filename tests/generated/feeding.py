@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
 from generated.blocks import KINDS
 from generated.choices import Choices
 from generated.models import BATCH, Made

@@ -7,10 +7,11 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import layers, ops
+
 from generated.blocks import KINDS, body
 from generated.choices import Choices
 from generated.tasks import TASKS, Task
-from keras import layers, ops
 
 BATCH = 16
 

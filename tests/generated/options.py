@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
 from generated.choices import Choices
 from generated.models import Made
 from generated.tasks import metrics
@@ -63,11 +64,10 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "accumulation": {"gradient_accumulation_steps": 2},
     "scaled loss": {"loss_scale_factor": 8.0},
 }
-#: How the step runs. With "as Keras chooses" it is compiled by XLA wherever that can be, on the CPU, too.
+#: How the step runs. Keras' own choice would be XLA, on the CPU, too.
 MODES: dict[str, dict[str, Any]] = {
     "no XLA": {"jit_compile": False},
     "XLA": {"jit_compile": True},
-    "as Keras chooses": {},
     "eager": {"run_eagerly": True},
     "2 steps an execution": {"steps_per_execution": 2, "jit_compile": False},
     "2 steps and XLA": {"steps_per_execution": 2, "jit_compile": True},
@@ -91,7 +91,7 @@ def compiled(choices: Choices, made: Made) -> None:
     """Compile the model; a second time it gets an optimizer of its own."""
     # XLA takes minutes for a loop over time steps on a slow machine
     modes = {name: mode for name, mode in MODES.items() if not made.looped or mode.get("jit_compile") is False}
-    mode = choices.from_table("mode", {**modes, "eager": MODES["eager"]}, plain=0.3)
+    mode = choices.from_table("mode", {**modes, "eager": MODES["eager"]}, plain=0.5)
     losses = {name: task.loss() for name, task in made.tasks.items()}
     options: dict[str, Any]
     if list(losses) == [""]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from generated.choices import Choices
 from keras import layers, ops
+
+from generated.choices import Choices
 
 
 def bend(z):

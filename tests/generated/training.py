@@ -19,12 +19,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
+from diagnose.callbacks import SaturationMonitor, TrainingMonitor
 from generated.choices import Choices
 from generated.feeding import data_for, fed
 from generated.models import BATCH, Made, made
 from generated.options import POLICIES, compiled
-
-from diagnose.callbacks import SaturationMonitor, TrainingMonitor
 
 
 @dataclass
@@ -51,7 +51,7 @@ def _others(choices: Choices, model: Any, folder: str) -> list[Any]:
     """What else is called back, of what this model's fit takes."""
     callbacks = keras.callbacks
     kinds = {
-        "none": lambda: [],
+        "none": list,
         "early stopping": lambda: [
             callbacks.EarlyStopping("loss", patience=0, min_delta=9.0, restore_best_weights=True)
         ],
@@ -180,6 +180,7 @@ def _anatomy(model: Any) -> dict[str, str]:
         f"{number} {getattr(part, 'name', '')}.{name}": _kind_of(value)
         for number, part in enumerate(parts)
         for name, value in vars(part).items()
+        if name != "_tracked"  # Keras' own list of names, to which each trace of some layers adds the same names again
     }
 
 
@@ -208,4 +209,3 @@ def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
     return repr(one) == repr(other)
-

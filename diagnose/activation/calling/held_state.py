@@ -8,7 +8,7 @@ functions and methods that it calls in its turn. Nothing goes by names of functi
 
 Objects of libraries (Keras, TensorFlow, NumPy, the standard library) are gone through for what a user put into them,
 and are not put back themselves: what Keras notes there must follow what was built. Of a user's own layer neither are
-the attributes that Keras' code sets.
+the attributes that Keras' code sets. But the penalties of a layer's last call are: other callbacks may read them.
 
 What can't be put back is told: an iterator that goes on where it is asked, an open file, more than the bounds below
 allow. So is a function of a global generator that is held where no stand-in can take its place: its state belongs to
@@ -232,6 +232,7 @@ class HeldState:
     def _meet_instance(self, thing: Any) -> None:
         kind = type(thing)
         space = getattr(thing, "__dict__", None)
+        self._keepers.extend(keepers.Members(container) for container in _penalties_of(thing))
         if is_library(kind.__module__):
             inside = [getattr(thing, name) for name in ("python_function", "__wrapped__") if hasattr(kind, name)]
             self._look_at(inside or [vars(thing).get("__wrapped__")] if isinstance(space, dict) else inside)
@@ -280,6 +281,12 @@ def _is_builtin(thing: Any) -> bool:
     if not isinstance(thing, _BOUND) and not type(thing).__name__.startswith("cython_function"):
         return False
     return not isinstance(getattr(thing, "__self__", None), (types.ModuleType, type(None)))
+
+
+def _penalties_of(thing: Any) -> list[Any]:
+    """Where a Keras layer holds the penalties of its last call, which belong to the step that called it."""
+    held = getattr(thing, "__dict__", {})
+    return [held[name] for name in ("_losses", "_loss_ids") if isinstance(held.get(name), keepers.CONTAINERS)]
 
 
 def _slots_of(kind: type) -> list[str]:
