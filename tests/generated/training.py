@@ -26,6 +26,9 @@ from generated.feeding import data_for, fed
 from generated.models import BATCH, Made, made
 from generated.options import POLICIES, compiled
 
+#: To `_tracked` each trace of some layers adds the same names again; `build` changes with the first model of a class.
+KERAS_NOTES = ("_tracked", "build")
+
 
 @dataclass
 class Trained:
@@ -180,7 +183,7 @@ def _anatomy(model: Any) -> dict[str, str]:
         f"{number} {getattr(part, 'name', '')}.{name}": _kind_of(value)
         for number, part in enumerate(parts)
         for name, value in vars(part).items()
-        if name != "_tracked"  # Keras' own list of names, to which each trace of some layers adds the same names again
+        if name not in KERAS_NOTES
     }
 
 
