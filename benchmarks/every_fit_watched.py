@@ -12,6 +12,7 @@ import functools
 import importlib.util
 import inspect
 import json
+import os
 import sys
 import types
 from collections import Counter
@@ -76,7 +77,10 @@ def _watching(original: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             with contextlib.suppress(Exception):
                 str(monitor.diagnosis)
-            _monitors.append((monitor.begun, monitor.run.observations, list(monitor.run.notes)))
+            test = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].partition(" ")[0]
+            _monitors.append(
+                (monitor.begun, monitor.run.observations, [f"{note} ({test})" for note in monitor.run.notes])
+            )
 
     return fit
 
