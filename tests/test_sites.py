@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers, ops
 from watched_fits import made_anew, numbers, watched
 
-from diagnose.callbacks import TrainingMonitor
+from diagnose.callbacks import TrainingMonitor, watch
 from diagnose.callbacks.observing.tensorflow.tapped_model import tapped
 
 D = layers.Dense
@@ -349,3 +349,25 @@ def test_a_fit_that_keras_refuses_for_want_of_gradients_names_what_has_none():
         model.fit(x, 3 * x[:, :1], verbose=0, callbacks=[monitor])
     diagnosis = monitor.diagnosis
     assert (diagnosis.outcome, diagnosis.causes[0].rule) == ("not-learning", "gradientless-activation")
+
+
+def test_a_function_that_holds_a_mask_of_all_samples_is_asked_with_all_of_them():
+    """A few rows of z would not fit the mask, and the whole observation would be lost."""
+
+    class Masked(layers.Layer):
+        def call(self, x, mask):
+            return watch(lambda z: ops.where(mask, ops.tanh(z), 0.0), name="masked_tanh")(x)
+
+    tokens = keras.Input((6,), dtype="int32")
+    h = layers.Embedding(9, 8, mask_zero=True)(tokens)
+    h = layers.MultiHeadAttention(2, 4, dropout=0.1)(h, h)
+    h = Masked()(h, ops.not_equal(tokens, 0)[:, :, None])
+    model = keras.Model(tokens, layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(h)))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    monitor = TrainingMonitor()
+    rng = np.random.default_rng(0)
+    model.fit(rng.integers(0, 9, (32, 6)), rng.integers(0, 2, 32), batch_size=16, verbose=0, callbacks=[monitor])
+    assert monitor.run.observations == 2 and not monitor.run.notes
+    found = {site.where: site.elementwise for site in monitor.run.facts.sites}
+    mixing = {where for where, elementwise in found.items() if not elementwise}
+    assert found["masked_tanh"] and mixing == {"dense", "softmax"}

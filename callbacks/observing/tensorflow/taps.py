@@ -17,6 +17,7 @@ whatever mixes its inputs (softmax, normalizations).
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 from collections.abc import Callable, Hashable
@@ -199,18 +200,29 @@ class Tapping:
     def _mixing(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x: Any) -> Any:
         """`_mixing` of f, traced once for all sites that call the same function alike."""
 
-        def ask(rows: Any) -> Any:
-            return _mixing(f, functools.partial(_call, f, args, kwargs), rows)
-
-        if not all(value is None or isinstance(value, (bool, int, float, str)) for value in (*args, *kwargs.values())):
-            return ask(x)
         keras_own = not is_custom(_written(f))  # the user's own may go by shapes
         shape = [None] * len(x.shape) if keras_own else [None, *x.shape[1:]]
         key = (computation(f), repr((args, kwargs)), x.dtype, tuple(shape))
-        if key not in self._asked:
-            traced = tf.function(ask, autograph=False, experimental_attributes={"_noinline": True})
-            self._asked[key] = traced.get_concrete_function(tf.TensorSpec(shape, x.dtype))
-        return self._asked[key](x)
+        if key in self._asked:
+            return self._asked[key](x)
+
+        def traced(rows: int | None) -> Any:
+            def ask(given: Any) -> Any:
+                return _mixing(f, functools.partial(_call, f, args, kwargs), given[:rows])
+
+            function = tf.function(ask, autograph=False, experimental_attributes={"_noinline": True})
+            return function.get_concrete_function(tf.TensorSpec(shape, x.dtype))
+
+        beside = None
+        with contextlib.suppress(Exception):
+            few = traced(PROBE_ROWS)
+            beside = [outer for outer, _ in few.graph.captures if getattr(outer, "graph", None) is self.graph]
+        # A mask, say, which it is given or holds, is one of all samples, and of this site alone.
+        if beside is None or any(tensor.dtype != tf.resource and tensor.shape.rank != 0 for tensor in beside):
+            return traced(None)(x)
+        if all(value is None or isinstance(value, (bool, int, float, str)) for value in (*args, *kwargs.values())):
+            self._asked[key] = few
+        return few(x)
 
     def rest(self) -> None:
         """Read nothing from now on: the step has been traced."""
@@ -309,7 +321,7 @@ def _mixing(f: Callable[..., Any], ask: Callable[[Any], Any], x: Any) -> Any:
     With s the ones-gradient and v signs, an elementwise f has gradient v * s for every v. A gradient of the user's own
     may be wrong: then what f gives must mix as well, where half of its inputs are moved.
     """
-    rows = tf.stop_gradient(x[:PROBE_ROWS])
+    rows = tf.stop_gradient(x)
     signs = tf.cast(reductions.signs(tf.shape(rows)), rows.dtype)
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(rows)
