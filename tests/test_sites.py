@@ -371,3 +371,24 @@ def test_a_function_that_holds_a_mask_of_all_samples_is_asked_with_all_of_them()
     found = {site.where: site.elementwise for site in monitor.run.facts.sites}
     mixing = {where for where, elementwise in found.items() if not elementwise}
     assert found["masked_tanh"] and mixing == {"dense", "softmax"}
+
+
+def test_a_penalty_that_an_activation_adds_counts_once():
+    """The activation is called once more to be asked what it mixes."""
+
+    class Penalized(layers.Layer):
+        def call(self, x):
+            self.add_loss(1e-2 * ops.mean(ops.square(x)))
+            return ops.tanh(x)
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(6), Penalized(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((16, width)).astype("float32") for width in (4, 1))
+    model(x)
+    penalty = float(sum(model.losses))
+    monitor = TrainingMonitor()
+    model.fit(x, y, batch_size=16, verbose=0, callbacks=[monitor])
+    assert not monitor.run.notes
+    assert monitor.run.series("batch.regularization").values[0] == pytest.approx(penalty, rel=1e-5)

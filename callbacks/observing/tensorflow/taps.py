@@ -180,7 +180,8 @@ class Tapping:
         # f runs once more to be asked. No site inside it is called that often, and no walk of the graph may take that
         # for the model's own use of x.
         self._resting = True
-        with tf.name_scope("diagnose_reading"):
+        # A penalty that f adds on the way is none of the step's.
+        with tf.name_scope("diagnose_reading"), keras.StatelessScope(collect_losses=True, initialize_variables=False):
             tap.mixing = _none_on_error(lambda: self._mixing(f, args, kwargs, x))
         self._resting = False
         tap.where, tap.a = self._numbered(name), a
