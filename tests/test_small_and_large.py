@@ -15,6 +15,7 @@ from diagnose.callbacks.observing.array_reads import SAMPLE, SiteArrays
 from diagnose.callbacks.observing.tensorflow import packing, reductions
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.site_curves import SiteCurves
+from diagnose.callbacks.observing.tensorflow.variable_reads import VariableReads
 
 
 def ordinary(shape, seed=0):
@@ -147,3 +148,55 @@ def test_a_fit_that_is_over_leaves_no_graph_behind():
     del model
     gc.collect()
     assert graphs[0]() is None
+
+
+def test_a_step_is_made_anew_for_batches_more_than_twice_as_large(monkeypatch):
+    """What is handed over as it is was counted for batches of one size."""
+    made = []
+    original = ShadowStep.__init__
+
+    def noted(self, model, spec, *, rows=None, ends=False):
+        made.append(rows)
+        original(self, model, spec, rows=rows, ends=ends)
+
+    monkeypatch.setattr(ShadowStep, "__init__", noted)
+    model = convolution()
+
+    def batches():
+        for rows in (2, 4, 3, 20, 20):
+            yield ordinary((rows, 12, 12, 3)), np.arange(rows) % 3
+
+    kinds = (tf.TensorSpec((None, 12, 12, 3)), tf.TensorSpec((None,), tf.int64))
+    monitor = TrainingMonitor(every=1)
+    data = tf.data.Dataset.from_generator(batches, output_signature=kinds)
+    model.fit(data, verbose=0, callbacks=[monitor])
+    assert made == [2, 20]
+    assert monitor.run.observations == 5
+
+
+def test_functions_of_one_name_in_layers_of_one_kind_have_curves_of_their_own():
+    def scaled(factor):
+        def act(z):
+            return tf.tanh(factor * z)
+
+        return act
+
+    keras.utils.set_random_seed(0)
+    hidden = [layer for factor in (0.5, 2.0) for layer in (layers.Dense(6), layers.Activation(scaled(factor)))]
+    model = keras.Sequential([layers.Input((4,)), *hidden, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    monitor = TrainingMonitor()
+    model.fit(ordinary((16, 4)), ordinary((16, 1)), batch_size=16, verbose=0, callbacks=[monitor])
+    curves = {where: array for quantity, where, _, array in monitor.run.all_arrays() if quantity == "activation.curve"}
+    steepest = [curve.max(axis=1)[2] for where, curve in curves.items() if "activation" in where]
+    assert steepest == pytest.approx([0.5, 2.0], rel=1e-3)
+
+
+def test_a_variance_beyond_the_square_root_of_what_float32_holds_is_finite():
+    """Squared it would overflow; inputs of 1e12 have such a moving variance."""
+    model = convolution()
+    model.add(layers.BatchNormalization())
+    model.layers[-1].moving_variance.assign([1e24] * 3)
+    assert VariableReads(model).all_finite()
+    model.layers[-1].moving_variance.assign([1e24, np.inf, 1e24])
+    assert not VariableReads(model).all_finite()

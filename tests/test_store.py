@@ -202,14 +202,14 @@ def test_words_that_name_no_file_are_told_as_they_came(path, words):
         Store.check(path)
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has a directory that refuses root as well")
 def test_a_directory_that_refuses_is_told_before_any_training():
     """Even for root, who has all rights, /proc takes no file."""
     with pytest.raises(PermissionError, match=r"/proc/run\.sqlite cannot be made.*nothing can be written in /proc"):
         Store.check("/proc/run.sqlite")
 
 
-@pytest.mark.skipif(not Path("/dev/null").exists(), reason="no /dev on this system")
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="Windows has neither /dev/null nor named pipes")
 def test_what_is_no_ordinary_file_is_never_moved(tmp_path):
     """/dev/null reads as empty, as a run killed at its start does, and root could rename it."""
     with pytest.raises(ValueError, match="is no run file"):

@@ -35,6 +35,7 @@ class Observer:
         self._first_look, self._evaluation = first_look, evaluation
         self._shadow: ShadowStep | None = None
         self._shadow_key: Any = None
+        self._shadow_rows: int | None = None
         self._kernels_due = True
         #: Reads the variables; None before the first observation, when the model may not be built.
         self.weights: Weights | None = None
@@ -83,12 +84,14 @@ class Observer:
         self._kernels_due = True
 
     def _shadow_for(self, batch: Any, spec: Any, *, ends: bool) -> ShadowStep | None:
-        key = spec_key(spec)
-        if key != self._shadow_key:
+        key, rows = spec_key(spec), rows_of(batch)
+        # What is handed over as it is was counted for batches of one size. Twice as large ones count anew.
+        outgrown = rows is not None and self._shadow_rows is not None and rows > 2 * self._shadow_rows
+        if key != self._shadow_key or outgrown:
             with self._budget.own("set-up"):
                 try:
-                    self._shadow = ShadowStep(self._model, spec, rows=rows_of(batch), ends=ends)
-                    self._shadow_key = key
+                    self._shadow = ShadowStep(self._model, spec, rows=rows, ends=ends)
+                    self._shadow_key, self._shadow_rows = key, rows
                 except CannotUndo as reason:
                     self._guard.give_up(f"{reason}; {CANNOT}")
                     return None

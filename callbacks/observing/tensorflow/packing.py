@@ -1,6 +1,6 @@
 """How what a step holds gets to the host: small tensors as they are, of large ones what is read in the graph.
 
-A small tensor costs the graph one operation and the host some microseconds, and what would read it in the graph a
+A small tensor costs the graph one operation and the host some microseconds, and what would read it in the graph two
 hundred operations, each traced and set up anew for each model. Of a large one the reading is cheap beside the step, and
 to keep it until the step's end would cost memory.
 """
@@ -21,7 +21,7 @@ from diagnose.callbacks.observing.tensorflow.taps import Tap
 
 #: Entries of a tensor that is handed over as it is. A larger distribution would be thinned.
 SMALL = reductions.LARGE
-#: Bytes of all of these: what a step may need more memory for.
+#: Bytes of all of these, 32 MB: a choice, a small part of the 900 MB that a process with TensorFlow takes anyway.
 BYTES = 1 << 25
 
 Key = tuple[str, ...]

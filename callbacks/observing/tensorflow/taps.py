@@ -126,7 +126,7 @@ class Tapping:
     loops: dict[int, Any] = field(default_factory=dict)
     affine: dict[str, Any] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
-    _asked: dict[Hashable, Any] = field(default_factory=dict)
+    _asked: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)  # f too: its key holds while it exists
     _resting: bool = False
 
     def through(
@@ -200,12 +200,11 @@ class Tapping:
 
     def _mixing(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x: Any) -> Any:
         """`_mixing` of f, traced once for all sites that call the same function alike."""
-
         keras_own = not is_custom(_written(f))  # the user's own may go by shapes
         shape = [None] * len(x.shape) if keras_own else [None, *x.shape[1:]]
         key = (computation(f), repr((args, kwargs)), x.dtype, tuple(shape))
         if key in self._asked:
-            return self._asked[key](x)
+            return self._asked[key][1](x)
 
         def traced(rows: int | None) -> Any:
             def ask(given: Any) -> Any:
@@ -222,7 +221,7 @@ class Tapping:
         if beside is None or any(tensor.dtype != tf.resource and tensor.shape.rank != 0 for tensor in beside):
             return traced(None)(x)
         if all(value is None or isinstance(value, (bool, int, float, str)) for value in (*args, *kwargs.values())):
-            self._asked[key] = few
+            self._asked[key] = f, few
         return few(x)
 
     def rest(self) -> None:

@@ -44,8 +44,9 @@ class VariableReads:
             return tf.concat(picked, axis=0) if picked else tf.zeros([0])
 
         def finite() -> Any:
-            # Squares are all finite unless an entry is not, or is beyond 1e19, which is as bad; each is read once.
-            sums = [tf.nn.l2_loss(float32(variable)) for variable in floats]
+            # A sum is finite unless an entry is not, or it overflows, which is as bad; it reads each entry once.
+            flat, first = tf.constant([-1]), tf.constant(0)
+            sums = [tf.reduce_sum(tf.reshape(float32(variable), flat), axis=first) for variable in floats]
             return tf.reduce_all(tf.math.is_finite(tf.stack(sums))) if sums else tf.constant(True)
 
         self._sample, self._finite = _compiled(sample), _compiled(finite)
