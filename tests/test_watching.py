@@ -198,7 +198,9 @@ def test_a_recorder_goes_on_where_that_of_the_last_fit_ended(tmp_path, monkeypat
 def alarm(archive, times, instruments=("numerics",)):
     guard = silent()
     recorder = Recorder(archive, guard)
-    context = Context(None, frozenset(instruments), guard, recorder, Spent(), Measuring(frozenset()), Sites())
+    context = Context(
+        None, frozenset(instruments), guard, recorder, Spent(), Measuring(frozenset()), Sites(), lambda: None
+    )
     return Alarm(context, times)
 
 

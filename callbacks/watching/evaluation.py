@@ -26,7 +26,7 @@ class Evaluation:
     def __init__(self, context: Context) -> None:
         self._model, self._instruments = context.model, context.instruments
         self._measuring, self._recorder = context.measuring, context.recorder
-        self._guard, self._budget = context.guard, context.budget
+        self._guard, self._budget, self._traces = context.guard, context.budget, context.traces
         self._held, self._held_validation = HeldSet(), HeldSet()
         self._epoch_done = self._validation_done = False
         self._standard: bool | None = None
@@ -96,7 +96,9 @@ class Evaluation:
         None where one answer is too much, or a train step of the user's own does not simply ask the model for y.
         """
         try:
-            evaluator = Evaluator(self._model, self._held, scored=bool(self._standard))
+            specs, scored = self._held.specs, bool(self._standard)
+            key = str(specs), scored
+            evaluator = self._traces().of("evaluator", key, lambda: Evaluator(self._model, specs, scored=scored))
         except Exception:
             if self._standard:
                 raise

@@ -8,12 +8,14 @@ once a run, and each of the two may fail by itself.
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import replace
 from typing import Any
 
 import keras
 
+from diagnose.activation.function_profile import FunctionProfile
 from diagnose.activation.profiling import examined
 from diagnose.activation.saving import saving_in_a_layer
 from diagnose.callbacks.auditing.audit import facts, wanted
@@ -21,7 +23,7 @@ from diagnose.callbacks.auditing.work import TooLargeError
 from diagnose.callbacks.model import description
 from diagnose.callbacks.model.restoring import pristine
 from diagnose.callbacks.model.saving import saving_error
-from diagnose.callbacks.observing.reading import Reading
+from diagnose.callbacks.observing.reading import PlacedFunction, Reading
 from diagnose.callbacks.observing.tensorflow.batch_arrays import is_dense
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.site_facts import learn_sites
@@ -38,7 +40,7 @@ class FirstLook:
     def __init__(self, context: Context) -> None:
         self._model, self._instruments = context.model, context.instruments
         self._measuring, self._sites = context.measuring, context.sites
-        self._recorder, self._guard = context.recorder, context.guard
+        self._recorder, self._guard, self._traces = context.recorder, context.guard, context.traces
 
     def describe_model(self) -> None:
         """Keep what is known of the model before any step."""
@@ -51,7 +53,7 @@ class FirstLook:
     def learn_sites(self, shadow: ShadowStep, reading: Reading) -> None:
         """Find out what the sites of a step are, from its first reading."""
         with pristine(self._model):
-            learn_sites(self._sites, shadow, reading)
+            learn_sites(self._sites, shadow, reading, self._traces().of("questions", "", dict))
 
     def learn_model(self, shadow: ShadowStep, batch: Any) -> None:
         """Keep the layers in the order of the calls and the sites; examine functions, and audit the batch."""
@@ -82,13 +84,9 @@ class FirstLook:
             if time.perf_counter() - began > PROFILE_SECONDS:
                 late[placed.where] = "no time was left to examine its function alone"
                 continue
-            layer = getattr(placed.function, "__self__", None)
-            target = layer if isinstance(layer, keras.layers.Layer) else placed.function
-            profile = examined(target, dtype=placed.dtype, seconds=PROFILE_SECONDS, quick=True)
-            error = saving_error(placed.owner, placed.function)
-            if error is not None:
-                missing = {part: why for part, why in profile.missing.items() if part != "saving"}
-                profile = replace(profile, saving=saving_in_a_layer(target, profile.kind, error), missing=missing)
+            # The key holds the function itself, since its place in memory is free again once it is gone.
+            key = placed.function, placed.dtype
+            profile = self._traces().of(("profile", name), key, functools.partial(_profiled, placed))
             known[name] = profile.to_dict()
             for variable in known[name]["captured"]:
                 variable["owner"] = owners.get(variable["name"], "")
@@ -107,6 +105,17 @@ class FirstLook:
         except TooLargeError as reason:
             told = {"configuration": str(reason).partition(". ")[0]}
             self._recorder.facts = replace(known, unmeasured=known.unmeasured | told)
+
+
+def _profiled(placed: PlacedFunction) -> FunctionProfile:
+    layer = getattr(placed.function, "__self__", None)
+    target = layer if isinstance(layer, keras.layers.Layer) else placed.function
+    profile = examined(target, dtype=placed.dtype, seconds=PROFILE_SECONDS, quick=True)
+    error = saving_error(placed.owner, placed.function)
+    if error is not None:
+        missing = {part: why for part, why in profile.missing.items() if part != "saving"}
+        profile = replace(profile, saving=saving_in_a_layer(target, profile.kind, error), missing=missing)
+    return profile
 
 
 def _audited(model: Any, batch: Any) -> tuple[AuditFacts, list[Wanted]]:

@@ -31,7 +31,7 @@ class Observer:
     def __init__(self, context: Context, first_look: FirstLook, evaluation: Evaluation) -> None:
         self._model, self._instruments = context.model, context.instruments
         self._measuring, self._sites, self._recorder = context.measuring, context.sites, context.recorder
-        self._guard, self._budget = context.guard, context.budget
+        self._guard, self._budget, self._traces = context.guard, context.budget, context.traces
         self._first_look, self._evaluation = first_look, evaluation
         self._shadow: ShadowStep | None = None
         self._shadow_key: Any = None
@@ -59,7 +59,7 @@ class Observer:
         if self.weights is None or not self._first_look.knows(reading):
             with self._budget.own("set-up"):
                 self._first_look.learn_sites(shadow, reading)
-                self.weights = Weights(VariableReads(self._model))
+                self.weights = Weights(self._traces().of("variables", "", lambda: VariableReads(self._model)))
                 self._first_look.learn_model(shadow, batch)
         self._evaluation.hold(batch)
         measurements, arrays = self._measuring.measure(reading, self._sites.curves, step)
@@ -90,7 +90,9 @@ class Observer:
         if key != self._shadow_key or outgrown:
             with self._budget.own("set-up"):
                 try:
-                    self._shadow = ShadowStep(self._model, spec, rows=rows, ends=ends)
+                    self._shadow = self._traces().of(
+                        "step", (key, rows), lambda: ShadowStep(self._model, spec, rows=rows, ends=ends)
+                    )
                     self._shadow_key, self._shadow_rows = key, rows
                 except CannotUndo as reason:
                     self._guard.give_up(f"{reason}; {CANNOT}")

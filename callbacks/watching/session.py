@@ -6,12 +6,14 @@ what is known of the sites go on. All else belongs to the fit (`WatchedFit`), an
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from diagnose.callbacks.measuring.observations import Measuring
 from diagnose.callbacks.observing.reading import Sites
+from diagnose.callbacks.observing.tensorflow.kept_traces import traces_of
 from diagnose.callbacks.watching.budget import Budget
 from diagnose.callbacks.watching.context import Context
 from diagnose.callbacks.watching.guard import Guard
@@ -56,7 +58,8 @@ class Session:
         self._measuring.instruments = self.instruments
         guard = Guard(self.run.notes, self._archive.write_note)
         recorder = Recorder(self._archive, guard)
-        context = Context(model, self.instruments, guard, recorder, self.budget, self._measuring, self._sites)
+        traces = functools.cache(functools.partial(traces_of, model))
+        context = Context(model, self.instruments, guard, recorder, self.budget, self._measuring, self._sites, traces)
         plan = FitFacts(_whole(params.get("epochs")), _whole(params.get("steps")))
         monitor = MonitorFacts(self.budget.overhead, self.every, tuple(sorted(self.instruments)))
         self.fit = WatchedFit(context, plan, monitor)

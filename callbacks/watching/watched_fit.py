@@ -35,8 +35,9 @@ class WatchedFit:
         self._recorder, self._budget = context.recorder, context.budget
         #: Catches what fails in our own code during this fit.
         self.guard = context.guard
-        self._train = StepStandIn(model, "train_function", context.budget.own, context.guard.guarded)
-        self._test = StepStandIn(model, "test_function", context.budget.own, context.guard.guarded)
+        means = context.traces, context.budget.own, context.guard.guarded
+        self._train = StepStandIn(model, "train_function", *means)
+        self._test = StepStandIn(model, "test_function", *means)
         self._schedule = Schedule(
             context.budget, monitor.every, plan, context.recorder.steps, steps_per_execution(model)
         )

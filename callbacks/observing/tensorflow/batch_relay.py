@@ -49,6 +49,11 @@ class Relay:
             raise TypeError(f"batches of the type {element_spec} can't be handed on")
         self._iterator: Any = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether no batch waits in it; one does where a fit broke off before its step took it."""
+        return int(self._queue.size()) == 0
+
     def iterator_over(self, batches: list[Any], *, ends: bool) -> Any:
         """A `tf.data` iterator that gives these batches; after them it ends if `ends`, else it waits for more."""
         if self._iterator is None:

@@ -57,6 +57,12 @@ class HeldSet:
         self.sizes.append(int(leaves[0].shape[0]))
         self.bytes += sum(int(np.prod(leaf.shape)) * leaf.dtype.size for leaf in leaves if leaf.dtype != tf.string)
 
+    @property
+    def specs(self) -> tuple[Any, Any]:
+        """Of x and y of any number of samples, each nested as Keras gave it; of a set that is not empty."""
+        x, y = (tf.nest.map_structure(_any_size, part) for part in self.batches[0])
+        return x, y
+
     def limit(self, most: int) -> None:
         """Keep so many samples at most, the first ones."""
         self.most = min(self.most, most)
@@ -86,16 +92,16 @@ class HeldSet:
 class Evaluator:
     """Asks the model for held sets in inference mode, undoing whatever that writes.
 
+    specs: of a held set; all that is asked for must have its structure, and may be of any size and type.
     scored: whether the train step uses the model's `compute_loss`; the loss is NaN where it has one of its own.
-    held: a set that is not empty; others must hold batches of the same structure, of any size and type.
     """
 
-    def __init__(self, model: Any, held: HeldSet, *, scored: bool = True) -> None:
-        self._model, self._scored = model, scored
+    def __init__(self, model: Any, specs: tuple[Any, Any], *, scored: bool = True) -> None:
+        self._model, self._specs, self._scored = model, specs, scored
         self._structure: Any = None  # of the model's answer, known once it has been traced
         #: Places of the outputs, in their order; known once the model was asked.
         self.outputs: list[str] = []
-        self._specs = tuple(tf.nest.map_structure(_any_size, part) for part in held.batches[0])
+        self._constant: tuple[str, Any] = ("", None)  # what was traced last for constants, and for which
         self._each = 1  # entries of the model's answer to one sample
         with pristine(model):
             self._ask = Reversible(self._predict_and_score, *self._specs)
@@ -155,9 +161,11 @@ class Evaluator:
             return self._loss(x, y, keras.tree.pack_sequence_as(self._structure, constant))
 
         tensors = [[tf.constant(value) for value in choice] for choice in choices]
-        with pristine(self._model):
-            ask = Reversible(loss, *self._specs, [tf.TensorSpec(value.shape, value.dtype) for value in tensors[0]])
-        means = []
+        specs = [tf.TensorSpec(value.shape, value.dtype) for value in tensors[0]]
+        if self._constant[0] != str(specs):
+            with pristine(self._model):
+                self._constant = str(specs), Reversible(loss, *self._specs, specs)
+        ask, means = self._constant[1], []
         for choice in tensors:
             losses = [float(ask(x, y, choice)) for x, y in held.batches]
             means.append(float(np.average(losses, weights=held.sizes)))

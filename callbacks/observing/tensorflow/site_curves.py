@@ -25,7 +25,7 @@ FEWEST = 33  # points; a curve of fewer is left out
 
 
 @dataclass
-class _Question:
+class Question:
     """A function asked for values and slopes, undoing whatever that writes.
 
     function: kept, since its place in memory is what it is known by. shape: of what it takes for one sample.
@@ -51,11 +51,14 @@ class _Question:
 
 
 class SiteCurves:
-    """Asks the functions of a model's sites for their curves."""
+    """Asks the functions of a model's sites for their curves.
 
-    def __init__(self) -> None:
-        self._questions: dict[Hashable, _Question] = {}
-        self._by_site: dict[str, _Question] = {}
+    questions: what was traced for that so far, and is added to here.
+    """
+
+    def __init__(self, questions: dict[Hashable, Question]) -> None:
+        self._questions = questions
+        self._by_site: dict[str, Question] = {}
 
     def learn(self, tap: Tap, z: np.ndarray, a: np.ndarray, mixing: float) -> str:
         """Find out how the site's function can be asked; why it can't be, "" where it can.
@@ -93,11 +96,11 @@ class SiteCurves:
             return ""
         return reason
 
-    def _question(self, f: Any, dtype: Any, shape: tuple[int, ...]) -> _Question:
+    def _question(self, f: Any, dtype: Any, shape: tuple[int, ...]) -> Question:
         key = (computation(f), dtype, shape)
         if key not in self._questions:
             spec = tf.TensorSpec([None, *shape], tf.float32)
-            self._questions[key] = _Question(f, shape, Reversible(_values_and_slopes(f, dtype), spec))
+            self._questions[key] = Question(f, shape, Reversible(_values_and_slopes(f, dtype), spec))
         return self._questions[key]
 
     def __call__(self, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Curve | None]:

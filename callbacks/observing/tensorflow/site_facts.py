@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import keras
@@ -10,17 +11,17 @@ import numpy as np
 from diagnose.callbacks.observing.reading import MIXES, PlacedFunction, Reading, SiteReading, Sites
 from diagnose.callbacks.observing.tensorflow.functions import function_name, identity, is_custom
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
-from diagnose.callbacks.observing.tensorflow.site_curves import SiteCurves
+from diagnose.callbacks.observing.tensorflow.site_curves import Question, SiteCurves
 from diagnose.callbacks.observing.tensorflow.taps import Tap
 from diagnose.run.meta import SiteFacts
 
 
-def learn_sites(sites: Sites, shadow: ShadowStep, reading: Reading) -> None:
+def learn_sites(sites: Sites, shadow: ShadowStep, reading: Reading, questions: dict[Hashable, Question]) -> None:
     """Add to `sites` what a shadow step has met and they do not hold yet.
 
-    reading: what the shadow step gave; its first is the one that is needed.
+    reading: what the shadow step gave; its first is the one that is needed. questions: see `SiteCurves`.
     """
-    curves = sites.curves if isinstance(sites.curves, SiteCurves) else SiteCurves()
+    curves = sites.curves if isinstance(sites.curves, SiteCurves) else SiteCurves(questions)
     sites.curves = curves
     for order, (tap, read) in enumerate(zip(shadow.taps, reading.sites, strict=True)):
         if tap.where not in sites.facts:

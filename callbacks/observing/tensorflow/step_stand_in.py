@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from diagnose.callbacks.model.layers import leaf_layers, steps_per_execution
 from diagnose.callbacks.observing.tensorflow.batch_relay import Relay
+from diagnose.callbacks.observing.tensorflow.kept_traces import Traces
 
 #: `guard(doing, part)` gives a context in which what fails in our code is caught, and `part` left off.
 Guard = Callable[[str, Literal["observation", "weights"]], AbstractContextManager[None]]
@@ -33,14 +34,14 @@ Own = Callable[[str], AbstractContextManager[None]]
 class StepStandIn:
     """Sees the batches that one of a model's compiled functions is called with.
 
-    attribute: "train_function" or "test_function".
+    attribute: "train_function" or "test_function". traces: gives what was traced for the model.
     """
 
-    def __init__(self, model: Any, attribute: str, own: Own, guard: Guard) -> None:
-        self._model, self._attribute = model, attribute
+    def __init__(self, model: Any, attribute: str, traces: Callable[[], Traces], own: Own, guard: Guard) -> None:
+        self._model, self._attribute, self._traces = model, attribute, traces
         self._own, self._guard = own, guard
         self._armed: _OneCall | None = None
-        self._traced: Any = None  # the user's own function, once it has made its variables
+        self._met: Any = None  # the user's own function, once it has made its variables
         self._relays: dict[Any, Relay] = {}
         #: Batches taken by the last call that was seen; None if the last call was not.
         self.taken: int | None = None
@@ -115,8 +116,8 @@ class StepStandIn:
 
     def _is_traced(self, original: Any, iterator: Any) -> bool:
         """Whether the step has made its variables; it is traced for that if it can be, and raises what it raises."""
-        if self._traced is not original:
-            self._traced, function = original, _compiled_step(original)
+        if self._met is not original:
+            self._met, function = original, _compiled_step(original)
             if function is None or _needs_a_run(self._model):
                 return False
             function.get_concrete_function(iterator)
@@ -128,7 +129,12 @@ class StepStandIn:
         spec = iterator.element_spec
         key = spec_key(spec)
         if key not in self._relays:
-            self._relays[key] = Relay(spec, steps_per_execution(self._model))
+            kind = f"{self._attribute} over {key}"
+            relay = self._traces().of(kind, "", lambda: Relay(spec, steps_per_execution(self._model)))
+            if not relay.empty:
+                self._traces().drop(kind)
+                return self._relay_for(iterator)
+            self._relays[key] = relay
         return self._relays[key]
 
 

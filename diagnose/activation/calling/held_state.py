@@ -47,6 +47,10 @@ _KERAS_NOTES = ("keras.src.ops.", "keras.src.backend.", "keras.src.dtype_policie
 _BOUND = (types.BuiltinMethodType, types.MethodWrapperType)
 
 
+class Ours:
+    """What we hang on a user's object ourselves. It is not gone through: no code of the user's asks for it."""
+
+
 class HeldState:
     """What code that starts from `roots` can reach and change, as it was when this was made.
 
@@ -103,7 +107,7 @@ class HeldState:
 
     def _meet(self, thing: Any, own: bool) -> None:
         """own: whether it is a user's, and not a library's note of something."""
-        if isinstance(thing, _PLAIN) or (id(thing) in self._seen and (not own or id(thing) in self._kept)):
+        if isinstance(thing, (*_PLAIN, Ours)) or (id(thing) in self._seen and (not own or id(thing) in self._kept)):
             return
         self._seen[id(thing)] = thing
         if own:
