@@ -18,22 +18,49 @@ from diagnose.callbacks.observing.tensorflow.held_samples import HeldSet
 def test_what_is_the_same_in_a_held_set_is_counted_by_feature_and_by_sample():
     x = np.array([[0, 1], [0, 2], [0, 1], [0, 3]], "float32")
     held = HeldSet()
-    for rows in (x[:3], x[3:]):
-        held.keep((tf.constant(rows), tf.zeros(len(rows))))
+    for position, rows in enumerate((x[:3], x[3:])):
+        held.keep((tf.constant(rows), tf.zeros(len(rows))), position)
     assert sameness(held.inputs()) == {"": (0.5, 0.5)}  # one feature of two, and [0, 1] twice among four
 
 
-def test_a_held_set_that_is_limited_keeps_its_first_samples():
+def held_of(batches: int, size: int, most: int = held_samples.SAMPLES) -> list[list[int]]:
+    """What is held, batch by batch, of an epoch of the numbers from 0 on."""
+    held = HeldSet(most=most)
+    for position in range(batches):
+        held.keep((tf.range(position * size, (position + 1) * size), tf.zeros(size)), position)
+    return [batch[0].numpy().tolist() for batch in held.batches]
+
+
+@pytest.mark.parametrize(("batches", "size"), [(300, 1), (40, 16), (33, 50), (5, 64), (3, 900), (1, 700)])
+def test_samples_are_held_all_over_the_epoch(batches, size):
+    """Of data that are ordered by class the first samples alone would be of one class."""
+    held = np.concatenate(held_of(batches, size, most=100))
+    assert min(batches * size, 40) <= len(held) <= 100
+    quarters = np.bincount(held * 4 // (batches * size), minlength=4)
+    assert quarters.min() >= 0.1 * len(held), quarters
+
+
+def test_a_small_epoch_is_held_whole():
+    assert held_of(7, 3) == np.arange(21).reshape(7, 3).tolist()
+
+
+def test_a_held_set_can_be_limited_later():
     held = HeldSet()
-    for start in (0, 3):
-        held.keep((tf.range(start, start + 3), tf.zeros(3)))
-    held.limit(4)
-    assert [batch[0].numpy().tolist() for batch in held.batches] == [[0, 1, 2], [3]] and held.full
-    held.keep((tf.range(3), tf.zeros(3)))
-    assert held.samples == 4
+    for position in range(20):
+        held.keep((tf.range(3), tf.zeros(3)), position)
+    held.limit(31)
+    assert held.samples == 30 and held.wants(40) and not held.wants(41)
 
 
-@pytest.mark.parametrize(("entries", "samples"), [(64, 32), (1, 0)])
+def test_large_samples_are_held_within_their_bytes(monkeypatch):
+    monkeypatch.setattr(held_samples, "BYTES", 1000)
+    held = HeldSet()
+    for position in range(30):
+        held.keep((tf.zeros((4, 10)), tf.zeros(4)), position)
+    assert 4 <= held.samples <= 1000 // 44
+
+
+@pytest.mark.parametrize(("entries", "samples"), [(64, 24), (1, 0)])
 def test_no_more_answers_are_held_than_stated(monkeypatch, entries, samples):
     """Of an output of two numbers; where one answer alone is too much, the skill is not measured, and why is told."""
     monkeypatch.setattr(held_samples, "ENTRIES", entries)

@@ -1,8 +1,8 @@
 """Skill at epoch ends: some samples of training and validation are held, and the model is asked for both.
 
-Only held samples of training that were seen in the first epoch are of use, since later ones bring the same again; of
-the validation the first batches are held, and then each eighth, since data may be ordered by class. The first
-evaluation is set-up (it traces); from then on one takes place where the budget covers what the last one took.
+Samples of training are held in the first epoch only, since later ones bring the same again, and of the validation in
+the first validation; both are spread over all of its batches. The first evaluation is set-up (it traces); from then on
+one takes place where the budget covers what the last one took.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from diagnose.callbacks.measuring.evaluations import scored
 from diagnose.callbacks.observing.tensorflow.held_samples import ENTRIES, Evaluator, HeldSet
 from diagnose.callbacks.watching.context import Context
 
-VALIDATION_FIRST = 8  # validation batches kept one after the other; then each eighth, for data ordered by class
-
 
 class Evaluation:
     """The held samples of one fit, and what the model makes of them. No sample is ever written anywhere."""
@@ -28,6 +26,7 @@ class Evaluation:
         self._measuring, self._recorder = context.measuring, context.recorder
         self._guard, self._budget, self._traces = context.guard, context.budget, context.traces
         self._held, self._held_validation = HeldSet(), HeldSet()
+        self._position = -1  # of the batch, over all of this fit
         self._epoch_done = self._validation_done = False
         self._standard: bool | None = None
         self._evaluator: Evaluator | None = None
@@ -38,20 +37,23 @@ class Evaluation:
         """A step was traced. standard: it asks the model's `compute_loss` once, as Keras' own does."""
         self._standard = standard
 
+    def batch_comes(self) -> bool:
+        """A training batch comes; whether samples of it are to be held."""
+        self._position += 1
+        return self._is_possible() and not self._epoch_done and self._held.wants(self._position)
+
     def hold(self, batch: Any) -> None:
-        """Hold the samples of a training batch."""
+        """Hold samples of the training batch that has come."""
         if not self._epoch_done or not self._held.samples:
-            self._held.keep(batch)
+            self._held.keep(batch, self._position)
 
     def wants_validation(self, position: int) -> bool:
         """Whether samples of the validation batch at this place are to be held: in the first validation only."""
-        if self._validation_done or not self._is_possible() or self._held_validation.full:
-            return False
-        return position < VALIDATION_FIRST or position % 8 == 0
+        return self._is_possible() and not self._validation_done and self._held_validation.wants(position)
 
-    def hold_validation(self, batch: Any) -> None:
-        """Hold the samples of a validation batch."""
-        self._held_validation.keep(batch)
+    def hold_validation(self, batch: Any, position: int) -> None:
+        """Hold samples of the validation batch at this place."""
+        self._held_validation.keep(batch, position)
 
     def epoch_ends(self) -> None:
         """All samples of an epoch were seen, and all of its validation if there was one."""

@@ -91,12 +91,14 @@ class WatchedFit:
         try:
             self._train.restore()
             self._train.taken = None
-            step = self._recorder.steps
+            step, wanted = self._recorder.steps, self._evaluation.batch_comes()
             self._due = not self.guard.is_off("observation") and self._schedule.is_due(step)
             if self._due:
                 self._train.arm(self._observe, self._observer.measure_update, whole=True)
             elif self._alarm.searches(step):
                 self._train.arm(self._search, lambda: None)
+            elif wanted:
+                self._train.arm(lambda batches, *_: self._evaluation.hold(batches[0]), lambda: None)
         except Exception as error:
             self.guard.failed("preparing an observation", "observation", error)
         self._budget.step_begins(began)
@@ -141,9 +143,10 @@ class WatchedFit:
 
     def before_validation_batch(self, batch: int) -> None:
         """A validation step comes: hold some of its samples, in the first validation only."""
-        if self._evaluation.wants_validation(batch // self._schedule.execution):
+        position = batch // self._schedule.execution
+        if self._evaluation.wants_validation(position):
             with self.guard.guarded("preparing to see a validation batch", "validation"), self._budget.own("hook"):
-                self._test.arm(lambda batches, *_: self._evaluation.hold_validation(batches[0]), lambda: None)
+                self._test.arm(lambda batches, *_: self._evaluation.hold_validation(batches[0], position), lambda: None)
 
     def after_validation_batch(self) -> None:
         """A validation step is done."""

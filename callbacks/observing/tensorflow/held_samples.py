@@ -1,7 +1,7 @@
 """A held set of samples seen, evaluated in inference mode at epoch ends.
 
 Keras' train loss is a running mean, in training mode, over weights that change meanwhile; its validation loss is none
-of these. The gap between them is therefore no gap. Here some training samples (the first seen) and some validation
+of these. The gap between them is therefore no gap. Here some training samples (of the first epoch) and some validation
 samples are kept in memory, and both are asked with the weights of one moment. They are never written to the run file.
 """
 
@@ -23,58 +23,71 @@ from diagnose.callbacks.observing.reading import Evaluation
 from diagnose.callbacks.observing.tensorflow.reversible import Reversible
 
 SAMPLES = 1024  # a share of 50 % is then told with a standard error of 1.6 %
+FEW_BATCHES = 8  # and fewer are not dropped: samples of each are, so that those of many steps stay
 BYTES = 1 << 26  # of samples kept in memory, for large inputs: 64 MB
 ENTRIES = 1 << 24  # of what the model says of all samples of a set: 64 MB, and scores are taken in double precision
 
 
 @dataclass
 class HeldSet:
-    """Batches of (x, y) kept for evaluation: dense tensors, nested as Keras gave them."""
+    """Batches of (x, y) kept for evaluation: dense tensors, nested as Keras gave them.
+
+    They are spread evenly over all batches that come, whose number nobody knows before: where the set outgrows its
+    bounds, each second batch goes, and from then on only each second is taken; of few large batches each second sample.
+    Data may be ordered by class, and its first samples would say little of the others.
+    """
 
     batches: list[tuple[Any, Any]] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
-    bytes: int = 0
     most: int = SAMPLES
+    _positions: list[int] = field(default_factory=list)
+    _batch_stride: int = 1
+    _sample_stride: int = 1
 
     @property
     def samples(self) -> int:
         """Number of samples kept."""
         return sum(self.sizes)
 
-    @property
-    def full(self) -> bool:
-        """Whether it takes no more."""
-        return self.samples >= self.most or self.bytes >= BYTES
+    def wants(self, position: int) -> bool:
+        """Whether the batch of this number, from 0 on, is to be kept."""
+        return position % self._batch_stride == 0
 
-    def keep(self, batch: Any) -> None:
-        """Keep (x, y) of a batch `(x, y, ...)` unless the set is full or there is no y."""
-        if self.full or not isinstance(batch, tuple) or len(batch) < 2 or batch[1] is None:
+    def keep(self, batch: Any, position: int) -> None:
+        """Keep (x, y) of a batch `(x, y, ...)` of this number, unless it is not wanted or there is no y."""
+        if not self.wants(position) or not isinstance(batch, tuple) or len(batch) < 2 or batch[1] is None:
             return
         leaves = [leaf for leaf in tf.nest.flatten(batch[:2]) if isinstance(leaf, tf.Tensor)]
         if not leaves or len(leaves) != len(tf.nest.flatten(batch[:2])):
             return
-        self.batches.append(batch[:2])
-        self.sizes.append(int(leaves[0].shape[0]))
-        self.bytes += sum(int(np.prod(leaf.shape)) * leaf.dtype.size for leaf in leaves if leaf.dtype != tf.string)
+        self._add(_each(batch[:2], self._sample_stride), position)
+        self.limit(self.most)
+
+    def limit(self, most: int) -> None:
+        """Keep so many samples at most."""
+        self.most = min(self.most, most)
+        while self.samples > self.most or (_bytes(self.batches) > BYTES and self.samples > 1):
+            kept = list(zip(self.batches, self._positions, strict=True))
+            self.batches, self.sizes, self._positions = [], [], []
+            if len(kept) > FEW_BATCHES or all(_rows(batch) < 2 for batch, _ in kept):
+                self._batch_stride *= 2
+                kept = [(batch, position) for batch, position in kept if self.wants(position)]
+            else:
+                self._sample_stride *= 2
+                kept = [(_each(batch, 2), position) for batch, position in kept]
+            for batch, position in kept:
+                self._add(batch, position)
+
+    def _add(self, batch: tuple[Any, Any], position: int) -> None:
+        self.batches.append(batch)
+        self.sizes.append(_rows(batch))
+        self._positions.append(position)
 
     @property
     def specs(self) -> tuple[Any, Any]:
         """Of x and y of any number of samples, each nested as Keras gave it; of a set that is not empty."""
         x, y = (tf.nest.map_structure(_any_size, part) for part in self.batches[0])
         return x, y
-
-    def limit(self, most: int) -> None:
-        """Keep so many samples at most, the first ones."""
-        self.most = min(self.most, most)
-        left, kept = self.most, []
-        for batch, size in zip(self.batches, self.sizes, strict=True):
-            if left > 0:
-                rows = min(size, left)
-                kept.append(
-                    (tf.nest.map_structure(lambda leaf, rows=rows: leaf[:rows], batch) if rows < size else batch, rows)
-                )
-            left -= size
-        self.batches, self.sizes = [batch for batch, _ in kept], [rows for _, rows in kept]
 
     def inputs(self) -> dict[str, list[np.ndarray]]:
         """The numeric inputs by name, as one observation names them, one array (samples, ...) a batch.
@@ -171,6 +184,21 @@ class Evaluator:
             means.append(float(np.average(losses, weights=held.sizes)))
         finite = [mean for mean in means if np.isfinite(mean)]
         return min(finite, default=float("nan"))
+
+
+def _rows(batch: tuple[Any, Any]) -> int:
+    return int(tf.nest.flatten(batch)[0].shape[0])
+
+
+def _each(batch: tuple[Any, Any], stride: int) -> tuple[Any, Any]:
+    """Each so manieth sample of a batch."""
+    thinned: tuple[Any, Any] = tf.nest.map_structure(lambda leaf: leaf[::stride], batch) if stride > 1 else batch
+    return thinned
+
+
+def _bytes(batches: list[tuple[Any, Any]]) -> int:
+    leaves = [leaf for leaf in tf.nest.flatten(batches) if leaf.dtype != tf.string]
+    return sum(int(np.prod(leaf.shape)) * leaf.dtype.size for leaf in leaves)
 
 
 def _any_size(tensor: Any) -> Any:

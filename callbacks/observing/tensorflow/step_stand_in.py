@@ -101,7 +101,7 @@ class StepStandIn:
             if not batches and refusal is None:
                 return original(iterator)  # it meets the end of the data itself
         self.taken = len(batches)
-        with self._guard("observing a step", "observation"), self._own("observation"):
+        with self._guard("observing a step", "observation"), self._own("observation" if armed.whole else "hook"):
             if batches:
                 armed.see(batches, iterator.element_spec, refusal is not None)
         if refusal is not None:
