@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from diagnose.callbacks.measuring.held_inputs import mean_and_std, row_numbers, sameness
 from diagnose.callbacks.measuring.observations import Array
+from diagnose.callbacks.measuring.reference_models import HeldArrays, reference_skills
 from diagnose.callbacks.observing.protocols import Evaluator, HeldSamples
 from diagnose.outcome.scores import (
     balanced_skill,
@@ -25,7 +26,7 @@ from diagnose.outcome.scores import (
     target_shift,
 )
 from diagnose.outcome.task import Task, Wanted, task_of
-from diagnose.run.meta import OutputTask, TaskFacts
+from diagnose.run.meta import OutputTask, ReferenceFacts, TaskFacts, reference_place
 from diagnose.run.run import Measurement
 
 Held = TypeVar("Held", bound=HeldSamples)
@@ -33,15 +34,19 @@ Held = TypeVar("Held", bound=HeldSamples)
 
 @dataclass
 class Scored:
-    """What one evaluation gave: measurements; arrays of the answers; what the outputs are asked for."""
+    """What one evaluation gave: measurements; arrays of the answers; what the outputs are asked for.
+
+    sides: targets and predictions of "train" and, where some are held, "validation" samples.
+    """
 
     measurements: list[Measurement] = field(default_factory=list)
     answers: list[Array] = field(default_factory=list)
     task: TaskFacts = field(default_factory=TaskFacts)
+    sides: dict[str, Side] = field(default_factory=dict)
 
 
 @dataclass
-class _Side:
+class Side:
     """One held set: what was asked of the outputs, and what they said; each by the name of the output.
 
     outputs: these names, in the order of the outputs.
@@ -52,6 +57,27 @@ class _Side:
     predictions: dict[str, np.ndarray]
     tasks: dict[str, Task]
     loss: float
+
+
+def beside_references(
+    sides: Mapping[str, Side], train: HeldSamples, validation: HeldSamples, step: int
+) -> tuple[dict[str, ReferenceFacts], list[Measurement]]:
+    """What simple models reach on the held samples, by output. sides: of an evaluation of these very samples."""
+    facts, measurements = {}, []
+    inputs = {name: held.inputs() for name, held in (("train", train), ("validation", validation)) if name in sides}
+    for output, task in sides["train"].tasks.items():
+        held = {name: HeldArrays(inputs[name], side.targets[output]) for name, side in sides.items()}
+        told = reference_skills(task, held["train"], held.get("validation"))
+        facts[output] = ReferenceFacts(
+            models=tuple(told.skills),
+            on=told.on if told.skills else "",
+            learned_from=told.learned_from,
+            samples=told.samples,
+            reason=told.reason,
+        )
+        for model, reached in told.skills.items():
+            measurements.append(Measurement("skill.reference", reference_place(output, model), step, reached))
+    return facts, measurements
 
 
 def scored(
@@ -68,7 +94,7 @@ def scored(
     known: quantities that are measured once, and were; the rest is measured anew.
     """
     found = Scored()
-    sides: dict[str, _Side] = {}
+    sides = found.sides
     for name, held in (("train", train), ("validation", validation)):
         if held.samples:
             side = _asked(evaluator, held, wanted_of)
@@ -106,14 +132,14 @@ def scored(
     return found
 
 
-def _asked(evaluator: Evaluator[Held], held: Held, wanted_of: Callable[[int], list[Wanted]]) -> _Side | None:
+def _asked(evaluator: Evaluator[Held], held: Held, wanted_of: Callable[[int], list[Wanted]]) -> Side | None:
     found = evaluator(held)
     names = found.outputs
     if len(found.targets) != len(found.predictions):
         return None
     pairs = zip(found.targets, found.predictions, wanted_of(len(names)), strict=True)
     tasks = [task_of(target, prediction, wanted) for target, prediction, wanted in pairs]
-    return _Side(
+    return Side(
         names,
         dict(zip(names, found.targets, strict=True)),
         dict(zip(names, found.predictions, strict=True)),
@@ -122,7 +148,7 @@ def _asked(evaluator: Evaluator[Held], held: Held, wanted_of: Callable[[int], li
     )
 
 
-def _constant_loss(evaluator: Evaluator[Held], held: Held, seen: _Side) -> float:
+def _constant_loss(evaluator: Evaluator[Held], held: Held, seen: Side) -> float:
     """Loss of the best constant answer known, over the held set; NaN where none can be made."""
     answers = [
         [answer[0] for answer in constant_answers(seen.tasks[name], seen.targets[name], seen.predictions[name].shape)]
@@ -133,7 +159,7 @@ def _constant_loss(evaluator: Evaluator[Held], held: Held, seen: _Side) -> float
     return evaluator.constant_loss(held, list(zip(*answers, strict=False)))
 
 
-def _of_training(seen: _Side, step: int) -> list[Measurement]:
+def _of_training(seen: Side, step: int) -> list[Measurement]:
     found = []
     for name, task in seen.tasks.items():
         balanced = balanced_skill(task, seen.targets[name], seen.predictions[name])
@@ -142,7 +168,7 @@ def _of_training(seen: _Side, step: int) -> list[Measurement]:
     return found
 
 
-def _of_validation(seen: _Side, unseen: _Side, known: Container[str], step: int) -> list[Measurement]:
+def _of_validation(seen: Side, unseen: Side, known: Container[str], step: int) -> list[Measurement]:
     """Skill under another naming or scale of the answers, and how the targets differ from those of training."""
     found = []
     for name, task in unseen.tasks.items():
@@ -157,7 +183,7 @@ def _of_validation(seen: _Side, unseen: _Side, known: Container[str], step: int)
     return found
 
 
-def _described(seen: _Side, held: int, held_validation: int) -> TaskFacts:
+def _described(seen: Side, held: int, held_validation: int) -> TaskFacts:
     """What the outputs are asked for; held, held_validation: numbers of samples."""
     outputs = {name: _output_task(task, seen.targets[name]) for name, task in seen.tasks.items()}
     first = next(iter(outputs.values()))

@@ -7,15 +7,18 @@ one takes place where the budget covers what the last one took.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from diagnose.callbacks.measuring.evaluations import scored
+from diagnose.callbacks.measuring.evaluations import Side, beside_references, scored
 from diagnose.callbacks.observing.tensorflow.held_samples import ENTRIES, Evaluator, HeldSet
 from diagnose.callbacks.watching.context import Context
+
+MANY_MORE = 1.5  # times as many samples as simple models were asked with; else what they say changes little
 
 
 class Evaluation:
@@ -31,7 +34,10 @@ class Evaluation:
         self._standard: bool | None = None
         self._evaluator: Evaluator | None = None
         self._evaluated_at = -1
+        self._sides: dict[str, Side] = {}  # of the last evaluation
         self._seconds = 0.0
+        # Samples that simple models learned from; of an earlier fit into this run all that there were.
+        self._asked_with = math.inf if context.recorder.facts.references else 0
 
     def step_is_known(self, *, standard: bool) -> None:
         """A step was traced. standard: it asks the model's `compute_loss` once, as Keras' own does."""
@@ -67,9 +73,10 @@ class Evaluation:
             self._evaluate()
 
     def catch_up(self) -> None:
-        """Evaluate whatever it costs, unless that was done with the weights of now."""
+        """Evaluate whatever it costs, unless that was done with the weights of now; and ask simple models, too."""
         if self._evaluated_at < self._recorder.steps:
             self._evaluate()
+        self._ask_references()
 
     def _is_possible(self) -> bool:
         left_off = self._guard.is_off("evaluation") or self._guard.is_off("observation")
@@ -91,6 +98,21 @@ class Evaluation:
             with self._budget.own(kind):
                 self._measure_skill(self._evaluator, max(0, self._recorder.steps - 1))
             self._seconds = time.perf_counter() - began
+
+    def _ask_references(self) -> None:
+        """What simple models reach on the held samples: once a run, and again where these have become many more."""
+        if not self._is_possible() or "train" not in self._sides or self._recorder.steps == 0:
+            return
+        held = len(next(iter(self._sides["train"].targets.values())))
+        if held < MANY_MORE * self._asked_with:
+            return
+        with self._guard.guarded("fitting reference models", "references"), self._budget.own("set-up"):
+            self._asked_with = held
+            facts, measurements = beside_references(
+                self._sides, self._held, self._held_validation, self._recorder.steps - 1
+            )
+            self._recorder.facts = replace(self._recorder.facts, references=facts)
+            self._recorder.add(measurements, for_good=True)
 
     def _made_evaluator(self) -> Evaluator | None:
         """The evaluator, with no more samples held than it may hold answers of.
@@ -127,6 +149,7 @@ class Evaluation:
         found = scored(evaluator, held, unseen, self._measuring.wanted_of, known, step)
         if found is None:
             return
+        self._sides = found.sides
         facts = self._recorder.facts
         task = facts.task if facts.task.kind else found.task  # the first stays
         task = replace(task, held_samples=held.samples, held_validation_samples=unseen.samples)

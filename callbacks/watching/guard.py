@@ -27,6 +27,7 @@ Part = Literal[
     "history",
     "observation",
     "profiles",
+    "references",
     "telling",
     "validation",
     "weights",

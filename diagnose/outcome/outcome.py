@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from diagnose.outcome.references import references_of
 from diagnose.outcome.skills import (
     LOPSIDED,
     MEMORIZED_SHARE,
@@ -36,10 +37,18 @@ from diagnose.run.meta import FitFacts
 from diagnose.run.run import Run
 from diagnose.wording import counted
 
-OutcomeName = Literal["diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown"]
+OutcomeName = Literal["diverged", "hollow-loss", "memorizing", "not-learning", "falling-short", "learning", "unknown"]
 
 #: In the order in which they are asked; the first that holds is the outcome.
-OUTCOMES: tuple[OutcomeName, ...] = ("diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown")
+OUTCOMES: tuple[OutcomeName, ...] = (
+    "diverged",
+    "hollow-loss",
+    "memorizing",
+    "not-learning",
+    "falling-short",
+    "learning",
+    "unknown",
+)
 
 #: How far the harm can be seen. "clear": a bad outcome. "partial": it learned, yet far less than everything. "none": it
 #: learned well, or learns too well for a complaint. "untold": no yardstick says.
@@ -62,6 +71,7 @@ DECENT = 0.8  # a guess: four fifths of what can be won; measured healthy runs e
 STARTED = 100  # updates; arithmetic: at its default rate Adam can move each weight by 0.1 in so many
 BARELY = 0.05  # a guess: of the skill, what the bias of the output reaches by itself on the way to the class shares
 OTHERS = 3  # outputs told beside the worst one
+HALF = 0.5  # a guess: of what a simple model reaches; who has less has lost most of what there is to win
 FELL_BACK = 0.3  # a guess: losing this much of the best skill is harm, whatever is left
 
 
@@ -88,7 +98,7 @@ def outcome_of(run: Run, skills: Skills | None = None) -> Outcome:
     skills = skills_of(run) if skills is None else skills
     if not run.measured:  # logs may show that it broke; of how well it went they show nothing sure
         return _diverged(run, skills) or _unknown(run, skills)
-    for asked in (_diverged, _hollow, _memorizing, _not_learning, _learning):
+    for asked in (_diverged, _hollow, _memorizing, _not_learning, _falling_short, _learning):
         if (outcome := asked(run, skills)) is not None:
             return outcome
     return _unknown(run, skills)
@@ -250,6 +260,38 @@ def _refused(run: Run) -> bool:
     watched = "gradients" in run.facts.monitor.instruments
     begun = run.observations > 0 and run.facts.steps_seen == 0 and len(run.series("batch.loss").finite()) > 0
     return bool(begun and trainable and watched and not run.places("gradient.rms") and not run.facts.finished)
+
+
+def _falling_short(run: Run, skills: Skills) -> Outcome | None:
+    """Clearly under what a simple model reaches. Under half of it harm is clear; else it shows in part."""
+    short = [each for each in references_of(run, skills) if each.short and each.skill > skills.band(each.output)]
+    if not short:
+        return None
+    first = short[0]
+    series = skills.series.get(first.output, run.series("skill.validation", first.output).finite())
+    updates, still = updates_of(run), rising(run, series)
+    if updates is not None and (updates < TOO_FEW_UPDATES or (updates < EARLY_UPDATES and still_falling(run))):
+        return None
+    on = "validation samples" if first.validation else "training samples that it has not seen"
+    here = "" if first.validation else " on those that it has"
+    learned_from = counted(run.facts.references[first.output].learned_from, "sample")
+    output = f" of output `{first.output}`" if first.output else ""
+    reason = (
+        f"a simple model ({first.model}) fitted to {learned_from} reaches a skill{output} of {first.skill:.2f} on {on}, "
+        f"and the network one of {first.own:.2f}{here}"
+    )
+    known = skills.known.get(first.output)
+    if first.validation and known is not None and skills.train:
+        reason += f" (on training samples {known:.2f})"
+    harm: Harm = "clear" if first.own < HALF * first.skill else "partial"
+    return Outcome(
+        "falling-short",
+        f"{reason}{_beside(skills, first.output)}.",
+        harm,
+        known,
+        skills.validation.get(first.output),
+        still,
+    )
 
 
 def _learning(run: Run, skills: Skills) -> Outcome | None:

@@ -84,8 +84,10 @@ def noise_band(majority_share: float | None, samples: int | None) -> float:
     return min(max(BAND_ERRORS * error, BAND_LEAST), BAND_MOST)
 
 
-def gap_noise(run: Run, train: float, validation: float, where: str = "") -> float:
+def gap_noise(run: Run, train: float, validation: float, where: str = "", samples: int | None = None) -> float:
     """How far two skills of the same size can lie apart by chance: three standard errors of their difference.
+
+    samples: on which both were measured; else as many as are held of training and of validation.
 
     An error rate e on n samples has the standard error sqrt(e (1 - e) / n), and skill divides it by the share that is
     not the commonest class's; R squared has about 2 R (1 - R squared) / sqrt(n).
@@ -96,14 +98,14 @@ def gap_noise(run: Run, train: float, validation: float, where: str = "") -> flo
     """
     task, share = run.facts.task, majority_share(run, where)
     variance = 0.0
-    for skill, held in ((train, task.held_samples), (validation, task.held_validation_samples)):
-        samples = max(held or HELD_SAMPLES, 1)
+    for skill, held in ((train, samples or task.held_samples), (validation, samples or task.held_validation_samples)):
+        count = max(held or HELD_SAMPLES, 1)
         kept = min(max(skill, 0.0), 1.0)
         if share is None:
-            variance += 4 * kept * (1 - kept) ** 2 / samples
+            variance += 4 * kept * (1 - kept) ** 2 / count
         elif share < 1.0:
             wrong = (1 - kept) * (1 - share)
-            variance += wrong * (1 - wrong) / samples / (1 - share) ** 2
+            variance += wrong * (1 - wrong) / count / (1 - share) ** 2
     return GAP_ERRORS * math.sqrt(variance)
 
 

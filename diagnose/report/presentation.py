@@ -20,6 +20,7 @@ TONES: dict[str, str] = {
     "hollow-loss": "bad",
     "memorizing": "bad",
     "not-learning": "bad",
+    "falling-short": "warn",
     "learning": "good",
     "unknown": "quiet",
     "critical": "bad",

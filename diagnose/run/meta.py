@@ -167,12 +167,33 @@ class TaskFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceFacts:
+    """What simple models were asked for one output; their skill is the quantity `skill.reference`.
+
+    models: their names. on: "validation", or "training" where cross-validation stood in for validation data.
+    learned_from, samples: how many each learned from, and was scored on. reason: why none applied, "" where one did.
+    """
+
+    models: tuple[str, ...] = kept((), most=20)
+    on: str = ""
+    learned_from: int = 0
+    samples: int = 0
+    reason: str = ""
+
+
+def reference_place(output: str, model: str) -> str:
+    """Where `skill.reference` of this model stands; output: "" for a single one."""
+    return f"{output}: {model}" if output else model
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that is known of a run besides its measurements.
 
     created: ISO time. versions: by package. inside: function name -> paths of the layers in whose loops it runs, where
     no site can be read. metrics: names. steps_seen: None where nobody counted. finished: "" while running, "completed",
     or how it ended ("ValueError: ...", "interrupted"); None for what is no fit. audit: None where no batch was audited.
+    references: by output, what simple models were asked; {} where nobody asked them.
     unmeasured: place -> why its activation site can't be read. profiles: site function name -> its profile in the plain
     form of `FunctionProfile.to_dict`.
     """
@@ -193,6 +214,7 @@ class Facts:
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     audit: AuditFacts | None = None
     task: TaskFacts = field(default_factory=TaskFacts)
+    references: dict[str, ReferenceFacts] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain types, without the records that hold nothing."""

@@ -17,7 +17,8 @@ class Quantity:
     """What a number means.
 
     meaning: a sentence; `unit`: "" for none; `low`, `high`: the range, ends included (NaN and infinity aside).
-    where: what `where` names: "site" (an activation), "variable", "input", "output", "layer" or "model" ("").
+    where: what `where` names: "site" (an activation), "variable", "input", "output", "layer", "model" (""), or
+        "reference" (a simple model beside it).
     """
 
     meaning: str
@@ -106,6 +107,7 @@ QUANTITIES: dict[str, Quantity] = {
     "skill.validation": Quantity("the same skill on validation samples", "", -INF, 1, "output"),
     "skill.validation_renamed": Quantity("skill on validation samples if each predicted class is read as the class it mostly stands for", "", -INF, 1, "output"),
     "skill.validation_rescaled": Quantity("R squared on validation samples if each column of the predictions is put on the line that fits its targets best", "", 0, 1, "output"),
+    "skill.reference": Quantity("what a simple model, fitted to the held training samples, reaches on the held validation samples, in the same skill; by cross-validation on training samples where there are no others. Of several outputs the name is \"output: model\"", "", -INF, 1, "reference"),
     "targets.shift": Quantity("distance between the medians of the validation and the training targets of a regression, in widths of the latter (from the 10th to the 90th percentile, over 2.563)", "", 0, INF, "output"),
     "targets.spread": Quantity("width of the validation targets of a regression, in widths of the training targets", "", 0, INF, "output"),
     "labels.shift": Quantity("half the sum of absolute differences between the class shares of training and validation labels seen; 0: the same shares", "", 0, 1, "output"),

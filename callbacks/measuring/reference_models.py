@@ -1,0 +1,264 @@
+"""What simple models reach on the samples that are held anyway: what a training should reach at least.
+
+Each is fitted on the held training samples and scored on the held validation samples; without these, on training
+samples by cross-validation. All is fixed: samples, features, random states. Work is bounded by rows times columns,
+never by a clock: at most 1,024 samples of about 600 columns, and of 4,096 to choose from.
+
+Inputs are seen as numbers, standardized: as they are where they have few columns; images and sequences pooled, with a
+few summaries; of long vectors those columns that tell the targets apart best. Whole numbers of one axis are seen as
+tokens, too: how often each of the commonest occurs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from diagnose.outcome.scores import skill
+from diagnose.outcome.task import Task, class_ids
+
+Inputs = Mapping[str, Sequence[np.ndarray]]
+
+LEAST = 50  # samples to learn from, and to be scored on; a guess: scores of fewer scatter by a tenth and more
+COLUMNS = 256  # of an input as numbers
+MOST_COLUMNS = 1 << 12  # of which `COLUMNS` are chosen; of more, evenly spaced ones
+TOKENS = 256  # the commonest, of an input of whole numbers
+SUMMARIZED = 16  # channels or features that get summaries of their own
+MOST_TARGETS = 16  # numbers to be predicted for one sample
+FOLDS = 3
+TREES = 30
+NEIGHBOURS = 5
+
+
+@dataclass
+class References:
+    """Skill by model, of one output; or why none applies.
+
+    on: "validation", or "training" where cross-validation stands in. learned_from, samples: how many each model
+    learned from, and was scored on.
+    """
+
+    skills: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    on: str = "validation"
+    learned_from: int = 0
+    samples: int = 0
+
+
+@dataclass
+class HeldArrays:
+    """Inputs of held samples by name, batch by batch, and the targets of one output, (samples, ...)."""
+
+    inputs: Inputs
+    targets: np.ndarray
+
+
+def reference_skills(task: Task, train: HeldArrays, validation: HeldArrays | None) -> References:
+    """What simple models reach at a task, in the skill that the network is told by."""
+    if reason := _why_not(task, train, validation):
+        return References(reason=reason)
+    told = References(on="training" if validation is None else "validation")
+    wanted = _answers(task, train.targets)
+    told.learned_from = len(wanted)
+    for seen_as, learned, asked in _views(train, validation):
+        for name, make in _models(task, seen_as):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of classes that are rare, of columns that are alike
+                if validation is None or asked is None:
+                    predicted, targets = _cross_validated(task, make, learned, wanted), train.targets
+                else:
+                    predicted, targets = _fitted(task, make, learned, wanted)(asked), validation.targets
+            reached = skill(Task(task.kind, task.classes), targets, predicted.reshape(_like(task, targets)))
+            if np.isfinite(reached):
+                told.skills[name], told.samples = reached, len(targets)
+    if not told.skills:
+        told.reason = "no simple model could be scored on the held samples"
+    return told
+
+
+def _why_not(task: Task, train: HeldArrays, validation: HeldArrays | None) -> str:
+    sides = [train] if validation is None else [train, validation]
+    if task.kind == "unknown":
+        return f"what is to be predicted is not known: {task.reason}"
+    if not train.inputs:
+        return "the inputs are no numbers"
+    if min(len(side.targets) for side in sides) < LEAST:
+        return f"fewer than {LEAST} samples are held"
+    for side in sides:
+        if any(sum(map(len, batches)) != len(side.targets) for batches in side.inputs.values()):
+            return "inputs and targets do not pair up"
+        shapes = [{batch.shape[1:] for batch in batches} for batches in side.inputs.values()]
+        if any(len(each) > 1 for each in shapes):
+            return "the inputs differ in their shape"
+        if not all(np.isfinite(batch).all() for batches in side.inputs.values() for batch in batches):
+            return "some inputs are NaN or infinite"
+        if not np.isfinite(side.targets).all():
+            return "some targets are NaN or infinite"
+        if _count(task, side.targets) != len(side.targets):
+            return "one sample has more than one answer"
+    columns = sum(int(np.prod(batches[0].shape[1:])) for batches in train.inputs.values())
+    answers = train.targets.size // len(train.targets)
+    if task.kind != "regression":
+        return "" if len(np.unique(_answers(task, train.targets), axis=0)) > 1 else "all held samples have one label"
+    if answers > MOST_TARGETS:
+        return f"{answers} numbers are to be predicted for each sample"
+    return "the targets are as many numbers as the inputs" if answers > 1 and 2 * answers >= columns else ""
+
+
+def _count(task: Task, targets: np.ndarray) -> int:
+    """How many answers the targets are: of classes one a sample is asked for, of numbers any."""
+    if task.kind == "categorical":
+        ids = class_ids(task, targets)
+        return len(ids) if ids.min(initial=0) >= 0 else -1
+    return targets.size if task.kind == "binary" else len(targets)
+
+
+def _answers(task: Task, targets: np.ndarray) -> np.ndarray:
+    """What the models learn: class numbers (samples,), labels or numbers (samples, columns)."""
+    if task.kind == "categorical":
+        return class_ids(task, targets)
+    if task.kind == "binary":
+        return (targets.reshape(-1) > 0.5).astype(np.int64)
+    rows = targets.reshape(len(targets), -1)
+    return (rows > 0.5).astype(np.int64) if task.kind == "multilabel" else rows.astype(np.float64)
+
+
+def _like(task: Task, targets: np.ndarray) -> tuple[int, ...]:
+    """The shape of predictions for such targets."""
+    return (len(targets), task.classes) if task.kind == "categorical" else targets.shape
+
+
+# -- models ------------------------------------------------------------------------------------------------------------
+
+
+def _models(task: Task, seen_as: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Name and maker of each model that is asked of inputs seen in this way."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    from sklearn.linear_model import Ridge, RidgeClassifier
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    if task.kind == "regression":
+        models: dict[str, Callable[[], Any]] = {
+            "linear model": lambda: Ridge(alpha=1.0),
+            "nearest neighbours": lambda: KNeighborsRegressor(NEIGHBOURS),
+            # A third of the columns for each split: Breiman, Random Forests (2001), section 11, of regression.
+            "random forest": lambda: RandomForestRegressor(TREES, max_features=1 / 3, random_state=0),
+        }
+    else:
+        models = {
+            "linear model": lambda: RidgeClassifier(alpha=1.0),
+            "nearest neighbours": lambda: KNeighborsClassifier(NEIGHBOURS),
+            "random forest": lambda: RandomForestClassifier(TREES, random_state=0),
+        }
+    if seen_as == "tokens":
+        yield from ((f"{name} of tokens", models[name]) for name in ("linear model", "random forest"))
+    else:
+        yield from models.items()
+
+
+def _fitted(
+    task: Task, make: Callable[[], Any], x: np.ndarray, wanted: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A model fitted to rows of inputs and what is wanted for them; it gives predictions as a network would."""
+    from sklearn.feature_selection import SelectKBest, f_classif, f_regression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    steps: list[Any] = [StandardScaler()]
+    if x.shape[1] > COLUMNS + TOKENS:
+        score = f_regression if task.kind == "regression" else f_classif
+        steps.append(SelectKBest(lambda x, y: score(x, y if y.ndim == 1 else y[:, 0])[0], k=COLUMNS))
+    model = make_pipeline(*steps, make())
+    model.fit(x, wanted[:, 0] if wanted.ndim > 1 and wanted.shape[1] == 1 else wanted)
+
+    def predict(rows: np.ndarray) -> np.ndarray:
+        told = np.asarray(model.predict(rows))
+        return np.eye(task.classes)[told] if task.kind == "categorical" else told.astype(np.float64)
+
+    return predict
+
+
+def _cross_validated(task: Task, make: Callable[[], Any], x: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Predictions for each row, by a model that was fitted to the rows of the other folds."""
+    order = np.random.default_rng(0).permutation(len(x))
+    predicted: list[np.ndarray] = []
+    for fold in range(FOLDS):
+        others = np.concatenate([order[other::FOLDS] for other in range(FOLDS) if other != fold])
+        predicted.append(_fitted(task, make, x[others], wanted[others])(x[order[fold::FOLDS]]))
+    found = np.concatenate(predicted)
+    back = np.concatenate([order[fold::FOLDS] for fold in range(FOLDS)])
+    rows = np.empty_like(found)
+    rows[back] = found
+    return rows
+
+
+# -- features ----------------------------------------------------------------------------------------------------------
+
+
+def _views(train: HeldArrays, validation: HeldArrays | None) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """How the inputs may be seen: "numbers" or "tokens", with the columns of the one set and of the other."""
+    names = list(train.inputs)
+    tokens = [name for name in names if _may_be_tokens(train.inputs[name])]
+    commonest = {name: _commonest(train.inputs[name]) for name in tokens}
+
+    def numbers_of(side: HeldArrays) -> np.ndarray:
+        return np.concatenate([_as_numbers(np.concatenate(side.inputs[name])) for name in names], axis=1)
+
+    def tokens_of(side: HeldArrays) -> np.ndarray:
+        return np.concatenate(
+            [
+                _as_tokens(np.concatenate(side.inputs[name]), commonest[name])
+                if name in tokens
+                else _as_numbers(np.concatenate(side.inputs[name]))
+                for name in names
+            ],
+            axis=1,
+        )
+
+    for seen_as, columns_of in (("numbers", numbers_of), *([("tokens", tokens_of)] if tokens else [])):
+        yield seen_as, columns_of(train), None if validation is None else columns_of(validation)
+
+
+def _may_be_tokens(batches: Sequence[np.ndarray]) -> bool:
+    return batches[0].dtype.kind in "iu" and batches[0].ndim <= 2
+
+
+def _commonest(batches: Sequence[np.ndarray]) -> np.ndarray:
+    seen = Counter(np.concatenate([batch.reshape(-1) for batch in batches]).tolist())
+    return np.array([token for token, _ in sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:TOKENS]])
+
+
+def _as_tokens(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """How often each token is in each row, (rows, tokens), as log(1 + count): twice is not twice as telling."""
+    flat = rows.reshape(len(rows), -1)
+    order = np.argsort(tokens)
+    place = np.searchsorted(tokens, flat, sorter=order).clip(0, len(tokens) - 1)
+    counts = np.zeros((len(rows), len(tokens)), np.float32)
+    at = order[place]
+    known = tokens[at] == flat
+    np.add.at(counts, (np.nonzero(known)[0], at[known]), 1.0)
+    return np.log1p(counts)
+
+
+def _as_numbers(rows: np.ndarray) -> np.ndarray:
+    """The rows as columns of numbers, (rows, columns), of which there are at most `MOST_COLUMNS`."""
+    rows = rows.astype(np.float32)
+    if rows.ndim <= 2:
+        flat = rows.reshape(len(rows), -1)
+        return flat[:, :: -(-flat.shape[1] // MOST_COLUMNS)]
+    axes = tuple(range(1, rows.ndim - 1))
+    summaries = []
+    if rows.shape[-1] <= SUMMARIZED:
+        last = rows.reshape(len(rows), -1, rows.shape[-1])[:, -1]
+        summaries = [rows.mean(axes), rows.std(axes), rows.min(axes), rows.max(axes), last]
+    while rows[0].size > COLUMNS:
+        axis = 1 + int(np.argmax(rows.shape[1:]))  # the longest; halved by the means of neighbours
+        even = rows.shape[axis] // 2 * 2
+        first, second = (np.take(rows, np.arange(start, even, 2), axis=axis) for start in (0, 1))
+        rows = (first + second) / 2
+    return np.concatenate([rows.reshape(len(rows), -1), *summaries], axis=1)

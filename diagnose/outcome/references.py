@@ -1,0 +1,59 @@
+"""What simple models reach beside the network, on the same held samples: what was reachable at least."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diagnose.outcome.skills import Skills, gap_noise, in_other_units, last_finite
+from diagnose.run.meta import reference_place
+from diagnose.run.run import Run
+
+SHORT = 0.1  # of what the best simple model reaches; the least that mutation testing of trainings calls harm
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The best simple model of one output.
+
+    model: its name. skill: what it reaches, own: what the network does, both on the same samples. validation: whether
+    these are validation samples; else the simple model was cross-validated on training samples. margin: by how much
+    the one must be above the other to be clearly so.
+    """
+
+    output: str
+    model: str
+    skill: float
+    own: float
+    validation: bool
+    margin: float
+
+    @property
+    def short(self) -> float:
+        """By how much the network is clearly under it; 0 where it is not."""
+        gap = self.skill - self.own
+        return gap if gap > self.margin else 0.0
+
+
+def references_of(run: Run, skills: Skills) -> list[Reference]:
+    """The best simple model of each output, those first under which the network falls the most.
+
+    Of outputs that no simple model was asked for, or whose samples have weights, there is none: what a weighted loss
+    wants is not the plain skill.
+    """
+    weighted = {output.name for output in (run.facts.audit.outputs if run.facts.audit else ()) if output.weights.given}
+    found = []
+    for output, asked in run.facts.references.items():
+        reached = {
+            model: value
+            for model in asked.models
+            if (value := last_finite(run, "skill.reference", reference_place(output, model))) is not None
+        }
+        known = skills.validation if asked.on == "validation" else skills.train
+        if not reached or output not in known or output in weighted or in_other_units(run, output) is not None:
+            continue
+        best = max(reached, key=lambda model: reached[model])
+        skill, own = reached[best], known[output]
+        noise = gap_noise(run, skill, own, output, samples=asked.samples)
+        margin = max(SHORT * abs(skill), noise)
+        found.append(Reference(output, best, skill, own, asked.on == "validation", margin))
+    return sorted(found, key=lambda each: each.own - each.skill)
