@@ -295,12 +295,7 @@ def demo(directory: Path) -> None:
     from diagnose.report.index import Entry, write_index
 
     console = Console(highlight=False)
-    try:
-        data = load_digits()
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] != "sklearn":
-            raise
-        raise Refused("the demo takes its data from scikit-learn: pip install 'keras-diagnose[demo]'") from error
+    data = load_digits()
     with _refusing(OSError):
         directory.mkdir(parents=True, exist_ok=True)
     with console.status("Loading Keras"):

@@ -121,7 +121,7 @@ NETWORKS = (
 
 
 def load_digits() -> Data:
-    """The digits, a quarter of them (stratified) held back for validation. Raises ImportError without scikit-learn."""
+    """The digits, a quarter of them (stratified) held back for validation."""
     import sklearn.datasets
     from sklearn.model_selection import train_test_split
 

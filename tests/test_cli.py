@@ -337,11 +337,6 @@ def test_the_demo_tells_the_healthy_from_the_sick(demo):
     assert outcomes["one-unit-softmax"]["causes"][0]["rule"] in ("single-unit-softmax", "one-class-crossentropy")
 
 
-def test_the_demo_asks_for_scikit_learn_in_one_line(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    in_one_line(keras_diagnose("demo", "--out", tmp_path), r"pip install 'keras-diagnose\[demo\]'")
-
-
 def test_the_demo_takes_no_directory_that_is_a_file(tmp_path):
     (tmp_path / "file").touch()
     in_one_line(keras_diagnose("demo", "--out", tmp_path / "file"), "file")

@@ -80,7 +80,7 @@ PARTS = [
     (observer, "updates_of"),
     (held_samples.Evaluator, "__init__"),
     (held_samples.Evaluator, "__call__"),
-    (held_samples.Evaluator, "constant_loss"),
+    (held_samples.Evaluator, "loss_of"),
     (held_samples.HeldSet, "keep"),
     (step_stand_in.StepStandIn, "arm"),
     (budget.Budget, "may_observe"),

@@ -72,7 +72,7 @@ PLACES = [
     (first_look, "learn_sites"),
     (first_look.FirstLook, "learn_model"),
     (held_samples.HeldSet, "keep"),
-    (held_samples.Evaluator, "constant_loss"),
+    (held_samples.Evaluator, "loss_of"),
     (evaluation, "scored"),
     (recorder.Recorder, "add_observation"),
 ]

@@ -131,7 +131,7 @@ HEALTHY = {
     "two epochs": Training(clusters, epochs=2),
     "mixed precision": Training(clusters, precision="mixed_float16"),
     "gelu": Training(wine, activation="gelu", epochs=15),
-    "silu": Training(moons, activation="silu", epochs=15),
+    "silu": Training(moons, activation="silu", epochs=40),
     "tanh": Training(wine, activation="tanh", epochs=15),
     "sigmoid": Training(wine, activation="sigmoid", optimizer=adam(0.02), epochs=15),
     "softplus": Training(wine, activation="softplus", epochs=15),

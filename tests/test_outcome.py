@@ -22,7 +22,7 @@ def test_an_empty_run_is_unknown_and_says_so():
 
 
 def test_outcomes_are_asked_from_the_worst_on():
-    assert OUTCOMES == ("diverged", "hollow-loss", "memorizing", "not-learning", "learning", "unknown")
+    assert OUTCOMES == ("diverged", "hollow-loss", "memorizing", "not-learning", "falling-short", "learning", "unknown")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+import functools
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
 from diagnose.callbacks.measuring.held_inputs import mean_and_std, row_numbers, sameness
+from diagnose.callbacks.measuring.loss_skill import LossScale, line_fitted, loss_scale
 from diagnose.callbacks.measuring.observations import Array
 from diagnose.callbacks.measuring.reference_models import HeldArrays, reference_skills
 from diagnose.callbacks.observing.protocols import Evaluator, HeldSamples
@@ -28,6 +30,9 @@ from diagnose.outcome.scores import (
 from diagnose.outcome.task import Task, Wanted, task_of
 from diagnose.run.meta import OutputTask, ReferenceFacts, TaskFacts, reference_place
 from diagnose.run.run import Measurement
+
+#: By held set, how many samples its scale was asked for, and that scale.
+Scales = dict[str, tuple[int, LossScale | None]]
 
 Held = TypeVar("Held", bound=HeldSamples)
 
@@ -49,7 +54,7 @@ class Scored:
 class Side:
     """One held set: what was asked of the outputs, and what they said; each by the name of the output.
 
-    outputs: these names, in the order of the outputs.
+    outputs: these names, in the order of the outputs. scale: of a regression's loss that is no squared error.
     """
 
     outputs: list[str]
@@ -57,6 +62,18 @@ class Side:
     predictions: dict[str, np.ndarray]
     tasks: dict[str, Task]
     loss: float
+    loss_of: Callable[[Sequence[np.ndarray]], float]
+    scale: LossScale | None = None
+
+    def score(self, output: str, predictions: np.ndarray) -> float:
+        """Skill of predictions for these samples, (samples, ...); NaN for an unknown task."""
+        task = self.tasks[output]
+        if self.scale is not None:
+            alike = np.asarray(predictions, np.float32).reshape(self.predictions[output].shape)
+            return self.scale.skill(self.loss_of([alike]))
+        if task.kind == "unknown":
+            return float("nan")
+        return skill(task, self.targets[output], predictions)
 
 
 def beside_references(
@@ -66,7 +83,10 @@ def beside_references(
     facts, measurements = {}, []
     inputs = {name: held.inputs() for name, held in (("train", train), ("validation", validation)) if name in sides}
     for output, task in sides["train"].tasks.items():
-        held = {name: HeldArrays(inputs[name], side.targets[output]) for name, side in sides.items()}
+        held = {
+            name: HeldArrays(inputs[name], side.targets[output], functools.partial(side.score, output))
+            for name, side in sides.items()
+        }
         told = reference_skills(task, held["train"], held.get("validation"))
         facts[output] = ReferenceFacts(
             models=tuple(told.skills),
@@ -87,11 +107,13 @@ def scored(
     wanted_of: Callable[[int], list[Wanted]],
     known: Container[str],
     step: int,
+    scales: Scales,
 ) -> Scored | None:
     """Ask the model for both sets; None where targets and outputs are no pairs.
 
     train: not empty; validation: may be empty. wanted_of: by the number of outputs, what is wanted of each.
-    known: quantities that are measured once, and were; the rest is measured anew.
+    known: quantities that are measured once, and were; the rest is measured anew. scales: those of earlier
+    evaluations; those of this one are added.
     """
     found = Scored()
     sides = found.sides
@@ -101,10 +123,11 @@ def scored(
             if side is None:
                 return None
             sides[name] = side
+            side.scale = _scale(scales, name, held.samples, side)
             found.measurements.append(Measurement(f"loss.{name}", "", step, side.loss))
             for output, task in side.tasks.items():
                 target, prediction = side.targets[output], side.predictions[output]
-                told = skill(task, target, prediction) if task.kind != "unknown" else float("nan")
+                told = side.score(output, prediction) if side.scale is None else side.scale.skill(side.loss)
                 found.measurements.append(Measurement(f"skill.{name}", output, step, told))
                 found.answers.append((f"classes.{name}", output, step, class_counts(task, target, prediction)))
                 found.answers.append((f"residuals.{name}", output, step, residual_counts(task, target, prediction)))
@@ -126,7 +149,7 @@ def scored(
             found.measurements.append(Measurement("input.constant_share", name, step, constant))
             found.measurements.append(Measurement("input.same_share", name, step, same))
     if "loss.constant" not in known:
-        constant = _constant_loss(evaluator, train, seen)
+        constant = seen.scale.constant if seen.scale else _constant_loss(seen)
         found.measurements.append(Measurement("loss.constant", "", step, constant))
     found.task = _described(seen, train.samples, validation.samples)
     return found
@@ -145,18 +168,30 @@ def _asked(evaluator: Evaluator[Held], held: Held, wanted_of: Callable[[int], li
         dict(zip(names, found.predictions, strict=True)),
         dict(zip(names, tasks, strict=True)),
         found.loss,
+        functools.partial(evaluator.loss_of, held),
     )
 
 
-def _constant_loss(evaluator: Evaluator[Held], held: Held, seen: Side) -> float:
+def _scale(scales: Scales, name: str, samples: int, side: Side) -> LossScale | None:
+    """The scale of a held set: asked once for as many samples as there are, since that takes a dozen losses."""
+    first, *others = side.outputs
+    if others or side.tasks[first].kind != "regression" or not np.isfinite(side.loss):
+        return None
+    if scales.get(name, (0, None))[0] != samples:
+        target, prediction = side.targets[first], side.predictions[first]
+        scales[name] = samples, loss_scale(lambda each: side.loss_of([each]), target, prediction.shape)
+    return scales[name][1]
+
+
+def _constant_loss(seen: Side) -> float:
     """Loss of the best constant answer known, over the held set; NaN where none can be made."""
     answers = [
-        [answer[0] for answer in constant_answers(seen.tasks[name], seen.targets[name], seen.predictions[name].shape)]
-        for name in seen.outputs
+        constant_answers(seen.tasks[name], seen.targets[name], seen.predictions[name].shape) for name in seen.outputs
     ]
     if not answers or not all(answers):
         return float("nan")
-    return evaluator.constant_loss(held, list(zip(*answers, strict=False)))
+    losses = [seen.loss_of([np.ascontiguousarray(each) for each in choice]) for choice in zip(*answers, strict=False)]
+    return min((loss for loss in losses if np.isfinite(loss)), default=float("nan"))
 
 
 def _of_training(seen: Side, step: int) -> list[Measurement]:
@@ -174,7 +209,10 @@ def _of_validation(seen: Side, unseen: Side, known: Container[str], step: int) -
     for name, task in unseen.tasks.items():
         target, prediction, trained = unseen.targets[name], unseen.predictions[name], seen.targets[name]
         found.append(Measurement("skill.validation_renamed", name, step, renamed_skill(task, target, prediction)))
-        found.append(Measurement("skill.validation_rescaled", name, step, rescaled_skill(task, target, prediction)))
+        rescaled = rescaled_skill(task, target, prediction)
+        if unseen.scale is not None and np.isfinite(rescaled):
+            rescaled = unseen.score(name, line_fitted(target, prediction))
+        found.append(Measurement("skill.validation_rescaled", name, step, rescaled))
         found.append(Measurement("labels.shift", name, step, label_shift(task, trained, target)))
         if "targets.shift" not in known:
             shift, spread = target_shift(task, trained, target)
@@ -185,7 +223,10 @@ def _of_validation(seen: Side, unseen: Side, known: Container[str], step: int) -
 
 def _described(seen: Side, held: int, held_validation: int) -> TaskFacts:
     """What the outputs are asked for; held, held_validation: numbers of samples."""
-    outputs = {name: _output_task(task, seen.targets[name]) for name, task in seen.tasks.items()}
+    outputs = {
+        name: _output_task(task, seen.targets[name], by_loss=True if seen.scale else None)
+        for name, task in seen.tasks.items()
+    }
     first = next(iter(outputs.values()))
     return TaskFacts(
         kind=first.kind,
@@ -194,13 +235,14 @@ def _described(seen: Side, held: int, held_validation: int) -> TaskFacts:
         majority_share=first.majority_share,
         target_mean=first.target_mean,
         target_variance=first.target_variance,
+        by_loss=first.by_loss,
         outputs=outputs,
         held_samples=held,
         held_validation_samples=held_validation,
     )
 
 
-def _output_task(task: Task, targets: np.ndarray) -> OutputTask:
+def _output_task(task: Task, targets: np.ndarray, *, by_loss: bool | None) -> OutputTask:
     numbers = targets.dtype.kind in "buif"
     return OutputTask(
         kind=task.kind,
@@ -209,4 +251,5 @@ def _output_task(task: Task, targets: np.ndarray) -> OutputTask:
         majority_share=majority_share(task, targets),
         target_mean=float(np.mean(targets)) if numbers else None,
         target_variance=float(np.var(targets)) if numbers else None,
+        by_loss=by_loss,
     )

@@ -52,10 +52,14 @@ class References:
 
 @dataclass
 class HeldArrays:
-    """Inputs of held samples by name, batch by batch, and the targets of one output, (samples, ...)."""
+    """Inputs of held samples by name, batch by batch, and the targets of one output, (samples, ...).
+
+    score: gives the skill of predictions for these samples, as the network's own is told.
+    """
 
     inputs: Inputs
     targets: np.ndarray
+    score: Callable[[np.ndarray], float]
 
 
 def reference_skills(task: Task, train: HeldArrays, validation: HeldArrays | None) -> References:
@@ -70,12 +74,15 @@ def reference_skills(task: Task, train: HeldArrays, validation: HeldArrays | Non
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of classes that are rare, of columns that are alike
                 if validation is None or asked is None:
-                    predicted, targets = _cross_validated(task, make, learned, wanted), train.targets
+                    predicted, side = _cross_validated(task, make, learned, wanted), train
                 else:
-                    predicted, targets = _fitted(task, make, learned, wanted)(asked), validation.targets
-            reached = skill(Task(task.kind, task.classes), targets, predicted.reshape(_like(task, targets)))
+                    predicted, side = _fitted(task, make, learned, wanted)(asked), validation
+            predicted = predicted.reshape(_like(task, side.targets))
+            # A cut of the network's own, of a distance, is none of these models'.
+            plain = task.kind == "binary" and task.cut is not None
+            reached = skill(Task("binary", 2), side.targets, predicted) if plain else side.score(predicted)
             if np.isfinite(reached):
-                told.skills[name], told.samples = reached, len(targets)
+                told.skills[name], told.samples = reached, len(side.targets)
     if not told.skills:
         told.reason = "no simple model could be scored on the held samples"
     return told

@@ -33,11 +33,8 @@ class Evaluator(Protocol[Held]):
     def __call__(self, held: Held) -> Evaluation:
         """Targets, predictions and loss of a set that is not empty."""
 
-    def constant_loss(self, held: Held, choices: Sequence[Sequence[np.ndarray]]) -> float:
-        """The least mean loss over the set among constant predictions; NaN where none has a finite one.
-
-        choices: each a prediction for one sample by output, without the batch axis.
-        """
+    def loss_of(self, held: Held, predictions: Sequence[np.ndarray]) -> float:
+        """Mean loss over the set if these were the predictions, by output; NaN where the loss is not known."""
 
 
 class VariableReads(Protocol):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.callbacks.measuring.evaluations import Side, beside_references, scored
+from diagnose.callbacks.measuring.evaluations import Scales, Side, beside_references, scored
 from diagnose.callbacks.observing.tensorflow.held_samples import ENTRIES, Evaluator, HeldSet
 from diagnose.callbacks.watching.context import Context
 
@@ -35,6 +35,7 @@ class Evaluation:
         self._evaluator: Evaluator | None = None
         self._evaluated_at = -1
         self._sides: dict[str, Side] = {}  # of the last evaluation
+        self._scales: Scales = {}
         self._seconds = 0.0
         # Samples that simple models learned from; of an earlier fit into this run all that there were.
         self._asked_with = math.inf if context.recorder.facts.references else 0
@@ -146,7 +147,7 @@ class Evaluation:
         known = set(self._recorder.quantities)
         if self._recorder.facts.task.kind:  # then it was measured, and not kept if it was NaN
             known.add("loss.constant")
-        found = scored(evaluator, held, unseen, self._measuring.wanted_of, known, step)
+        found = scored(evaluator, held, unseen, self._measuring.wanted_of, known, step, self._scales)
         if found is None:
             return
         self._sides = found.sides

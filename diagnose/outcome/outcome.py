@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from diagnose.outcome.references import references_of
+from diagnose.outcome.references import best_reference, references_of
 from diagnose.outcome.skills import (
     LOPSIDED,
     MEMORIZED_SHARE,
@@ -68,6 +68,7 @@ GROWN = 10.0  # loss against its start and against the constant answer: arithmet
 GROWN_WITHOUT_BASELINE = 1e4  # a guess: the score of an adversary may grow a hundredfold without harm
 
 DECENT = 0.8  # a guess: four fifths of what can be won; measured healthy runs end above it, benchmarks/calibration.md
+DECENT_BY_LOSS = 1 - math.sqrt(1 - DECENT)  # arithmetic: of an absolute error, where the squared one leaves DECENT
 STARTED = 100  # updates; arithmetic: at its default rate Adam can move each weight by 0.1 in so many
 BARELY = 0.05  # a guess: of the skill, what the bias of the output reaches by itself on the way to the class shares
 OTHERS = 3  # outputs told beside the worst one
@@ -277,8 +278,8 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     learned_from = counted(run.facts.references[first.output].learned_from, "sample")
     output = f" of output `{first.output}`" if first.output else ""
     reason = (
-        f"a simple model ({first.model}) fitted to {learned_from} reaches a skill{output} of {first.skill:.2f} on {on}, "
-        f"and the network one of {first.own:.2f}{here}"
+        f"a simple model ({first.model}) fitted to {learned_from} reaches a skill{output} of {first.skill:.2f} on "
+        f"{on}, and the network one of {first.own:.2f}{here}"
     )
     known = skills.known.get(first.output)
     if first.validation and known is not None and skills.train:
@@ -294,6 +295,11 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     )
 
 
+def decent(run: Run, where: str) -> float:
+    """The skill from which on an output has learned well."""
+    return DECENT_BY_LOSS if run.facts.task.of(where).by_loss else DECENT
+
+
 def _learning(run: Run, skills: Skills) -> Outcome | None:
     known = skills.known
     if known and len(skills.stuck) < len(known):
@@ -303,11 +309,13 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
             f", and on validation samples it is {validation:.2f}" if skills.train and validation is not None else ""
         )
         series = skills.series.get(where, run.series("skill.validation", where).finite())
-        if beside and (rescaled := in_other_units(run, where)) is not None:
+        if best := best_reference(run, where):
+            beside += f", where a simple model ({best[0]}) reaches {best[1]:.2f}"
+        if validation is not None and (rescaled := in_other_units(run, where)) is not None:
             beside += f" ({rescaled:.2f} on another scale)"
         still = rising(run, series)
         fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
-        harm: Harm = "none" if skill >= DECENT and not fell else "partial"
+        harm: Harm = "none" if skill >= decent(run, where) and not fell else "partial"
         reason = f"{skill_in_words(run, skill, where)}{beside}{_beside(skills, where)}."
         return Outcome("learning", reason, harm, skill, validation, still)
     balanced = {where: balanced_skill(run, where) for where in known}

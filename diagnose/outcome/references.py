@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from diagnose.outcome.skills import Skills, gap_noise, in_other_units, last_finite
-from diagnose.run.meta import reference_place
+from diagnose.run.meta import ReferenceFacts, reference_place
 from diagnose.run.run import Run
 
 SHORT = 0.1  # of what the best simple model reaches; the least that mutation testing of trainings calls harm
@@ -34,6 +34,17 @@ class Reference:
         return gap if gap > self.margin else 0.0
 
 
+def best_reference(run: Run, output: str) -> tuple[str, float] | None:
+    """Name and skill of the best simple model of an output; None where none was asked, or could be scored."""
+    asked = run.facts.references.get(output, ReferenceFacts())
+    reached = {
+        model: value
+        for model in asked.models
+        if (value := last_finite(run, "skill.reference", reference_place(output, model))) is not None
+    }
+    return max(reached.items(), key=lambda item: item[1], default=None)
+
+
 def references_of(run: Run, skills: Skills) -> list[Reference]:
     """The best simple model of each output, those first under which the network falls the most.
 
@@ -43,17 +54,12 @@ def references_of(run: Run, skills: Skills) -> list[Reference]:
     weighted = {output.name for output in (run.facts.audit.outputs if run.facts.audit else ()) if output.weights.given}
     found = []
     for output, asked in run.facts.references.items():
-        reached = {
-            model: value
-            for model in asked.models
-            if (value := last_finite(run, "skill.reference", reference_place(output, model))) is not None
-        }
+        best = best_reference(run, output)
         known = skills.validation if asked.on == "validation" else skills.train
-        if not reached or output not in known or output in weighted or in_other_units(run, output) is not None:
+        if best is None or output not in known or output in weighted or in_other_units(run, output) is not None:
             continue
-        best = max(reached, key=lambda model: reached[model])
-        skill, own = reached[best], known[output]
+        (model, skill), own = best, known[output]
         noise = gap_noise(run, skill, own, output, samples=asked.samples)
         margin = max(SHORT * abs(skill), noise)
-        found.append(Reference(output, best, skill, own, asked.on == "validation", margin))
+        found.append(Reference(output, model, skill, own, asked.on == "validation", margin))
     return sorted(found, key=lambda each: each.own - each.skill)

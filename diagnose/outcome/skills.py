@@ -238,6 +238,9 @@ def skill_in_words(run: Run, skill: float, where: str = "") -> str:
     """
     share, kind = majority_share(run, where), run.facts.task.of(where).kind
     output = f" of output `{where}`" if where else ""
+    loss, constant = data_losses(run)
+    if run.facts.task.of(where).by_loss and loss is not None and constant is not None:
+        return f"the skill{output} is {skill:.2f} (the loss is {loss:.3g}; the best constant answer has {constant:.3g})"
     if kind == "regression":
         return f"the skill{output} is {skill:.2f} (R squared; always answering the mean gives 0)"
     if share is not None and kind in ("categorical", "binary"):

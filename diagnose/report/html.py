@@ -21,6 +21,7 @@ from diagnose import wording
 from diagnose._version import __version__
 from diagnose.diagnosis.headline import BY_ITSELF
 from diagnose.diagnosis.record import DiagnosisRecord
+from diagnose.outcome.references import best_reference
 from diagnose.report import presentation
 from diagnose.report.figures import (
     ActivationPicture,
@@ -287,6 +288,8 @@ def key_figures(run: Run) -> Iterator[tuple[str, str]]:
         outputs = run.places(quantity)
         if len(outputs) == 1 and len(series := run.series(quantity, outputs[0])):
             yield name, wording.number(_rounded(float(series.values[-1])))
+        if quantity == "skill.validation" and (best := best_reference(run, outputs[0] if len(outputs) == 1 else "")):
+            yield f"skill of a simple model ({best[0]})", wording.number(_rounded(best[1]))
     for name in ("val_accuracy", "accuracy"):
         if run.history.get(name):
             yield (

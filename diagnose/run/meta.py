@@ -130,7 +130,7 @@ class OutputTask:
 
     kind: "categorical", "binary", "multilabel", "regression" or "unknown", for which `reason` says why. classes: their
     number. majority_share: of the labels seen, NaN or None where there are no classes. target_mean, target_variance:
-    None for what is no number.
+    None for what is no number. by_loss: its skill is told in the coin of its loss, which is no squared error.
     """
 
     kind: str = ""
@@ -139,6 +139,7 @@ class OutputTask:
     majority_share: float | None = None
     target_mean: float | None = None
     target_variance: float | None = None
+    by_loss: bool | None = kept(None, optional=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class TaskFacts:
     majority_share: float | None = None
     target_mean: float | None = None
     target_variance: float | None = None
+    by_loss: bool | None = kept(None, optional=True)
     outputs: dict[str, OutputTask] = field(default_factory=dict)
     held_samples: int | None = None
     held_validation_samples: int | None = None
@@ -161,7 +163,13 @@ class TaskFacts:
     def of(self, output: str) -> OutputTask:
         """The task of one output; that of the first where nothing is known of this one."""
         first = OutputTask(
-            self.kind, self.classes, self.reason, self.majority_share, self.target_mean, self.target_variance
+            self.kind,
+            self.classes,
+            self.reason,
+            self.majority_share,
+            self.target_mean,
+            self.target_variance,
+            self.by_loss,
         )
         return self.outputs.get(output, first)
 

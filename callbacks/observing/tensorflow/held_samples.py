@@ -114,7 +114,7 @@ class Evaluator:
         self._structure: Any = None  # of the model's answer, known once it has been traced
         #: Places of the outputs, in their order; known once the model was asked.
         self.outputs: list[str] = []
-        self._constant: tuple[str, Any] = ("", None)  # what was traced last for constants, and for which
+        self._given: tuple[str, Any] = ("", None)  # what was traced last for given predictions, and for which
         self._each = 1  # entries of the model's answer to one sample
         with pristine(model):
             self._ask = Reversible(self._predict_and_score, *self._specs)
@@ -159,31 +159,30 @@ class Evaluator:
             lambda leaf, spec: leaf if leaf.dtype == spec.dtype else tf.cast(leaf, spec.dtype), batch, self._specs
         )
 
-    def constant_loss(self, held: HeldSet, choices: Sequence[Sequence[np.ndarray]]) -> float:
-        """The least mean loss over the held set among constant predictions; NaN where none has a finite one.
+    def loss_of(self, held: HeldSet, predictions: Sequence[np.ndarray]) -> float:
+        """Mean loss over the held set if these were the predictions; NaN where the train step has a loss of its own.
 
-        choices: each a prediction for one sample by output, without the batch axis; the model must have been asked.
+        predictions: by output, (samples, ...); the model must have been asked.
         """
-        if not self._scored or not choices:
+        if not self._scored:
             return float("nan")
 
-        def loss(x: Any, y: Any, choice: Any) -> Any:
+        def loss(x: Any, y: Any, predicted: Any) -> Any:
             self._model._clear_losses()  # the penalties of the trace that called the model last belong to its graph
-            samples = tf.shape(keras.tree.flatten(y)[0])[:1]
-            constant = [tf.broadcast_to(value, tf.concat([samples, tf.shape(value)], axis=0)) for value in choice]
-            return self._loss(x, y, keras.tree.pack_sequence_as(self._structure, constant))
+            return self._loss(x, y, keras.tree.pack_sequence_as(self._structure, predicted))
 
-        tensors = [[tf.constant(value) for value in choice] for choice in choices]
-        specs = [tf.TensorSpec(value.shape, value.dtype) for value in tensors[0]]
-        if self._constant[0] != str(specs):
+        specs = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in predictions]
+        if self._given[0] != str(specs):
             with pristine(self._model):
-                self._constant = str(specs), Reversible(loss, *self._specs, specs)
-        ask, means = self._constant[1], []
-        for choice in tensors:
-            losses = [float(ask(x, y, choice)) for x, y in held.batches]
-            means.append(float(np.average(losses, weights=held.sizes)))
-        finite = [mean for mean in means if np.isfinite(mean)]
-        return min(finite, default=float("nan"))
+                self._given = str(specs), Reversible(loss, *self._specs, specs)
+        losses, start = [], 0
+        for batch, size in zip(held.batches, held.sizes, strict=True):
+            x, y = self._as_expected(batch)
+            losses.append(
+                float(self._given[1](x, y, [tf.constant(each[start : start + size]) for each in predictions]))
+            )
+            start += size
+        return float(np.average(losses, weights=held.sizes))
 
 
 def _rows(batch: tuple[Any, Any]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from diagnose.outcome.references import best_reference
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import Chart, Mark, Scale, Tick
 from diagnose.run.run import Run, Series
@@ -35,7 +36,9 @@ def _fair_chart(run: Run, name: str, output: str, title: str, words: str) -> Cha
     train, validation = (thinned(run.series(f"{name}.{part}", output)) for part in ("train", "validation"))
     constant = run.series(f"{name}.constant", output) if name == "loss" else Series(np.zeros(1, np.int64), np.zeros(1))
     baseline = float(constant.values[-1]) if len(constant) else float("nan")
-    shown = [train.values, validation.values] + ([np.array([baseline])] if math.isfinite(baseline) else [])
+    best = best_reference(run, output) if name == "skill" else None
+    lines = [value for value in (baseline, best[1] if best else math.nan) if math.isfinite(value)]
+    shown = [train.values, validation.values] + ([np.array(lines)] if lines else [])
     span = plane.span(shown, floor=0.0 if name == "loss" else None)
     if span is None or not (len(train) or len(validation)):
         return None
@@ -46,6 +49,8 @@ def _fair_chart(run: Run, name: str, output: str, title: str, words: str) -> Cha
     key: list[tuple[str, str, str]] = []
     if math.isfinite(baseline):
         marks.append(Mark("line", "baseline", f"M0 {plane.px(1 - float(up(baseline)))}H{plane.SIDE}"))
+    if best:
+        marks.append(Mark("line", "reference", f"M0 {plane.px(1 - float(up(best[1])))}H{plane.SIDE}"))
     gap = float("nan")
     if len(train) and len(validation):
         low, high = up(_at(train, validation.steps)), up(validation.values)
@@ -58,6 +63,8 @@ def _fair_chart(run: Run, name: str, output: str, title: str, words: str) -> Cha
             key.insert(0, (tone, "line", f"{said}, {number(float(series.values[-1]))} at the end"))
     if math.isfinite(baseline):
         key.append(("baseline", "line", "best constant answer" if name == "loss" else "a constant answer"))
+    if best:
+        key.append(("reference", "line", f"a simple model ({best[0]}), {number(best[1])}"))
     says = f"{title} by step: {'; '.join(text for _, _, text in key)}."
     return Chart(
         f"{title}{f' ({words})' if words else ''}",

@@ -4,8 +4,9 @@ Sees: the training loss of the last epochs, and the skill on training samples.
 
 Harm: none but impatience: what looks like a bad model may be a good one half-way.
 
-Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE; a note from
-there to LOW, unless a callback stopped it before half of its epochs while the validation loss was at its best.
+Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE or clearly
+under what a simple model reaches; a note from there to a decent one, unless a callback stopped it before half of its
+epochs while the validation loss was at its best.
 
 Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells, or
 where the loss is under WON of the best constant answer's.
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.outcome.outcome import DECENT, Outcome
+from diagnose.outcome.outcome import Outcome, decent
 from diagnose.outcome.skills import LOPSIDED, last_finite, majority_share, still_falling
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.losses import epoch_losses
@@ -35,7 +36,6 @@ from diagnose.wording import counted, percent
 FALL = 0.01  # a guess: see Source
 LITTLE = 0.25  # a guess: a quarter of what there is to win; above it a short training is on its way
 WON = 0.8  # a guess: a fifth of a constant answer's loss
-LOW = DECENT
 LEAST = 3
 
 
@@ -54,19 +54,26 @@ def judge(case: Case) -> Iterator[Verdict]:
     back = max(len(losses) // 4, 1)
     before, last = float(losses.values[-1 - back]), float(losses.values[-1])
     pace = (before - last) / back / max(abs(before), 1e-12)
-    if outcome.train >= LOW or pace <= FALL or not (still_falling(run) or len(run.series("batch.loss")) < 9):
+    short = outcome.name == "falling-short"
+    if (
+        (outcome.train >= decent(run, "") and not short)
+        or pace <= FALL
+        or not (still_falling(run) or len(run.series("batch.loss")) < 9)
+    ):
         yield Healthy("")
         return
     planned = case.facts.fit.epochs
     seen = counted(len(losses), "epoch") + (f" of {planned}" if planned and planned > len(losses) else "")
-    little = outcome.train < LITTLE and not _hidden_by_one_class(run, outcome) and not _shows_in_the_loss(run)
+    little = (
+        (outcome.train < LITTLE or short) and not _hidden_by_one_class(run, outcome) and not _shows_in_the_loss(run)
+    )
     stopped = planned is not None and len(losses) < planned / 2 and _stopped_at_its_best(run)
     yield Finding(
         "",
         f"The loss was still falling by {percent(pace)} an epoch when the training ended after {seen}"
         + (" with the validation loss at its best" if stopped else "")
         + f", at a skill of {outcome.train:.2f}.",
-        severity="warning" if stopped or little else "note",
+        severity="warning" if stopped or little or short else "note",
         blames=("epochs", "learning-rate"),
         evidence={"fall an epoch": pace, "skill": outcome.train},
         remedy="Look at `monitor`, `mode` and `patience` of the callback that stopped it, and train on."
