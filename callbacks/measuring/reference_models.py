@@ -11,8 +11,8 @@ tokens, too: how often each of the commonest occurs.
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +30,8 @@ MOST_COLUMNS = 1 << 12  # of which `COLUMNS` are chosen; of more, evenly spaced 
 TOKENS = 256  # the commonest, of an input of whole numbers
 SUMMARIZED = 16  # channels or features that get summaries of their own
 MOST_TARGETS = 16  # numbers to be predicted for one sample
+MOST_CLASSES = 100  # of more a thousand samples hold a few each
+FOREST_CLASSES = 30  # a tree's work grows with the number of classes: seconds for a hundred
 FOLDS = 3
 TREES = 30
 NEIGHBOURS = 5
@@ -111,7 +113,10 @@ def _why_not(task: Task, train: HeldArrays, validation: HeldArrays | None) -> st
     columns = sum(int(np.prod(batches[0].shape[1:])) for batches in train.inputs.values())
     answers = train.targets.size // len(train.targets)
     if task.kind != "regression":
-        return "" if len(np.unique(_answers(task, train.targets), axis=0)) > 1 else "all held samples have one label"
+        labels = len(np.unique(_answers(task, train.targets), axis=0))
+        if task.kind == "categorical" and labels > MOST_CLASSES:
+            return f"{labels} classes are met among {len(train.targets)} held samples"
+        return "" if labels > 1 else "all held samples have one label"
     if answers > MOST_TARGETS:
         return f"{answers} numbers are to be predicted for each sample"
     return "the targets are as many numbers as the inputs" if answers > 1 and 2 * answers >= columns else ""
@@ -162,8 +167,10 @@ def _models(task: Task, seen_as: str) -> Iterator[tuple[str, Callable[[], Any]]]
             "nearest neighbours": lambda: KNeighborsClassifier(NEIGHBOURS),
             "random forest": lambda: RandomForestClassifier(TREES, random_state=0),
         }
+    if task.kind != "regression" and task.classes > FOREST_CLASSES:
+        del models["random forest"]
     if seen_as == "tokens":
-        yield from ((f"{name} of tokens", models[name]) for name in ("linear model", "random forest"))
+        yield from ((f"{name} of tokens", models[name]) for name in ("linear model", "random forest") if name in models)
     else:
         yield from models.items()
 
@@ -214,21 +221,20 @@ def _views(train: HeldArrays, validation: HeldArrays | None) -> Iterator[tuple[s
     commonest = {name: _commonest(train.inputs[name]) for name in tokens}
 
     def numbers_of(side: HeldArrays) -> np.ndarray:
-        return np.concatenate([_as_numbers(np.concatenate(side.inputs[name])) for name in names], axis=1)
+        return np.concatenate([_in_batches(_as_numbers, side.inputs[name]) for name in names], axis=1)
 
     def tokens_of(side: HeldArrays) -> np.ndarray:
-        return np.concatenate(
-            [
-                _as_tokens(np.concatenate(side.inputs[name]), commonest[name])
-                if name in tokens
-                else _as_numbers(np.concatenate(side.inputs[name]))
-                for name in names
-            ],
-            axis=1,
-        )
+        seen_as = {name: functools.partial(_as_tokens, tokens=commonest[name]) for name in tokens}
+        columns = [_in_batches(seen_as.get(name, _as_numbers), side.inputs[name]) for name in names]
+        return np.concatenate(columns, axis=1)
 
     for seen_as, columns_of in (("numbers", numbers_of), *([("tokens", tokens_of)] if tokens else [])):
         yield seen_as, columns_of(train), None if validation is None else columns_of(validation)
+
+
+def _in_batches(columns_of: Callable[[np.ndarray], np.ndarray], batches: Sequence[np.ndarray]) -> np.ndarray:
+    """The columns of all samples, made batch by batch: what they are made of may be large."""
+    return np.concatenate([columns_of(batch) for batch in batches])
 
 
 def _may_be_tokens(batches: Sequence[np.ndarray]) -> bool:
@@ -236,8 +242,9 @@ def _may_be_tokens(batches: Sequence[np.ndarray]) -> bool:
 
 
 def _commonest(batches: Sequence[np.ndarray]) -> np.ndarray:
-    seen = Counter(np.concatenate([batch.reshape(-1) for batch in batches]).tolist())
-    return np.array([token for token, _ in sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:TOKENS]])
+    tokens, counts = np.unique(np.concatenate([batch.reshape(-1) for batch in batches]), return_counts=True)
+    found: np.ndarray = tokens[np.argsort(-counts, kind="stable")[:TOKENS]]
+    return found
 
 
 def _as_tokens(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -254,10 +261,13 @@ def _as_tokens(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
 
 def _as_numbers(rows: np.ndarray) -> np.ndarray:
     """The rows as columns of numbers, (rows, columns), of which there are at most `MOST_COLUMNS`."""
-    rows = rows.astype(np.float32)
     if rows.ndim <= 2:
         flat = rows.reshape(len(rows), -1)
-        return flat[:, :: -(-flat.shape[1] // MOST_COLUMNS)]
+        return flat[:, :: -(-flat.shape[1] // MOST_COLUMNS)].astype(np.float32)
+    while rows[0].size > MOST_COLUMNS:  # of so many neighbours each second tells as much
+        longest = int(np.argmax(rows.shape[1:]))
+        rows = rows[(slice(None),) * (1 + longest) + (slice(None, None, 2),)]
+    rows = rows.astype(np.float32)
     axes = tuple(range(1, rows.ndim - 1))
     summaries = []
     if rows.shape[-1] <= SUMMARIZED:
@@ -266,6 +276,7 @@ def _as_numbers(rows: np.ndarray) -> np.ndarray:
     while rows[0].size > COLUMNS:
         axis = 1 + int(np.argmax(rows.shape[1:]))  # the longest; halved by the means of neighbours
         even = rows.shape[axis] // 2 * 2
-        first, second = (np.take(rows, np.arange(start, even, 2), axis=axis) for start in (0, 1))
-        rows = (first + second) / 2
+        rows = rows.swapaxes(axis, -1)[..., :even].swapaxes(axis, -1)
+        halves = (*rows.shape[:axis], even // 2, 2, *rows.shape[axis + 1 :])
+        rows = rows.reshape(halves).mean(axis=axis + 1)
     return np.concatenate([rows.reshape(len(rows), -1), *summaries], axis=1)
