@@ -97,14 +97,15 @@ def test_where_no_simple_model_applies_it_is_said_why(task, x, y, reason):
 # -- in a training -----------------------------------------------------------------------------------------------------
 
 
-def digits(units=24, rate=0.05, epochs=12, validation=True):
+def digits(units=24, rate=0.05, epochs=12, validation=True, loss="sparse_categorical_crossentropy"):
     """A watched training on a third of the digits, of which another third is held back for validation."""
     made_anew()
     x, y = datasets.load_digits(return_X_y=True)
+    y = np.eye(10)[y] if loss == "mse" else y
     x, order = (x / 16).astype("float32"), np.random.default_rng(0).permutation(len(x))
     here, there = order[:600], order[600:1200]
     model = keras.Sequential([layers.Input((64,)), layers.Dense(units, "relu"), layers.Dense(10, "softmax")])
-    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.SGD(rate), loss)
     monitor = TrainingMonitor()
     aside = (x[there], y[there]) if validation else None
     model.fit(x[here], y[here], validation_data=aside, epochs=epochs, verbose=0, callbacks=[monitor])
@@ -129,6 +130,14 @@ def test_a_training_that_reaches_what_simple_models_do_learns():
     assert monitor.diagnosis.outcome == "learning" and monitor.diagnosis.healthy
     known = monitor.run.facts.references[""]
     assert known.on == "validation" and (known.learned_from, known.samples) == (600, 600)
+
+
+@pytest.mark.parametrize(("rate", "severity"), [(3.0, "note"), (0.3, "warning")])
+def test_a_squared_error_on_classes_is_a_note_where_it_reaches_what_simple_models_do(rate, severity):
+    diagnosis = digits(rate=rate, epochs=25, loss="mse").diagnosis
+    (finding,) = (each for each in diagnosis.findings if each.rule == "mismatched-loss")
+    assert finding.severity == severity
+    assert ("harmless here" in finding.message) == (severity == "note") == diagnosis.healthy
 
 
 def test_simple_models_are_asked_once_a_run():

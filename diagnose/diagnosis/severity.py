@@ -28,9 +28,10 @@ def severity_shown(finding: Finding, rule: Rule, outcome: Outcome) -> Severity:
     well): one step lower, and of the warnings only the sure ones, the surer while the skill still grows by itself. No
     yardstick: only the critical ones, as warnings. No harm: a note. A rule whose evidence is itself a part of the
     outcome (`shows_harm`), such as the gap to validation, stands; one that harms when the training is long over
-    (`harms_later`) is no reason for what it achieved.
+    (`harms_later`) is no reason for what it achieved. What is only unusual (`only_unusual`) is a note where the network
+    learned well, beside simple models too.
     """
-    if rule.harms_later:
+    if rule.harms_later or (rule.only_unusual and finding.severity == "warning" and _is_reached(outcome)):
         return "note"
     if finding.severity == "note" or rule.part not in HARM_MUST_SHOW or rule.shows_harm:
         return finding.severity
@@ -42,6 +43,10 @@ def severity_shown(finding: Finding, rule: Rule, outcome: Outcome) -> Severity:
         return "warning"
     bound = SURE_WHILE_RISING if outcome.rising else SURE
     return "warning" if outcome.harm == "partial" and finding.confidence >= bound else "note"
+
+
+def _is_reached(outcome: Outcome) -> bool:
+    return outcome.name == "learning" and outcome.harm == "none" and outcome.reached
 
 
 def judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, looked: Collection[str]) -> list[Node]:
@@ -75,6 +80,15 @@ def judged_by_harm(seen: Sequence[Node], layout: Layout, outcome: Outcome, looke
         if shown[index] == "note" and explains_harm:
             shown[index] = "warning"
     return [
-        Node(replace(node.finding, severity=severity), node.rule, node.places)
+        Node(_shown(node, severity, outcome), node.rule, node.places)
         for node, severity in zip(seen, shown, strict=True)
     ]
+
+
+def _shown(node: Node, severity: Severity, outcome: Outcome) -> Finding:
+    """The finding with this severity, and why it is a note where it would be more otherwise."""
+    finding = replace(node.finding, severity=severity)
+    if severity == "note" and node.rule.only_unusual and node.finding.severity == "warning" and _is_reached(outcome):
+        told = "Unusual, and harmless here: the network learns, and reaches what simple models reach."
+        finding = replace(finding, message=f"{finding.message} {told}")
+    return finding

@@ -84,6 +84,7 @@ class Outcome:
     harm: how far harm can be seen; see `Harm`.
     train, validation: last skill of the worst output, None where it was not measured.
     rising: the skill on training samples was still growing at the end.
+    reached: of each output simple models were asked, and the network is clearly under none of them.
     """
 
     name: OutcomeName
@@ -92,6 +93,7 @@ class Outcome:
     train: float | None = None
     validation: float | None = None
     rising: bool = False
+    reached: bool = False
 
 
 def outcome_of(run: Run, skills: Skills | None = None) -> Outcome:
@@ -317,7 +319,9 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
         fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
         harm: Harm = "none" if skill >= decent(run, where) and not fell else "partial"
         reason = f"{skill_in_words(run, skill, where)}{beside}{_beside(skills, where)}."
-        return Outcome("learning", reason, harm, skill, validation, still)
+        asked = references_of(run, skills)
+        reached = {each.output for each in asked} == known.keys() and not any(each.short for each in asked)
+        return Outcome("learning", reason, harm, skill, validation, still, reached)
     balanced = {where: balanced_skill(run, where) for where in known}
     if balanced and None not in balanced.values():
         where = min(balanced, key=lambda name: balanced[name] or 0.0)

@@ -66,6 +66,8 @@ class Rule:
 
     shows_harm: its evidence is itself a part of the outcome (a gap to validation), so no other harm need show.
     harms_later: it harms when the training is long over (saving, another dtype); always a note.
+    only_unusual: a warning of it is a note where the network learned well and reached what simple models reach: then it
+        is unusual, and harmless. For parts whose findings stand by themselves otherwise.
 
     How a finding about a function on its own stands beside what that function did in the training:
 
@@ -91,6 +93,7 @@ class Rule:
     tells_ruled_out: bool = False
     shows_harm: bool = False
     harms_later: bool = False
+    only_unusual: bool = False
     anywhere: bool = False
     own_remedy: bool = False
     at_work: AtWork = "never"

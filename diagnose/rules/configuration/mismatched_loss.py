@@ -25,7 +25,8 @@ once: sigmoids and binary; measurements: linear and MSE, MAE or Huber; in [0, 1]
 cross-entropy; margins: linear or tanh and hinge), inputs as labels (autoencoders), two classes under a softmax (the
 same loss either way), and whatever another rule of this part explains. On losses of no pair (contrastive, quantiles,
 likelihoods, similarities): their sign is not known. On a turned sign, or one answer to all, beside other losses or
-under a negative loss weight, which may be an adversary's.
+under a negative loss weight, which may be an adversary's. What would be a warning is a note where the network learned
+well and reached what simple models reach: unusual, and harmless there.
 
 Remedy: the pair of the table that the labels ask for.
 
@@ -263,4 +264,5 @@ RULE = Rule(
     part="configuration",
     judge=judge,
     explains=CONSEQUENCES,
+    only_unusual=True,
 )
