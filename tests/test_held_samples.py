@@ -78,3 +78,19 @@ def test_mean_and_spread_of_large_inputs_are_taken_piece_by_piece(monkeypatch):
     monkeypatch.setattr(held_inputs, "AT_ONCE", 7)
     values = np.random.default_rng(0).integers(0, 255, (3, 10, 2)).astype("uint8")
     assert held_inputs.mean_and_std(list(values)) == pytest.approx((values.mean(), values.std()))
+
+
+@pytest.mark.parametrize("execution", [1, 4])
+def test_of_data_ordered_by_class_all_classes_are_held(execution):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(5, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", steps_per_execution=execution)
+    y = np.repeat(np.arange(5), 800)
+    x = np.random.default_rng(0).standard_normal((len(y), 2)).astype("float32")
+    monitor = TrainingMonitor()
+    model.fit(x, y, batch_size=16, shuffle=False, validation_data=(x, y), verbose=0, callbacks=[monitor])
+    assert monitor.run.notes == []
+    for side in ("train", "validation"):
+        ((_, counts),) = monitor.run.arrays(f"classes.{side}").items()
+        assert counts[0].tolist() == [0, 1, 2, 3, 4]
+        assert counts[1].min() > 0.5 * counts[1].mean(), counts
