@@ -27,7 +27,9 @@ from trainings import Data, iris, made, wine
 
 from diagnose import Diagnosis, Run, examine, load
 from diagnose.callbacks import TrainingMonitor
+from diagnose.outcome.references import best_reference
 
+NEAR = 0.05  # of the skill; a simple model so little above the network makes it no worse
 DECENT = 0.8  # a fault that must do harm, and left this much of all skill, did none
 GOOD = 0.6  # least skill on training samples of a training that is to be called healthy
 
@@ -110,6 +112,9 @@ def outcomes_allowed(case: Case, seen: Seen) -> set[str]:
         allowed.add("memorizing")
         if seen.validation < 0.4 * seen.train:
             allowed.discard("learning")
+    best = best_reference(seen.run, "")
+    if best is not None and best[1] - seen.validation > NEAR and "learning" in allowed:
+        allowed.add("falling-short")
     if case.training.epochs <= 2 or case.training.data in (iris, wine):
         allowed.add("unknown")
     return allowed
