@@ -8,13 +8,13 @@ Data sets come from scikit-learn's package or are generated; each holds back a t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from sklearn import datasets as sk
 from sklearn.model_selection import train_test_split
 from watched_fits import ready
@@ -271,10 +271,43 @@ def made(training: Training) -> tuple[keras.Model, Data, np.random.Generator]:
     return model, data, rng
 
 
+def structure(training: Training) -> Hashable:
+    """What is traced of a training: others of the same structure differ in data, initial weights, rate or length."""
+    optimizer = training.optimizer()
+    settings = {name: value for name, value in optimizer.get_config().items() if name != "learning_rate"}
+    layer = training.activation, training.depth, training.width, training.regularizer, training.between
+    head = training.last, training.outputs, training.loss, training.precision
+    return training.data, training.network, training.model, *layer, *head, type(optimizer), repr(settings)
+
+
+_compiled: dict[Hashable, keras.Model] = {}
+
+
+def compiled_once(training: Training) -> tuple[keras.Model, Data]:
+    """A compiled model as `made` makes it, and its data. Of one structure it is the same model, started anew.
+
+    What Keras and the monitor traced for it serves again, and that is most of what a small training costs.
+    """
+    model, data, _ = made(training)
+    rate = model.optimizer.get_config().get("learning_rate")
+    plain = training.precision == "float32" and training.metrics == "" and isinstance(rate, float)
+    shared = plain and not training.compiled and training.after is None
+    kept = _compiled.setdefault(structure(training), model) if shared else model
+    if kept is model:
+        ready(model)
+        return model, data
+    for old, new in zip(kept.layers, model.layers, strict=True):
+        for variable, value in zip(old.variables, new.variables, strict=True):
+            variable.assign(value)
+    for variable in kept.optimizer.variables:
+        variable.assign(ops.zeros_like(variable))
+    kept.optimizer.learning_rate = rate
+    return kept, data
+
+
 def train(training: Training) -> Diagnosis:
     """The verdict on a training, watched from its first to its last step."""
-    model, data, _ = made(training)
-    ready(model)
+    model, data = compiled_once(training)
     monitor = TrainingMonitor(every=training.every)
     whole = len(data.x_validation)  # in one batch: what a step costs at these sizes is the call, not the samples
     settings: dict[str, Any] = {"validation_data": (data.x_validation, data.y_validation), **training.fit}

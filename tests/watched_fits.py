@@ -20,7 +20,7 @@ def made_anew() -> None:
 
 def ready(model: keras.Model) -> None:
     """Make the optimizer's variables of a built model now: a step that has to make them itself is traced twice."""
-    if model.built:
+    if model.built and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
 
 
