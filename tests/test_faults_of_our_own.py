@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from watched_fits import ready
 
 import diagnose
 from diagnose.callbacks import (
@@ -36,13 +37,19 @@ from diagnose.callbacks.watching import budget, first_look, observer, recorder
 from diagnose.run.store import Store
 
 
-def fit(callbacks, model=None, **options):
+def made():
     keras.utils.set_random_seed(5)
-    if model is None:
-        model = keras.Sequential(
-            [layers.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2), layers.Dense(2, "softmax")]
-        )
-        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model = keras.Sequential(
+        [layers.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2), layers.Dense(2, "softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    ready(model)
+    return model
+
+
+def fit(callbacks, model=None, **options):
+    model = made() if model is None else model
+    keras.utils.set_random_seed(5)
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((40, 4)).astype("float32"), rng.integers(0, 2, 40)
     model.fit(
@@ -56,29 +63,48 @@ def bare():
     return fit([])
 
 
+@pytest.fixture(scope="module")
+def fit_again():
+    """Fits one model, each time from its first weights on. What was traced for it in a sound fit serves the others."""
+    model = made()
+    variables = [*model.variables, *model.optimizer.variables]
+    first = [variable.numpy() for variable in variables]
+
+    def fit_again(callbacks):
+        for variable, value in zip(variables, first, strict=True):
+            variable.assign(value)
+        return fit(callbacks, model)
+
+    fit_again([TrainingMonitor()])
+    return fit_again
+
+
+#: What is called only while a step or an evaluation is traced.
+TRACING = [
+    (batch_relay.Relay, "__init__"),
+    (shadow_step.ShadowStep, "__init__"),
+    (shadow_step, "assign_roles"),
+    (packing.Packing, "site"),
+    (variable_reads.VariableReads, "__init__"),
+    (held_samples.Evaluator, "__init__"),
+]
 PARTS = [
     (description, "describe"),
     (Store, "create"),
     (Store, "write"),
     (Store, "set_meta"),
     (Store, "set_history"),
-    (batch_relay.Relay, "__init__"),
     (batch_relay.Relay, "iterator_over"),
-    (shadow_step.ShadowStep, "__init__"),
     (shadow_step.ShadowStep, "__call__"),
-    (shadow_step, "assign_roles"),
-    (packing.Packing, "site"),
     (site_curves.SiteCurves, "learn"),
     (site_curves.SiteCurves, "__call__"),
     (observations.Measuring, "measure"),
-    (variable_reads.VariableReads, "__init__"),
     (variables.Weights, "before"),
     (variables.Weights, "after"),
     (variables.Weights, "kernels"),
     (variables.Weights, "all_finite"),
     (first_look, "facts"),
     (observer, "updates_of"),
-    (held_samples.Evaluator, "__init__"),
     (held_samples.Evaluator, "__call__"),
     (held_samples.Evaluator, "loss_of"),
     (held_samples.HeldSet, "keep"),
@@ -88,8 +114,21 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize(("owner", "name"), PARTS, ids=lambda part: getattr(part, "__name__", part))
-def test_a_fault_in_any_part_leaves_the_training_as_it_is(owner, name, bare, monkeypatch, tmp_path):
+def each_part(parts):
+    return pytest.mark.parametrize(("owner", "name"), parts, ids=lambda part: getattr(part, "__name__", part))
+
+
+@each_part(TRACING)
+def test_a_fault_while_tracing_leaves_the_training_as_it_is(owner, name, bare, monkeypatch, tmp_path):
+    leaves_the_training_as_it_is(owner, name, bare, fit, monkeypatch, tmp_path)
+
+
+@each_part(PARTS)
+def test_a_fault_in_any_other_part_leaves_the_training_as_it_is(owner, name, bare, fit_again, monkeypatch, tmp_path):
+    leaves_the_training_as_it_is(owner, name, bare, fit_again, monkeypatch, tmp_path)
+
+
+def leaves_the_training_as_it_is(owner, name, bare, fit, monkeypatch, tmp_path):
     """The fault is planted in our code; the training is a real one."""
 
     def broken(*args, **kwargs):
@@ -177,9 +216,9 @@ def test_a_file_that_is_no_run_is_never_overwritten(tmp_path):
 
 
 def test_a_second_monitor_keeps_the_first_run(tmp_path):
-    path = tmp_path / "run.sqlite"
-    fit([TrainingMonitor(path)], epochs=1)
-    fit([TrainingMonitor(path)], epochs=2)
+    path, model = tmp_path / "run.sqlite", made()
+    fit([TrainingMonitor(path)], model, epochs=1)
+    fit([TrainingMonitor(path)], model, epochs=2)
     assert len(diagnose.load(path).history["loss"]) == 2
     assert len(diagnose.load(f"{path}.1").history["loss"]) == 1
 
@@ -195,12 +234,12 @@ def test_a_second_fit_goes_on_in_the_same_run(tmp_path):
     assert diagnose.load(tmp_path / "run.sqlite").observed_steps.tolist() == list(range(0, 20, 3))
 
 
-def test_several_monitors_share_one_observation(bare):
+def test_several_monitors_share_one_observation(bare, fit_again):
     monitors = [
         kind(every=2)
         for kind in (SaturationMonitor, GradientMonitor, NonMonotonicityMonitor, NumericsMonitor, GapMonitor)
     ]
-    watched = fit(monitors)
+    watched = fit_again(monitors)
     for one, other in zip(bare, watched, strict=True):
         np.testing.assert_array_equal(one, other)
     assert len({id(monitor.run) for monitor in monitors}) == 1
@@ -209,9 +248,9 @@ def test_several_monitors_share_one_observation(bare):
     )
 
 
-def test_a_part_measures_its_own_part_only():
+def test_a_part_measures_its_own_part_only(fit_again):
     monitor = NumericsMonitor(every=2)
-    fit([monitor])
+    fit_again([monitor])
     assert "activation.nonfinite" in monitor.run.quantities
     assert not {"activation.saturated_share", "gradient.rms", "update.ratio"} & set(monitor.run.quantities)
 
@@ -221,11 +260,11 @@ def test_two_paths_in_one_fit_are_refused(tmp_path):
         fit([TrainingMonitor(tmp_path / "a.sqlite"), TrainingMonitor(tmp_path / "b.sqlite")])
 
 
-def test_tuners_may_copy_a_monitor():
+def test_tuners_may_copy_a_monitor(fit_again):
     monitor = TrainingMonitor(every=2, instruments=["weights", "outputs"])
     twin = copy.deepcopy(monitor)
     assert (twin.every, twin.instruments) == (2, monitor.instruments)
-    fit([twin])
+    fit_again([twin])
     assert monitor.run.observations == 0 < twin.run.observations
 
 
@@ -244,9 +283,8 @@ def test_the_layers_are_as_their_owner_made_them_while_watched():
     assert set(seen) == {(True, False)}
 
 
-def test_the_run_file_holds_no_sample(tmp_path):
-    monitor = TrainingMonitor(tmp_path / "run.sqlite")
-    fit([monitor])
+def test_the_run_file_holds_no_sample(tmp_path, fit_again):
+    fit_again([TrainingMonitor(tmp_path / "run.sqlite")])
     x = np.random.default_rng(0).standard_normal((40, 4)).astype("float32")
     content = (tmp_path / "run.sqlite").read_bytes()
     assert sqlite3.connect(tmp_path / "run.sqlite").execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -275,9 +313,10 @@ def test_no_metrics_and_no_validation_are_coped_with(loss):
 
 
 def test_the_headline_is_told_at_the_end_unless_fit_is_silent(capsys):
-    fit([TrainingMonitor()], verbose=2)
+    model = made()
+    fit([TrainingMonitor()], model, verbose=2)
     assert "keras-diagnose:" in capsys.readouterr().out
-    fit([TrainingMonitor()], verbose=0)
+    fit([TrainingMonitor()], model, verbose=0)
     assert capsys.readouterr().out == ""
 
 
