@@ -11,14 +11,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from hand_made import run_of
+from keras import layers
 from run_files import written
 from runs import sick_run
 
 from diagnose import __version__, load
+from diagnose.callbacks import TrainingMonitor
 from diagnose.cli import main
 from diagnose.demo import NETWORKS
 from diagnose.rules.catalogue import ALL_RULES
@@ -117,48 +121,61 @@ def test_a_report_in_which_nothing_was_measured_is_no_all_clear(tmp_path):
     assert len(result.stderr.splitlines()) == 1 and "nothing was measured in" in result.stderr
 
 
-UNMEASURED = {
-    "killed before its first step was done": """
+def one_unit(model: Any) -> Any:
+    inputs = keras.Input((2,))
+    return model(inputs, layers.Dense(1, "sigmoid")(inputs))
+
+
+def watched(model: Any, run: Path) -> None:
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    with pytest.warns(RuntimeWarning, match="keras-diagnose"):
+        model.fit(np.ones((16, 2)), np.arange(16) % 2, verbose=0, callbacks=[TrainingMonitor(run)])
+
+
+def killed_before_its_first_step_was_done(run: Path) -> None:
+    """In a process of its own, since nothing of it is to be left."""
+    program = """
+import os, sys, keras, numpy as np
+from diagnose.callbacks import TrainingMonitor
+
 class Killed(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         os._exit(0)
 
 model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
 model.compile("adam", "binary_crossentropy")
-model.fit(x, y, verbose=0, callbacks=[monitor, Killed()])
-""",
-    "can't be undone": """
+model.fit(np.ones((16, 2)), np.arange(16) % 2, verbose=0, callbacks=[TrainingMonitor(sys.argv[1]), Killed()])
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(run)], check=True, timeout=300)
+
+
 class Outward(keras.Model):
     def train_step(self, data):
         tf.numpy_function(lambda: np.float32(0), [], tf.float32)
         return super().train_step(data)
 
-inputs = keras.Input((2,))
-model = Outward(inputs, keras.layers.Dense(1, "sigmoid")(inputs))
-model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-model.fit(x, y, verbose=0, callbacks=[monitor])
-""",
-    "distributed": """
-model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
-model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-model._distribute_strategy = tf.distribute.get_strategy()
-model.fit(x, y, verbose=0, callbacks=[monitor])
-""",
-}
+
+def cannot_be_undone(run: Path) -> None:
+    watched(one_unit(Outward), run)
+
+
+def distributed(run: Path) -> None:
+    model = one_unit(keras.Model)
+    model._distribute_strategy = tf.distribute.get_strategy()
+    watched(model, run)
 
 
 @pytest.mark.parametrize(
-    ("program", "why"),
-    [*zip(UNMEASURED, ["none was done yet", "PyFunc", "distributed over devices"], strict=True)],
+    ("training", "why"),
+    [
+        (killed_before_its_first_step_was_done, "none was done yet"),
+        (cannot_be_undone, "PyFunc"),
+        (distributed, "distributed over devices"),
+    ],
 )
-def test_a_real_training_in_which_nothing_was_measured_is_no_all_clear(tmp_path, program, why):
+def test_a_real_training_in_which_nothing_was_measured_is_no_all_clear(tmp_path, training, why):
     """Rules that need no measurement could look, and found nothing: that is no sign of health."""
-    head = (
-        "import os\nimport keras, numpy as np, tensorflow as tf\nfrom diagnose.callbacks import TrainingMonitor\n"
-        "x, y = np.ones((16, 2)), np.arange(16) % 2\nmonitor = TrainingMonitor('run.sqlite')\n"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", head + UNMEASURED[program]]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    training(tmp_path / "run.sqlite")
     told = keras_diagnose("report", tmp_path / "run.sqlite", "--json")
     assert told.exit_code == 2
     assert len(told.stderr.splitlines()) == 1 and "nothing was measured in" in told.stderr and why in told.stderr
@@ -287,11 +304,13 @@ def test_what_a_module_prints_comes_before_its_profile(tmp_path):
 
 
 def test_ctrl_c_ends_with_130_and_one_line(tmp_path):
+    """What is interrupted is the user's file; so a stand-in serves for Keras, which takes seconds to load."""
+    (tmp_path / "keras.py").write_text("class ops:\n    zeros = staticmethod(tuple)\n")
     (tmp_path / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     command = [sys.executable, "-m", "diagnose.cli", "activation", f"{tmp_path / 'slow.py'}:f"]
     heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs do not
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, preexec_fn=heeding, **pipes) as process:
+    with subprocess.Popen(command, preexec_fn=heeding, cwd=tmp_path, **pipes) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         assert (process.communicate()[1], process.returncode) == ("keras-diagnose: interrupted.\n", 130)
