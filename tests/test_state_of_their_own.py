@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras import layers, ops
 from numpy.random import normal as normal_by_name
 from tensorflow.python.eager import context
+from watched_fits import ready
 
 from diagnose.callbacks import TrainingMonitor, watch
 
@@ -324,7 +325,8 @@ def fitted(kinds: list[Callable[[], Kind]], mode: str, callbacks: list[Any]) -> 
     for f, _ in made.values():
         steps += [layers.Dense(4), f] if isinstance(f, layers.Layer) else [layers.Dense(4, activation=f)]
     model = keras.Sequential([keras.Input((6,)), *steps, layers.Dense(3, "softmax")])
-    model.compile("adam", "sparse_categorical_crossentropy", **MODES[mode])
+    model.compile("sgd", "sparse_categorical_crossentropy", **MODES[mode])
+    ready(model)
     model.fit(X, Y, epochs=2, batch_size=10, verbose=0, callbacks=callbacks, shuffle=False)
     return model.get_weights(), {name: read() for name, (_, read) in made.items()}
 
