@@ -44,7 +44,7 @@ def fit(callbacks):
     keras.backend.clear_session()
     keras.utils.set_random_seed(5)
     model = Unbuilt()
-    optimizer = keras.optimizers.Adam(clipnorm=0.1)
+    optimizer = keras.optimizers.SGD(0.1, 0.9, clipnorm=0.1)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((24, 4)).astype("float32"), rng.integers(0, 2, 24)
