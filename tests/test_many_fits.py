@@ -48,7 +48,8 @@ def bent(z):
 
 def mlp(**compiled):
     model = keras.Sequential([layers.Input((5,)), layers.Dense(8, bent), layers.Dense(3, "softmax")])
-    model.compile(**{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", **compiled})
+    options = {"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+    model.compile(**{**options, **compiled})
     return model
 
 

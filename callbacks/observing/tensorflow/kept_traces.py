@@ -56,7 +56,7 @@ def traces_of(model: Any) -> Traces:
         model.optimizer,
         getattr(model, "_compile_loss", None),
         getattr(model, "_compile_metrics", None),
-        *model.variables,
+        *model.weights,
     ]
     known = vars(model).get(ATTRIBUTE)
     if known is None or not known.serve(serves):
