@@ -83,7 +83,7 @@ def test_a_new_monitor_measures_the_same_with_kept_traces_as_with_new_ones():
         model = mlp()
         fit(model, TrainingMonitor(every=1))
         if not keeps:
-            del vars(model)[ATTRIBUTE]
+            delattr(model.train_function, ATTRIBUTE)
         monitor = TrainingMonitor(every=1)
         fit(model, monitor)
         runs.append(monitor.run)
@@ -120,7 +120,7 @@ def test_what_is_compiled_anew_is_traced_anew(traced, change):
 def test_an_eager_training_keeps_no_traces(traced):
     model = mlp(run_eagerly=True)
     fit(model, TrainingMonitor())
-    assert ATTRIBUTE not in vars(model)
+    assert not hasattr(model.train_function, ATTRIBUTE)
     anew(traced)
     fit(model, TrainingMonitor())
     assert anew(traced) >= 3
@@ -185,7 +185,7 @@ def test_no_sample_is_kept_and_the_model_can_go():
 def test_a_model_with_kept_traces_is_saved_copied_and_loaded_as_any_other(tmp_path):
     model = mlp()
     fit(model, TrainingMonitor())
-    assert ATTRIBUTE in vars(model)
+    assert hasattr(model.train_function, ATTRIBUTE)
     expected = model.predict(X, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", custom_objects={"bent": bent})

@@ -97,7 +97,7 @@ def test_where_no_simple_model_applies_it_is_said_why(task, x, y, reason):
 # -- in a training -----------------------------------------------------------------------------------------------------
 
 
-def digits(units=24, rate=0.05, epochs=12, validation=True, loss="sparse_categorical_crossentropy"):
+def digits(units=24, rate=0.05, epochs=12, validation=True, loss="sparse_categorical_crossentropy", callbacks=None):
     """A watched training on a third of the digits, of which another third is held back for validation."""
     made_anew()
     x, y = datasets.load_digits(return_X_y=True)
@@ -106,11 +106,11 @@ def digits(units=24, rate=0.05, epochs=12, validation=True, loss="sparse_categor
     here, there = order[:600], order[600:1200]
     model = keras.Sequential([layers.Input((64,)), layers.Dense(units, "relu"), layers.Dense(10, "softmax")])
     model.compile(keras.optimizers.SGD(rate), loss)
-    monitor = TrainingMonitor()
+    callbacks = callbacks or [TrainingMonitor()]
     aside = (x[there], y[there]) if validation else None
-    model.fit(x[here], y[here], validation_data=aside, epochs=epochs, verbose=0, callbacks=[monitor])
-    assert monitor.run.notes == []
-    return monitor
+    model.fit(x[here], y[here], validation_data=aside, epochs=epochs, verbose=0, callbacks=callbacks)
+    assert callbacks[0].run.notes == []
+    return callbacks[0]
 
 
 @pytest.mark.parametrize("validation", [True, False])
@@ -145,6 +145,21 @@ def test_simple_models_are_asked_once_a_run():
     steps = set(monitor.run.table("skill.reference")["step"])
     assert len(steps) == 1
     assert set(monitor.run.table("skill.reference")["step"]) == steps
+
+
+def test_simple_models_are_asked_again_once_there_are_validation_samples():
+    """A diagnosis that is asked for late in the first epoch finds nearly all training samples, and no others."""
+    asked_of = []
+
+    class Impatient(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 17 and not asked_of:
+                assert monitor.diagnosis.outcome
+                asked_of.append(monitor.run.facts.references[""].on)
+
+    monitor = TrainingMonitor()
+    digits(epochs=2, callbacks=[monitor, Impatient()])
+    assert [*asked_of, monitor.run.facts.references[""].on] == ["training", "validation"]
 
 
 def run_with(network: float, reference: float, samples: int = 1000, **facts) -> Run:

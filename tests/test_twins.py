@@ -553,7 +553,8 @@ def test_the_remedy_makes_it_well(what: str) -> None:
     """No cause at all is left: a remedy that leads from one fault to the next would be none."""
     diagnosis = verdict(TWINS[what].cured)
     assert diagnosis.causes == (), str(diagnosis)
-    assert diagnosis.outcome in ("learning", "unknown")
+    bent = ("falling-short",) if TWINS[what].cured.depth == 0 else ()  # a straight line can't follow what a forest does
+    assert diagnosis.outcome in ("learning", "unknown", *bent)
 
 
 @pytest.mark.parametrize("what", SICK)

@@ -37,8 +37,10 @@ class Evaluation:
         self._sides: dict[str, Side] = {}  # of the last evaluation
         self._scales: Scales = {}
         self._seconds = 0.0
-        # Samples that simple models learned from; of an earlier fit into this run all that there were.
-        self._asked_with = math.inf if context.recorder.facts.references else 0
+        # Samples that simple models learned from, and the sets they were asked with; in an earlier fit into this run.
+        references = context.recorder.facts.references
+        self._asked_with: float = math.inf if references else 0
+        self._asked_of = 2 if references else 0
 
     def step_is_known(self, *, standard: bool) -> None:
         """A step was traced. standard: it asks the model's `compute_loss` once, as Keras' own does."""
@@ -101,14 +103,14 @@ class Evaluation:
             self._seconds = time.perf_counter() - began
 
     def _ask_references(self) -> None:
-        """What simple models reach on the held samples: once a run, and again where these have become many more."""
+        """What simple models reach on the held samples: once a run, and again where these are many more by then."""
         if not self._is_possible() or "train" not in self._sides or self._recorder.steps == 0:
             return
         held = len(next(iter(self._sides["train"].targets.values())))
-        if held < MANY_MORE * self._asked_with:
+        if held < MANY_MORE * self._asked_with and len(self._sides) <= self._asked_of:
             return
         with self._guard.guarded("fitting reference models", "references"), self._budget.own("set-up"):
-            self._asked_with = held
+            self._asked_with, self._asked_of = held, len(self._sides)
             facts, measurements = beside_references(
                 self._sides, self._held, self._held_validation, self._recorder.steps - 1
             )

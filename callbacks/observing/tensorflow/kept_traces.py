@@ -1,9 +1,9 @@
-"""What was traced for a model, kept with the model from one fit to the next.
+"""What was traced for a model, kept with its compiled step from one fit to the next.
 
 Tracing takes longer than a short fit, and many programs fit one model often: cross-validation, an outer loop of the
-user's own, tests. What was traced serves again as long as Keras' own compiled step does: until `compile` makes another,
-or variables come or go, or the runtime is reset. It belongs to the model and goes with it. Nothing that a fit brings is
-kept here: no sample, and no fact about one.
+user's own, tests. What was traced serves again as long as Keras' own compiled step does: until `compile` makes
+another, or weights come or go, or the runtime is reset. It hangs on that step, and goes with it; the model itself holds
+nothing of ours. Nothing that a fit brings is kept here: no sample, and no fact about one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 from tensorflow.python.eager import context as eager_context
 
 from diagnose.activation.calling.held_state import Ours
+from diagnose.callbacks.model.layers import compiled_step
 
-ATTRIBUTE = "_diagnose_traces"  # of a model; past `__setattr__`, since Keras would track it as the model's own
+ATTRIBUTE = "_diagnose_traces"  # of Keras' compiled step
 
 Made = TypeVar("Made")
 
@@ -48,20 +49,20 @@ class Traces(Ours):
 def traces_of(model: Any) -> Traces:
     """The traces of a model, to be asked while its own compiled step is in its place.
 
-    Of an eager training none are kept: its Python may go other ways in each fit.
+    Of an eager training none are kept: its Python may go other ways in each fit. Nor are any of a step that is not
+    Keras' own, which may serve several models.
     """
+    step = getattr(model, "train_function", None)
     serves = [
         eager_context.context(),
-        getattr(model, "train_function", None),
         model.optimizer,
         getattr(model, "_compile_loss", None),
         getattr(model, "_compile_metrics", None),
         *model.weights,
     ]
-    known = vars(model).get(ATTRIBUTE)
+    known: Traces | None = getattr(step, ATTRIBUTE, None)
     if known is None or not known.serve(serves):
-        vars(model).pop(ATTRIBUTE, None)
         known = Traces(serves)
-        if not model.run_eagerly:
-            vars(model)[ATTRIBUTE] = known
+        if not model.run_eagerly and compiled_step(step) is not None:
+            setattr(step, ATTRIBUTE, known)
     return known

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from diagnose.callbacks.model.layers import leaf_layers, steps_per_execution
+from diagnose.callbacks.model.layers import compiled_step, leaf_layers, steps_per_execution
 from diagnose.callbacks.observing.tensorflow.batch_relay import Relay
 from diagnose.callbacks.observing.tensorflow.kept_traces import Traces
 
@@ -117,7 +117,7 @@ class StepStandIn:
     def _is_traced(self, original: Any, iterator: Any) -> bool:
         """Whether the step has made its variables; it is traced for that if it can be, and raises what it raises."""
         if self._met is not original:
-            self._met, function = original, _compiled_step(original)
+            self._met, function = original, compiled_step(original)
             if function is None or _needs_a_run(self._model):
                 return False
             function.get_concrete_function(iterator)
@@ -147,15 +147,6 @@ class _OneCall:
 
     def __call__(self, iterator: Any) -> Any:
         return self._stand_in.called(self, iterator)
-
-
-def _compiled_step(step: Any) -> Any:
-    """The `tf.function` inside of Keras' own step over an iterator; None where there is none, or not just one."""
-    if not (getattr(step, "__module__", None) or "").startswith("keras."):
-        return None
-    inside = [step, *inspect.getclosurevars(step).nonlocals.values()] if inspect.isfunction(step) else [step]
-    found = [each for each in inside if hasattr(each, "get_concrete_function")]
-    return found[0] if len(found) == 1 else None
 
 
 def _needs_a_run(model: Any) -> bool:
