@@ -252,11 +252,11 @@ def _as_tokens(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     flat = rows.reshape(len(rows), -1)
     order = np.argsort(tokens)
     place = np.searchsorted(tokens, flat, sorter=order).clip(0, len(tokens) - 1)
-    counts = np.zeros((len(rows), len(tokens)), np.float32)
     at = order[place]
     known = tokens[at] == flat
-    np.add.at(counts, (np.nonzero(known)[0], at[known]), 1.0)
-    return np.log1p(counts)
+    places = np.nonzero(known)[0] * len(tokens) + at[known]
+    counts = np.bincount(places, minlength=len(rows) * len(tokens)).reshape(len(rows), len(tokens))
+    return np.log1p(counts).astype(np.float32)
 
 
 def _as_numbers(rows: np.ndarray) -> np.ndarray:
