@@ -51,6 +51,9 @@ class Ours:
     """What we hang on a user's object ourselves. It is not gone through: no code of the user's asks for it."""
 
 
+_LEFT_ALONE = (*_PLAIN, Ours)
+
+
 class HeldState:
     """What code that starts from `roots` can reach and change, as it was when this was made.
 
@@ -107,7 +110,7 @@ class HeldState:
 
     def _meet(self, thing: Any, own: bool) -> None:
         """own: whether it is a user's, and not a library's note of something."""
-        if isinstance(thing, (*_PLAIN, Ours)) or (id(thing) in self._seen and (not own or id(thing) in self._kept)):
+        if isinstance(thing, _LEFT_ALONE) or (id(thing) in self._seen and (not own or id(thing) in self._kept)):
             return
         self._seen[id(thing)] = thing
         if own:
