@@ -18,6 +18,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import keras
+import networks
 import numpy as np
 import tensorflow as tf
 import trainings as t
@@ -585,20 +586,20 @@ def healthy_of(part: str) -> Iterator[tuple[str, Training]]:
             yield f"stack {number}", replace(base, epochs=2 * base.epochs, depth=pick((1, 3, 2), number))
             yield f"normalized stack {number}", replace(base, epochs=2 * base.epochs, between=layers.BatchNormalization)
     one, two = bent["classes"], bent["binary"]
-    yield "convolutional", Training(pictures, network=t.convolutional, epochs=10)
-    yield "convolutional, normalized", Training(pictures, network=t.normalized_convolutional, epochs=12)
-    yield "lstm", Training(series, network=t.lstm, optimizer=adam(1e-2), epochs=12)
-    yield "gru", Training(series, network=t.gru, optimizer=adam(1e-2), epochs=12)
-    yield "convolution in time", Training(series, network=t.conv_1d, optimizer=adam(1e-2), epochs=15)
-    yield "transformer", Training(series, network=t.transformer, epochs=12)
-    yield "residual, gains from 0", replace(one, network=t.residual, depth=4, epochs=2 * one.epochs)
-    yield "words", Training(t.words, network=t.embedded, optimizer=adam(1e-2), epochs=12)
+    yield "convolutional", Training(pictures, network=networks.convolutional, epochs=10)
+    yield "convolutional, normalized", Training(pictures, network=networks.normalized_convolutional, epochs=12)
+    yield "lstm", Training(series, network=networks.lstm, optimizer=adam(1e-2), epochs=12)
+    yield "gru", Training(series, network=networks.gru, optimizer=adam(1e-2), epochs=12)
+    yield "convolution in time", Training(series, network=networks.conv_1d, optimizer=adam(1e-2), epochs=15)
+    yield "transformer", Training(series, network=networks.transformer, epochs=12)
+    yield "residual, gains from 0", replace(one, network=networks.residual, depth=4, epochs=2 * one.epochs)
+    yield "words", Training(t.words, network=networks.embedded, optimizer=adam(1e-2), epochs=12)
     yield (
         "autoencoder",
-        replace(one, spoil=(t.reconstruct,), network=t.autoencoder, epochs=4 * one.epochs, activation="elu"),
+        replace(one, spoil=(t.reconstruct,), network=networks.autoencoder, epochs=4 * one.epochs, activation="elu"),
     )
-    yield "frozen base", replace(one, network=t.frozen_base, optimizer=adam(1e-2), epochs=2 * one.epochs)
-    yield "own train_step", replace(two, model=t.OwnStep, epochs=2 * two.epochs)
+    yield "frozen base", replace(one, network=networks.frozen_base, optimizer=adam(1e-2), epochs=2 * one.epochs)
+    yield "own train_step", replace(two, model=networks.OwnStep, epochs=2 * two.epochs)
     yield "dropout of a half", replace(one, between=lambda: layers.Dropout(0.5), width=128, epochs=3 * one.epochs)
     yield "two epochs", replace(pick(bases, 3) if part == "heldback" else one, epochs=2)
     yield "one epoch", replace(one, epochs=1)

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from trainings import Data, OwnStep, Spoil
+from networks import OwnStep
+from trainings import Data, Spoil
 
 # To samples and labels.
 

@@ -37,21 +37,8 @@ from faults import (
     zeros,
 )
 from keras import layers, ops
-from trainings import (
-    Data,
-    OwnStep,
-    Training,
-    adam,
-    cancer,
-    circles,
-    clusters,
-    friedman,
-    head,
-    sgd,
-    structure,
-    train,
-    wine,
-)
+from networks import OwnStep
+from trainings import Data, Training, adam, cancer, circles, clusters, friedman, head, sgd, structure, train, wine
 
 from diagnose import Diagnosis
 from diagnose.rules.catalogue import ALL_RULES
