@@ -94,3 +94,41 @@ def test_of_data_ordered_by_class_all_classes_are_held(execution):
         ((_, counts),) = monitor.run.arrays(f"classes.{side}").items()
         assert counts[0].tolist() == [0, 1, 2, 3, 4]
         assert counts[1].min() > 0.5 * counts[1].mean(), counts
+
+
+def batches(x, y):
+    while True:
+        for start in range(0, len(x), 4):
+            yield x[start : start + 4], y[start : start + 4]
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"steps_per_execution": 3}, {"run_eagerly": True}, {"jit_compile": True}, "generator", "data set"]
+)
+def test_steps_of_which_samples_are_only_held_train_alike(how):
+    """Beyond the first observations most steps of an epoch hand on their batch and nothing else."""
+    x = np.random.default_rng(0).standard_normal((260, 3)).astype("float32")
+    y = np.random.default_rng(1).integers(0, 2, 260)
+    ends = []
+    for watched in (False, True):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([layers.Input((3,)), layers.Dropout(0.3), layers.Dense(2, "softmax")])
+        options = how if isinstance(how, dict) else {}
+        model.compile("adam", "sparse_categorical_crossentropy", **options)
+        given, settings = (x, y), {"batch_size": 4}
+        if how == "generator":
+            given, settings = (batches(x, y),), {"steps_per_epoch": 65}
+        elif how == "data set":
+            given, settings = (tf.data.Dataset.from_tensor_slices((x, y)).shuffle(99, seed=1).batch(4),), {}
+        monitor = TrainingMonitor(every=40)
+        model.fit(*given, **settings, epochs=2, verbose=0, callbacks=[monitor] if watched else [])
+        ends.append([*model.get_weights(), *(np.asarray(value) for value in model.optimizer.variables)])
+    for bare, after in zip(*ends, strict=True):
+        np.testing.assert_array_equal(bare, after)
+    assert monitor.run.notes == []
+    execution = options.get("steps_per_execution", 1)
+    # All steps of the epoch were seen, and all but a few (every 40th) for their samples alone.
+    seen = 256 if how != {"run_eagerly": True} else 252
+    assert monitor.run.facts.task.held_samples in range(seen // execution - 4, 260 // execution + 5)
+    assert monitor.run.observations <= 5
