@@ -9,7 +9,8 @@ from keras import layers, ops
 from watched_fits import made_anew
 
 from diagnose.callbacks import TrainingMonitor
-from diagnose.callbacks.measuring.loss_skill import line_fitted, loss_scale
+from diagnose.callbacks.measuring.loss_skill import loss_scale
+from diagnose.outcome.scores import line_fitted
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((256, 3)).astype("float32")

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from diagnose.callbacks.measuring.held_inputs import mean_and_std, row_numbers, sameness
-from diagnose.callbacks.measuring.loss_skill import LossScale, line_fitted, loss_scale
+from diagnose.callbacks.measuring.loss_skill import LossScale, loss_scale
 from diagnose.callbacks.measuring.observations import Array
 from diagnose.callbacks.measuring.reference_models import HeldArrays, reference_skills
 from diagnose.callbacks.observing.protocols import Evaluator, HeldSamples
@@ -19,6 +19,7 @@ from diagnose.outcome.scores import (
     class_counts,
     constant_answers,
     label_shift,
+    line_fitted,
     majority_share,
     relative_spread,
     renamed_skill,

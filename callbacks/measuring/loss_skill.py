@@ -35,7 +35,7 @@ class LossScale:
     def skill(self, loss: float) -> float:
         """0 for the best constant answer, 1 for the targets themselves, in (-inf, 1].
 
-        D squared of Hastie, Tibshirani and Wainwright, Statistical Learning with Sparsity (2015), section 3.2, with
+        D squared of Hastie, Tibshirani and Wainwright, Statistical Learning with Sparsity (2015), equation 3.11, with
         any loss in the place of a deviance.
 
         >>> LossScale(constant=2.0, perfect=0.0).skill(0.5)
@@ -67,11 +67,3 @@ def loss_scale(loss_of: LossOf, targets: np.ndarray, shape: tuple[int, ...]) -> 
     losses = [loss for choice in choices if np.isfinite(loss := loss_of(np.ascontiguousarray(choice)))]
     constant = min(losses, default=perfect)
     return LossScale(constant, perfect) if constant > perfect else None
-
-
-def line_fitted(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """The predictions, each column put on the line that fits its targets best by least squares, in their shape."""
-    y, p = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (targets, predictions))
-    middle, apart = p.mean(axis=0), p - p.mean(axis=0)
-    slope = (apart * (y - y.mean(axis=0))).sum(axis=0) / np.maximum((apart**2).sum(axis=0), np.finfo(np.float64).tiny)
-    return (y.mean(axis=0) + slope * (p - middle)).astype(np.float32).reshape(predictions.shape)

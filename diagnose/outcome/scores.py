@@ -172,13 +172,22 @@ def rescaled_skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> 
     """
     if task.kind != "regression":
         return float("nan")
-    y, p = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (targets, predictions))
-    if not np.isfinite(p).all() or not np.isfinite(y).all():
+    if not np.isfinite(predictions).all() or not np.isfinite(targets).all():
         return float("nan")
-    y, p = y - y.mean(axis=0), p - p.mean(axis=0)
-    fitted = (y * p).sum(axis=0) ** 2 / np.maximum((p**2).sum(axis=0), np.finfo(np.float64).tiny)
-    total = float((y**2).sum())
-    return min(float(fitted.sum()) / total, 1.0) if total > 0 else float("nan")
+    return min(skill(task, targets, line_fitted(targets, predictions)), 1.0)
+
+
+def line_fitted(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Finite predictions, each column put on the line that fits its targets best by least squares, in their shape.
+
+    >>> line_fitted(np.array([10.0, 20.0, 30.0]), np.array([0.1, 0.2, 0.3]))
+    array([10., 20., 30.])
+    """
+    y, p = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (targets, predictions))
+    middle, apart = y.mean(axis=0), p - p.mean(axis=0)
+    slope = (apart * (y - middle)).sum(axis=0) / np.maximum((apart**2).sum(axis=0), np.finfo(np.float64).tiny)
+    fitted: np.ndarray = (middle + slope * apart).reshape(np.shape(predictions))
+    return fitted
 
 
 def target_shift(task: Task, one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
