@@ -82,6 +82,9 @@ def _unseen(run: Run) -> Iterator[NotMeasured]:
         yield NotMeasured("", note)
     for where, reason in run.facts.unmeasured.items():
         yield NotMeasured(where, reason)
+    for where, asked in run.facts.references.items():
+        if asked.reason:
+            yield NotMeasured(where, f"no simple model stands beside the network: {asked.reason}")
 
 
 def _of_run(case: Case) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:

@@ -297,8 +297,8 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     )
 
 
-def decent(run: Run, where: str) -> float:
-    """The skill from which on an output has learned well."""
+def decent(run: Run, where: str = "") -> float:
+    """The skill from which on an output has learned well; of the first output where nothing is known of this one."""
     return DECENT_BY_LOSS if run.facts.task.of(where).by_loss else DECENT
 
 
@@ -312,7 +312,8 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
         )
         series = skills.series.get(where, run.series("skill.validation", where).finite())
         if best := best_reference(run, where):
-            beside += f", where a simple model ({best[0]}) reaches {best[1]:.2f}"
+            unseen = "" if run.facts.references[where].on == "validation" else " on samples that it has not seen"
+            beside += f", where a simple model ({best[0]}) reaches {best[1]:.2f}{unseen}"
         if validation is not None and (rescaled := in_other_units(run, where)) is not None:
             beside += f" ({rescaled:.2f} on another scale)"
         still = rising(run, series)

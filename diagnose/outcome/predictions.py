@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diagnose.outcome.outcome import DECENT
+from diagnose.outcome.outcome import DECENT, decent
 from diagnose.run.run import Run
 
 SIDES = ("train", "validation")
@@ -81,4 +81,4 @@ def classes_tell(run: Run, where: str = "") -> bool:
 def residuals_tell(run: Run, where: str = "") -> bool:
     """Whether the residuals tell something: on one side the answers are far from good."""
     skills = [run.series(f"skill.{side}", where).finite().values for side in SIDES]
-    return any(len(skill) and skill[-1] < DECENT for skill in skills)
+    return any(len(skill) and skill[-1] < decent(run, where) for skill in skills)

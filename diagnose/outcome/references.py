@@ -8,7 +8,7 @@ from diagnose.outcome.skills import Skills, gap_noise, in_other_units, last_fini
 from diagnose.run.meta import ReferenceFacts, reference_place
 from diagnose.run.run import Run
 
-SHORT = 0.1  # of what the best simple model reaches; the least that mutation testing of trainings calls harm
+SHORT = 0.1  # a guess: of what the best simple model reaches; less is no reason to send anyone searching
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def _rows(batch: tuple[Any, Any]) -> int:
 
 
 def _each(batch: tuple[Any, Any], stride: int) -> tuple[Any, Any]:
-    """Each so manieth sample of a batch."""
+    """A batch of which every `stride`-th sample is left."""
     thinned: tuple[Any, Any] = tf.nest.map_structure(lambda leaf: leaf[::stride], batch) if stride > 1 else batch
     return thinned
 

@@ -5,7 +5,7 @@ Sees: `batch.fingerprint`, a hash of each observed batch's inputs, and the numbe
 Harm: the model learns these samples by heart and sees no others.
 
 Fires: LEAST or more batches were observed within an epoch and fewer than SHARE of them differ. A note where validation
-is at DECENT or better all the same.
+is decent (the outcome says what that is) all the same.
 
 Rests: a new epoch, which repeats by right; data of a few batches.
 
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome.outcome import DECENT
+from diagnose.outcome.outcome import decent
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -52,7 +52,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         return
     verb = "is" if distinct == 1 else "are"
     validation = case.outcome.validation
-    harmless = validation is not None and validation >= DECENT
+    harmless = validation is not None and validation >= decent(case.run)
     yield Finding(
         "",
         f"Of {counted(len(seen), 'batch')} observed within one epoch only {distinct} {verb} distinct.",

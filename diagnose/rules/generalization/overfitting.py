@@ -7,8 +7,8 @@ Harm: what was learned beyond the best epoch holds for the training samples only
 
 Fires: a gap of skill over GAP that grew since the start, or a validation loss over its best by RISE. A note where the
 gap is under GAP (then only the certainty is overdone, not the answers); or under GRAVE while the validation loss has
-not risen, unless validation is under DECENT and gained nothing over the last third of the training: few samples leave
-such a gap without anything overdone.
+not risen, unless validation is under what is decent and gained nothing over the last third of the training: few samples
+leave such a gap without anything overdone.
 
 Rests: a gap within the noise of the held set; where no skill was gained on the training samples.
 
@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome.outcome import DECENT
+from diagnose.outcome.outcome import decent
 from diagnose.outcome.skills import gap_noise
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
@@ -63,7 +63,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         risen = _risen(run)
         noise = gap_noise(run, float(train.values[-1]), float(validation.values[-1]), where)
         if now > max(GAP, noise) and grew and train.values[-1] > band:
-            yield _finding(where, train, validation, gap, now, best, risen)
+            yield _finding(where, train, validation, gap, now, best, risen, decent(run, where))
         elif risen > RISE and len(outputs) == 1 and now > 0.02 and train.values[-1] > band:
             yield _overdone(where, now, risen, best)
         else:
@@ -71,7 +71,7 @@ def judge(case: Case) -> Iterator[Verdict]:
 
 
 def _finding(
-    where: str, train: Series, validation: Series, gap: Series, now: float, best: int, risen: float
+    where: str, train: Series, validation: Series, gap: Series, now: float, best: int, risen: float, good: float
 ) -> Finding:
     wide = np.flatnonzero(gap.values <= GAP)
     since = int(gap.steps[min(int(wide[-1]) + 1, len(gap) - 1)]) if len(wide) else int(gap.steps[0])
@@ -80,7 +80,7 @@ def _finding(
         f"The skill is {train.values[-1]:.2f} on training samples and "
         f"{validation.values[-1]:.2f} on validation samples; "
         f"the best validation was at evaluation {best + 1} of {len(gap)}.",
-        severity=_severity(now, validation, risen),
+        severity=_severity(now, validation, risen, good),
         blames=("regularization", "epochs", "data"),
         since=since,
         evidence={
@@ -93,16 +93,16 @@ def _finding(
         remedy=f"{'Add' if risen <= RISE else 'Add EarlyStopping(restore_best_weights=True),'} "
         "weight decay or dropout, or more (augmented) data.",
         refute="The gap stays when validation and training samples are exchanged: then the two sets differ.",
-        confidence=0.75 if train.values[-1] >= DECENT else 0.5,  # first what keeps it from learning, then this
+        confidence=0.75 if train.values[-1] >= good else 0.5,  # first what keeps it from learning, then this
     )
 
 
-def _severity(gap: float, validation: Series, risen: float) -> Severity:
-    if gap > GRAVE and (risen > RISE or validation.values[-1] < DECENT):
+def _severity(gap: float, validation: Series, risen: float, good: float) -> Severity:
+    if gap > GRAVE and (risen > RISE or validation.values[-1] < good):
         return "critical"
     best = int(validation.steps[int(np.argmax(validation.values))])
     late = 2 / 3 * validation.steps[-1]
-    stands_still = len(validation) >= EVALUATIONS and best < late and validation.values[-1] < DECENT
+    stands_still = len(validation) >= EVALUATIONS and best < late and validation.values[-1] < good
     return "warning" if risen > RISE or stands_still else "note"
 
 

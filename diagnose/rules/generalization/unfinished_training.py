@@ -56,7 +56,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     pace = (before - last) / back / max(abs(before), 1e-12)
     short = outcome.name == "falling-short"
     if (
-        (outcome.train >= decent(run, "") and not short)
+        (outcome.train >= decent(run) and not short)
         or pace <= FALL
         or not (still_falling(run) or len(run.series("batch.loss")) < 9)
     ):
