@@ -31,7 +31,8 @@ class TrainingMonitor(keras.callbacks.Callback):
 
     path: of the run file (SQLite); None keeps the run in memory. A run file that is already there is kept as NAME.1;
         any other file there is refused.
-    overhead: own seconds allowed for each other second of fit, after set-up, in (0, 1).
+    overhead: own seconds allowed for each other second of fit, after set-up, in (0, 1). Steps on a grid fixed by their
+        numbers, which the rules judge, are observed whatever it allows; what is beyond them is for curves.
     every: observe the steps 0, every, 2 * every ... instead of by budget; at least 1.
     instruments: "all", or any of "activations", "gradients", "numerics", "outputs", "weights".
     Raises ValueError or TypeError for a bad argument and OSError for a path that can't be written, all in the

@@ -33,7 +33,7 @@ from diagnose.callbacks.observing.tensorflow import (
     step_stand_in,
     variable_reads,
 )
-from diagnose.callbacks.watching import budget, first_look, observer, recorder
+from diagnose.callbacks.watching import budget, first_look, observer, recorder, schedule
 from diagnose.run.store import Store
 
 
@@ -109,7 +109,7 @@ PARTS = [
     (held_samples.Evaluator, "loss_of"),
     (held_samples.HeldSet, "keep"),
     (step_stand_in.StepStandIn, "arm"),
-    (budget.Budget, "may_observe"),
+    (schedule, "on_grid"),
     (budget.Budget, "may_check"),
 ]
 

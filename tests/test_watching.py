@@ -28,14 +28,12 @@ from diagnose.run.store import Store
 
 
 class Spent(Budget):
-    """A budget that covers nothing, and remembers what could have been had on credit."""
+    """A budget that covers nothing."""
 
     def __init__(self):
         super().__init__(0.03)
-        self.milestones = []
 
-    def may_observe(self, *, milestone=False):
-        self.milestones.append(milestone)
+    def may_observe(self):
         return False
 
     def may_check(self):
@@ -58,30 +56,35 @@ def fail(guard, part="weights", words="planted"):
 def test_a_fixed_spacing_observes_the_calls_that_hold_such_a_step():
     """Of calls that begin at 0, 3, 6 ... these take one of the steps 0, 7, 14, 21, 28."""
     times = schedule(every=7, execution=3)
-    assert [step for step in range(0, 30, 3) if times.is_due(step)] == [0, 6, 12, 21, 27]
+    assert [step for step in range(0, 30, 3) if times.is_planned(step)] == [0, 6, 12, 21, 27]
 
 
 def test_the_last_planned_step_is_due_whatever_it_costs():
     """A second fit of 2 epochs of 5 steps, after 100 steps: the tenth of its steps is number 109."""
     times = schedule(epochs=2, steps=5, step=100)
-    assert [step for step in range(100, 112) if times.is_due(step)] == [109]
+    assert [step for step in range(100, 112) if times.is_planned(step)] == [109]
 
 
-def test_a_step_whose_number_has_doubled_may_be_had_on_credit():
-    """20 steps are observed densely; the first to be doubled is the 40th, which is number 39."""
-    budget = Spent()
-    times = schedule(budget)
-    for step in range(200):
-        assert not times.is_due(step)
-    assert np.flatnonzero(budget.milestones).tolist() == [39, 79, 159]
+def test_steps_of_the_grid_are_planned_and_others_are_had_if_the_budget_covers_them():
+    times = schedule()
+    assert [step for step in range(200) if times.is_planned(step)][18:] == [18, 19, 20, 29, 40, 57, 80, 114, 160]
+    assert not times.is_affordable() and schedule(Budget(0.03)).is_affordable()
+    assert not schedule(Budget(0.03), every=7).is_affordable()
+
+
+def test_the_grid_is_sparse_where_an_observation_takes_long():
+    times = schedule(execution=3)
+    times.sparse = True
+    assert [step for step in range(0, 60, 3) if times.is_planned(step)] == [0, 3, 6, 15, 30]
+    assert [epoch for epoch in range(1, 17) if times.epoch_ends()] == [1, 2, 4, 8, 16]
 
 
 def test_what_is_forced_is_due_until_it_is_observed():
     times = schedule()
     times.force()
-    assert times.is_due(5) and times.is_due(6)
+    assert times.is_planned(25) and times.is_planned(26)
     times.observation_begins()
-    assert not times.is_due(7)
+    assert not times.is_planned(27)
 
 
 def test_a_short_last_call_of_an_epoch_takes_what_is_left():
@@ -90,9 +93,9 @@ def test_a_short_last_call_of_an_epoch_takes_what_is_left():
     assert schedule(execution=4).batches_taken(11) == 4
 
 
-def test_the_number_of_epochs_doubles_at_one_two_four_eight():
+def test_the_first_epochs_are_evaluated_and_then_two_in_each_doubling():
     times = schedule()
-    assert [epoch for epoch in range(1, 17) if times.epoch_ends()] == [1, 2, 4, 8, 16]
+    assert [epoch for epoch in range(1, 40) if times.epoch_ends()] == [*range(1, 9), 12, 16, 23, 32]
 
 
 def test_a_failure_is_told_once_and_its_part_left_off():
@@ -155,7 +158,7 @@ def test_arrays_are_kept_of_observations_that_double_and_of_the_last():
     archive = Archive()
     recorder = Recorder(archive, silent())
     for step in range(7):
-        recorder.add_observation(step, [], [("activation.curve", "dense", step, np.zeros((3, 1)))])
+        recorder.add_observation(step, [], [("activation.curve", "dense", step, np.zeros((3, 1)))], planned=True)
     assert [*archive.run.arrays("activation.curve", "dense")] == [0, 1, 3]
     recorder.add_latest_arrays()
     assert [*archive.run.arrays("activation.curve", "dense")] == [0, 1, 3, 6]
@@ -205,17 +208,17 @@ def alarm(archive, times, instruments=("numerics",)):
 
 
 def test_an_alarm_rings_once_and_has_the_next_step_observed_and_an_epoch_searched():
-    """Step 6 was fine, step 7 is not; the next is number 8, and an epoch has 20."""
-    archive, times = Archive(steps=8), schedule(steps=20)
+    """Step 46 was fine, step 47 is not; the next is number 48, and an epoch has 20."""
+    archive, times = Archive(steps=48), schedule(steps=20)
     bell = alarm(archive, times)
-    bell.check(6, {"loss": 1.0}, lambda: True)
-    assert not times.is_due(8) and not bell.searches(8)
+    bell.check(46, {"loss": 1.0}, lambda: True)
+    assert not times.is_planned(48) and not bell.searches(48)
     assert not bell.is_due({"loss": 1.0}) and bell.is_due({"loss": float("nan")})
-    bell.check(7, {"loss": float("nan")}, lambda: False)
-    assert times.is_due(8) and not bell.is_due({"loss": float("nan")})
-    assert (bell.searches(27), bell.searches(28)) == (True, False)
+    bell.check(47, {"loss": float("nan")}, lambda: False)
+    assert times.is_planned(48) and not bell.is_due({"loss": float("nan")})
+    assert (bell.searches(67), bell.searches(68)) == (True, False)
     series = archive.run.series("weight.finite")
-    assert (series.steps.tolist(), series.values.tolist()) == ([6, 7], [1.0, 0.0])
+    assert (series.steps.tolist(), series.values.tolist()) == ([46, 47], [1.0, 0.0])
 
 
 def test_where_an_epoch_has_no_known_length_a_thousand_batches_are_searched():
@@ -244,7 +247,7 @@ def test_what_failed_in_one_fit_is_tried_again_in_the_next(monkeypatch):
     """The parts of the second fit are new ones; the run, and the count of its steps, go on."""
     monitor, model = TrainingMonitor(), small_model()
     with monkeypatch.context() as planted, pytest.warns(RuntimeWarning, match="planted"):
-        planted.setattr(Measuring, "measure", lambda *_: fail_with("planted"))
+        planted.setattr(Measuring, "measure", lambda *_, **__: fail_with("planted"))
         train(model, monitor)
     assert monitor.run.observations == 0
     train(model, monitor)

@@ -121,6 +121,7 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> AuditFacts:
     return AuditFacts(
         samples=len(batch.rows),
         seconds=round(time.perf_counter() - start, 3),
+        multiplications=batch.work,
         iterations=int(model.optimizer.iterations) if model.optimizer is not None else 0,
         loss=whole,
         entering=sizes_entering(*batch.entering) if batch.entering else None,

@@ -23,6 +23,12 @@ DRAWN = 1 << 25
 ANSWER = 1 << 23
 
 
+#: Multiplications, calls counted as such, that a forward pass over a batch may take for a model to be observed densely.
+#: Measured (`benchmarks/cost_at_size.py`): fifty dense layers, at half of that, are observed in a tenth of a second, so
+#: that the first twenty observations take the two seconds that the contract allows them.
+LIGHT = 3 * 10**8
+
+
 class TooLargeError(ValueError):
     """What a model says of one sample is more than the audit may hold."""
 
@@ -33,6 +39,17 @@ def multiplications(heard: Iterable[Sequence[Any]]) -> int:
     heard: of each call of a layer with kernels, the layer, what it was given, and what it gave: tensors, samples first.
     """
     return sum(_kernel_entries(layer) * _places(given, gave) for layer, given, gave in heard)
+
+
+def is_heavy(model: keras.Model, rows: int | None, sites: int, sample: int | None) -> bool:
+    """Whether an observation of a batch takes long: told by counts, so that it is the same wherever it is asked.
+
+    rows: of the batch, None where they are not known. sites: how many activations are watched. sample: multiplications
+    of a pass over one sample; None where they were not counted: then each kernel is applied once.
+    """
+    if sample is None:
+        sample = sum(math.prod(variable.shape) for variable in model.trainable_variables if len(variable.shape) > 1)
+    return sample * (rows or 1) + CALL * (sites + len(model.variables)) > LIGHT
 
 
 def _kernel_entries(layer: Any) -> int:

@@ -39,8 +39,14 @@ class Measuring:
         self._alive: dict[str, deque[np.ndarray]] = {}
         self._direction: np.ndarray | None = None
 
-    def measure(self, reading: Reading, curves_over: CurvesOver, step: int) -> tuple[list[Measurement], list[Array]]:
-        """All measurements of one observation at `step`, and its histograms and curves."""
+    def measure(
+        self, reading: Reading, curves_over: CurvesOver, step: int, *, planned: bool = True
+    ) -> tuple[list[Measurement], list[Array]]:
+        """All measurements of one observation at `step`, and its histograms and curves.
+
+        planned: what spans several observations is of planned ones alone: of others it would depend on how many of them
+        the budget allowed.
+        """
         found: list[Measurement] = []
         arrays: list[Array] = []
 
@@ -54,16 +60,17 @@ class Measuring:
         for site in reading.sites:
             self._measure_site(site, add)
         if "activations" in self.instruments:
-            arrays += self._measure_slopes(reading.sites, curves_over, step, add)
+            arrays += self._measure_slopes(reading.sites, curves_over, step, add, planned)
         for path, numbers in reading.gradients.items():
             for key, value in numbers.items():
                 if "gradients" in self.instruments or ("numerics" in self.instruments and key == "nonfinite"):
                     add(f"gradient.{key}", path, value)
         if "gradients" in self.instruments:
-            cosine = _cosine(self._direction, reading.direction)
-            self._direction = reading.direction
-            if np.isfinite(cosine):
-                add("gradient.cosine", "", cosine)
+            if planned:
+                cosine = _cosine(self._direction, reading.direction)
+                self._direction = reading.direction
+                if np.isfinite(cosine):
+                    add("gradient.cosine", "", cosine)
             if reading.kept_share is not None:
                 add("gradient.kept_share", "", min(1.0, reading.kept_share))
         for path, numbers in reading.weights.items():
@@ -92,7 +99,9 @@ class Measuring:
         if "activations" in self.instruments:
             add("activation.constant_share", where, float(np.mean(site.constant)))
 
-    def _measure_slopes(self, sites: list[SiteReading], curves_over: CurvesOver, step: int, add: Any) -> list[Array]:
+    def _measure_slopes(
+        self, sites: list[SiteReading], curves_over: CurvesOver, step: int, add: Any, planned: bool
+    ) -> list[Array]:
         """Add what slopes and curves tell, and give the curves, and the histograms of what went in."""
         arrays = [_histogram(site.where, site.z, step) for site in sites if site.z is not None]
         met = {site.where: range_met(site.z) for site in sites if site.z is not None and site.slope is not None}
@@ -109,7 +118,7 @@ class Measuring:
                 add("activation.folds", where, folds(curve, met[where]))
                 add("activation.bend", where, bend(z, site.a))
             add("activation.falling_share", where, falling_share(slope))
-            if site.alive is not None:
+            if planned and site.alive is not None:
                 recent = self._alive.setdefault(where, deque(maxlen=DEAD_BATCHES))
                 if recent and recent[-1].shape != site.alive.shape:
                     recent.clear()

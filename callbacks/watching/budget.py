@@ -2,10 +2,8 @@
 
 Overhead is own seconds over all other seconds of fit, after set-up. Set-up is tracing, profiling, and the first
 observations: the first steps decide much, so they are watched densely. From then on own time is saved up: an
-observation takes place when what it is expected to cost is already covered.
-
-A training of a second would so be seen at its beginning only. What is marked as a milestone (steps and epochs whose
-number has doubled) may be bought on credit; it is paid back before anything else is observed.
+observation beyond the grid takes place when what it is expected to cost is already covered. What the grid takes is
+own time, too, and paid for before anything beyond it is observed.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from contextlib import contextmanager
 
 DENSE_OBSERVATIONS = 20  # the contract's
 DENSE_SECONDS = 2.0  # the contract's: own time, tracing aside
-CREDIT = 0.1  # own seconds a milestone may be ahead of the allowance: what a fit of a few seconds can bear
 CHECK_SHARE = 0.2  # of the overhead: what the finite check may take between observations; the rest is for observing
 
 
@@ -128,16 +125,13 @@ class Budget:
         if kind == "check":
             self._checks += seconds
 
-    def may_observe(self, *, milestone: bool = False) -> bool:
+    def may_observe(self) -> bool:
         """Whether an observation is covered now."""
-        return self.in_setup or self._covers(self._expected, milestone)
+        return self.may_evaluate(self._expected)
 
-    def may_evaluate(self, seconds: float, *, milestone: bool = False) -> bool:
+    def may_evaluate(self, seconds: float) -> bool:
         """Whether something that takes about so many own seconds is covered now."""
-        return self.in_setup or self._covers(seconds, milestone)
-
-    def _covers(self, seconds: float, milestone: bool) -> bool:
-        return self._own + seconds <= self.overhead * self._others + (CREDIT if milestone else 0.0)
+        return self.in_setup or self._own + seconds <= self.overhead * self._others
 
     def may_check(self) -> bool:
         """Whether the small finite check is covered now."""

@@ -1,8 +1,9 @@
 """Skill at epoch ends: some samples of training and validation are held, and the model is asked for both.
 
 Samples of training are held in the first epoch only, since later ones bring the same again, and of the validation in
-the first validation; both are spread over all of its batches. The first evaluation is set-up (it traces); from then on
-one takes place where the budget covers what the last one took.
+the first validation; both are spread over all of its batches. The first evaluation is set-up (it traces). Those after
+epochs on the grid and the last one are planned, and judged by the rules; others take place where the budget covers what
+the last one took.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from diagnose.callbacks.measuring.evaluations import Scales, Side, beside_references, scored
 from diagnose.callbacks.observing.tensorflow.held_samples import ENTRIES, Evaluator, HeldSet
 from diagnose.callbacks.watching.context import Context
+from diagnose.run.run import Measurement
 
 MANY_MORE = 1.5  # times as many samples as simple models were asked with; else what they say changes little
 
@@ -33,7 +35,7 @@ class Evaluation:
         self._epoch_done = self._validation_done = False
         self._standard: bool | None = None
         self._evaluator: Evaluator | None = None
-        self._evaluated_at = -1
+        self._evaluated_at = self._planned_at = -1
         self._sides: dict[str, Side] = {}  # of the last evaluation
         self._scales: Scales = {}
         self._seconds = 0.0
@@ -70,20 +72,29 @@ class Evaluation:
         if self._held_validation.samples:
             self._validation_done = True
 
-    def evaluate_if_covered(self, *, milestone: bool) -> None:
-        """Evaluate if the budget allows. milestone: also on credit."""
-        if self._budget.may_evaluate(self._seconds, milestone=milestone):
+    def evaluate_if_due(self, *, planned: bool) -> None:
+        """Evaluate if it is planned, or else if the budget allows."""
+        if planned:
+            self._evaluate_as_planned()
+        elif self._budget.may_evaluate(self._seconds):
             self._evaluate()
 
     def catch_up(self) -> None:
         """Evaluate whatever it costs, unless that was done with the weights of now; and ask simple models, too."""
-        if self._evaluated_at < self._recorder.steps:
-            self._evaluate()
+        self._evaluate_as_planned()
         self._ask_references()
 
     def _is_possible(self) -> bool:
         left_off = self._guard.is_off("evaluation") or self._guard.is_off("observation")
         return "outputs" in self._instruments and not left_off and self._standard is not None
+
+    def _evaluate_as_planned(self) -> None:
+        """Evaluate, unless that was done with the weights of now, and have it judged."""
+        if self._evaluated_at < self._recorder.steps:
+            self._evaluate()
+        if self._sides and self._planned_at < self._evaluated_at == self._recorder.steps:
+            self._planned_at = self._evaluated_at
+            self._recorder.add([Measurement("evaluation.planned", "", max(0, self._recorder.steps - 1), 1.0)])
 
     def _evaluate(self) -> None:
         """Skill and loss on the held sets, in inference mode, with the weights of this moment."""

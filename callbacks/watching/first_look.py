@@ -9,7 +9,6 @@ once a run, and each of the two may fail by itself.
 from __future__ import annotations
 
 import functools
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -19,19 +18,19 @@ from diagnose.activation.function_profile import FunctionProfile
 from diagnose.activation.profiling import examined
 from diagnose.activation.saving import saving_in_a_layer
 from diagnose.callbacks.auditing.audit import facts, wanted
-from diagnose.callbacks.auditing.work import TooLargeError
+from diagnose.callbacks.auditing.work import TooLargeError, is_heavy
 from diagnose.callbacks.model import description
 from diagnose.callbacks.model.restoring import pristine
 from diagnose.callbacks.model.saving import saving_error
 from diagnose.callbacks.observing.reading import PlacedFunction, Reading
-from diagnose.callbacks.observing.tensorflow.batch_arrays import is_dense
+from diagnose.callbacks.observing.tensorflow.batch_arrays import is_dense, rows_of
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.site_facts import learn_sites
 from diagnose.callbacks.watching.context import Context
 from diagnose.outcome.task import Wanted
 from diagnose.run.audit import AuditFacts
 
-PROFILE_SECONDS = 2.0  # for the profiles of all activations of the user's own; one takes well under a second
+MOST_PROFILES = 8  # activations of the user's own that are examined alone, 0.2 to 0.5 s each; the first to be called
 
 
 class FirstLook:
@@ -41,6 +40,8 @@ class FirstLook:
         self._model, self._instruments = context.model, context.instruments
         self._measuring, self._sites = context.measuring, context.sites
         self._recorder, self._guard, self._traces = context.recorder, context.guard, context.traces
+        #: Whether an observation takes long; known from the first one on.
+        self.is_heavy = False
 
     def describe_model(self) -> None:
         """Keep what is known of the model before any step."""
@@ -69,20 +70,22 @@ class FirstLook:
         with self._guard.guarded("auditing the first batch", "audit"):
             if "outputs" in self._instruments and self._recorder.facts.audit is None and shadow.standard:
                 self._audit(batch)
+        audit = self._recorder.facts.audit
+        sample = audit.multiplications if audit else None
+        self.is_heavy = is_heavy(self._model, rows_of(batch), len(self._sites.facts), sample)
         self._recorder.save_facts()
 
     def _profile(self) -> None:
-        """Examine each activation of the user's own on its own, as far as the time for it goes."""
+        """Examine the activations of the user's own alone, the first of many."""
         if "activations" not in self._instruments:
             return
-        known, late = dict(self._recorder.facts.profiles), {}
+        known, left = dict(self._recorder.facts.profiles), {}
         owners = {variable.path: self._model.name for variable in self._model.variables}
-        began = time.perf_counter()
         for name, placed in self._sites.customs.items():
             if name in known:
                 continue
-            if time.perf_counter() - began > PROFILE_SECONDS:
-                late[placed.where] = "no time was left to examine its function alone"
+            if len(known) >= MOST_PROFILES:
+                left[placed.where] = f"its function was not examined alone: {MOST_PROFILES} others were"
                 continue
             # The key holds the function itself, since its place in memory is free again once it is gone.
             key = placed.function, placed.dtype
@@ -90,7 +93,7 @@ class FirstLook:
             known[name] = profile.to_dict()
             for variable in known[name]["captured"]:
                 variable["owner"] = owners.get(variable["name"], "")
-        unmeasured = late | self._recorder.facts.unmeasured
+        unmeasured = left | self._recorder.facts.unmeasured
         self._recorder.facts = replace(self._recorder.facts, profiles=known, unmeasured=unmeasured)
 
     def _audit(self, batch: Any) -> None:
@@ -110,7 +113,7 @@ class FirstLook:
 def _profiled(placed: PlacedFunction) -> FunctionProfile:
     layer = getattr(placed.function, "__self__", None)
     target = layer if isinstance(layer, keras.layers.Layer) else placed.function
-    profile = examined(target, dtype=placed.dtype, seconds=PROFILE_SECONDS, quick=True)
+    profile = examined(target, dtype=placed.dtype, quick=True)
     error = saving_error(placed.owner, placed.function)
     if error is not None:
         missing = {part: why for part, why in profile.missing.items() if part != "saving"}

@@ -45,10 +45,11 @@ class Observer:
         """Places of the outputs whose targets are known; [] before the first observation."""
         return self._shadow.outputs if self._shadow is not None else []
 
-    def observe(self, batch: Any, spec: Any, *, ends: bool = False) -> None:
+    def observe(self, batch: Any, spec: Any, *, planned: bool, ends: bool = False) -> None:
         """Measure everything on this batch, before the user's own step.
 
-        spec: the element spec of the batches. ends: the fit ends here, so that the step's variables may be made by us.
+        spec: the element spec of the batches. planned: whether rules are to judge it. ends: the fit ends here, so that
+        the step's variables may be made by us.
         """
         step = self._recorder.steps
         shadow = self._shadow_for(batch, spec, ends=ends)
@@ -62,17 +63,17 @@ class Observer:
                 self.weights = Weights(self._traces().of("variables", "", lambda: VariableReads(self._model)))
                 self._first_look.learn_model(shadow, batch)
         self._evaluation.hold(batch)
-        measurements, arrays = self._measuring.measure(reading, self._sites.curves, step)
+        measurements, arrays = self._measuring.measure(reading, self._sites.curves, step, planned=planned)
         measurements += _optimizer_state(self._model, step)
         if "outputs" in self._instruments:
             measurements.append(Measurement("batch.fingerprint", "", step, fingerprint(input_arrays(batch))))
         if "weights" in self._instruments:
-            if self._kernels_due:
+            if planned and self._kernels_due:
                 measurements += self.weights.kernels(step)
                 self._kernels_due = False
             if not self._guard.is_off("weights"):
                 self.weights.before()
-        self._recorder.add_observation(step, measurements, arrays)
+        self._recorder.add_observation(step, measurements, arrays, planned=planned)
 
     def measure_update(self) -> None:
         """Measure how far the user's own step has moved the weights."""
@@ -80,7 +81,7 @@ class Observer:
             self._recorder.add(self.weights.after(self._recorder.steps))
 
     def epoch_ends(self) -> None:
-        """Kernels are measured once an epoch."""
+        """Kernels are measured once an epoch at most."""
         self._kernels_due = True
 
     def _shadow_for(self, batch: Any, spec: Any, *, ends: bool) -> ShadowStep | None:

@@ -3,8 +3,8 @@
 The run in memory comes first: where the disk fails, the run goes on in memory, and nothing that was seen is lost to
 whoever asks the monitor. How much is kept is bounded, however long the training and however large the model: of a small
 model by the number of observations, of a large one by that of the measurements, beyond which older steps are thinned.
-Arrays are kept of observations whose number doubles and of the last one, class-by-class answers of the last evaluation
-alone.
+Arrays are kept of planned observations whose number doubles and of the last one, class-by-class answers of the last
+evaluation alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MOST_OBSERVATIONS = 2000  # kept in a run: 13 MB at 300 series; beyond that olde
 MOST_NUMBERS = 1_000_000  # kept in a run: 22 MB, loaded in two seconds; 333 observations of 3,000 series
 KEEP_FIRST = 50  # observations that thinning leaves alone: the first steps decide much
 FIRST_SHARE = 4  # at most one observation of so many is among those, so that of a large model there are others to thin
+KEEP_PLANNED = 100  # planned observations that are left alone: more than the grid has in a million steps
 EPOCHS_APART = 100  # the logs are written anew for each hundredth more epochs: for each epoch would take quadratic time
 
 
@@ -31,7 +32,8 @@ class Archive:
     """What lasts over all fits of a monitor, and is handed from the recorder of one fit to that of the next.
 
     store: the run file, None before it is open and where there is none. steps: batches seen so far. observed, aside:
-    the steps of observations, and others at which something was measured, as far as they were not thinned out.
+    the steps of observations, and others at which something was measured, as far as they were not thinned out. planned:
+    how many observations were planned.
     for_good: the steps that never are. latest: arrays of the last observation, where they are not kept yet. answers:
     those of the last evaluation, which the next one replaces. epochs, epochs_written: how many were logged, and of how
     many the logs are in the file.
@@ -42,6 +44,7 @@ class Archive:
     steps: int = 0
     observed: list[int] = field(default_factory=list)
     aside: list[int] = field(default_factory=list)
+    planned: int = 0
     for_good: set[int] = field(default_factory=set)
     latest: Sequence[ArrayEntry] = ()
     answers: Sequence[ArrayEntry] = ()
@@ -94,13 +97,21 @@ class Recorder:
             if self._archive.store is not None:
                 self._archive.store.close()
 
-    def add_observation(self, step: int, measurements: list[Measurement], arrays: Sequence[ArrayEntry]) -> None:
-        """Keep what the observation of a step gave."""
-        run = self._archive.run
-        run.observed(step)
+    def add_observation(
+        self, step: int, measurements: list[Measurement], arrays: Sequence[ArrayEntry], *, planned: bool = False
+    ) -> None:
+        """Keep what the observation of a step gave. planned: whether rules are to judge it."""
+        self._archive.run.observed(step)
         self._archive.observed.append(step)
-        # Arrays of the 1st, 2nd, 4th, 8th ... observation are kept, and the last ones.
-        doubled = run.observations & (run.observations - 1) == 0
+        doubled = False
+        if planned:
+            # Arrays of the 1st, 2nd, 4th, 8th ... observation are kept, and the last ones.
+            self._archive.planned += 1
+            doubled = self._archive.planned & (self._archive.planned - 1) == 0
+            measurements = [*measurements, Measurement("observation.planned", "", step, 1.0)]
+            kept = len(self._archive.for_good) + 1
+            if kept <= KEEP_PLANNED and kept * len(measurements) <= MOST_NUMBERS // FIRST_SHARE:
+                self._archive.for_good.add(step)
         self._archive.latest = () if doubled else arrays
         self._keep(step, measurements, arrays if doubled else ())
 

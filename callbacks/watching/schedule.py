@@ -1,8 +1,7 @@
-"""When a step is observed: by the budget, or at a fixed spacing.
+"""When a step is observed, and an epoch evaluated: on a grid of their numbers, and beyond it where the budget allows.
 
-Three things come before the budget. After a broken weight was found, the very next step is seen. The last planned step
-is seen whatever it costs, since it tells what came of it all. And steps whose number has doubled since the last such
-may be bought on credit: a training of seconds would else be seen at its beginning only.
+What is planned is seen whatever it costs: the grid (`grid`), and the last step of the fit, since it tells what came of
+it all; or the user's own spacing instead of both; and the very next step after a broken weight was found.
 
 One call of Keras' compiled function takes several steps where `steps_per_execution` says so. What is asked here is
 then about the whole call, of which the first step is observed.
@@ -10,14 +9,15 @@ then about the whole call, of which the first step is observed.
 
 from __future__ import annotations
 
-from diagnose.callbacks.watching.budget import DENSE_OBSERVATIONS, Budget
+from diagnose.callbacks.watching.budget import Budget
+from diagnose.callbacks.watching.grid import DENSE_EPOCHS, DENSE_STEPS, on_grid
 from diagnose.run.meta import FitFacts
 
 
 class Schedule:
     """When to observe in one fit.
 
-    every: fixed spacing of observed steps, None for by budget. plan: what `fit` planned. step: the number of its first
+    every: fixed spacing of observed steps, None for the grid. plan: what `fit` planned. step: the number of its first
     step, over all fits. execution: steps that one call of the compiled function takes.
     """
 
@@ -26,9 +26,10 @@ class Schedule:
         #: Steps of one epoch, None where that is not known before its end.
         self.epoch_steps = plan.steps
         self.execution = execution
+        #: Whether an observation takes so long that the grid is to be a sparse one.
+        self.sparse = False
         planned = (plan.epochs or 0) * (plan.steps or 0)
         self._last_step = step + planned if planned else None
-        self._milestone = 2 * DENSE_OBSERVATIONS
         self._epochs = 0
         self._forced = False
 
@@ -40,8 +41,8 @@ class Schedule:
         """A step is being observed: what forced it is done."""
         self._forced = False
 
-    def is_due(self, step: int) -> bool:
-        """Whether the call that begins with this step is to be observed."""
+    def is_planned(self, step: int) -> bool:
+        """Whether the call that begins with this step is to be observed whatever it costs."""
         if self._forced:
             return True
         if self._every is not None:
@@ -49,7 +50,11 @@ class Schedule:
         after = step + self.execution
         if self._last_step is not None and step < self._last_step <= after:
             return True
-        return self._budget.may_observe(milestone=self._has_doubled(after))
+        return on_grid(range(step, after), DENSE_STEPS, sparse=self.sparse)
+
+    def is_affordable(self) -> bool:
+        """Whether the budget covers an observation that is not planned."""
+        return self._every is None and self._budget.may_observe()
 
     def batches_taken(self, batch: int) -> int:
         """How many batches the call took that has just ended. batch: its index, as Keras tells it."""
@@ -57,14 +62,6 @@ class Schedule:
         return max(1, min(self.execution, self.epoch_steps - begun)) if self.epoch_steps else self.execution
 
     def epoch_ends(self) -> bool:
-        """Count an epoch, and tell whether their number has doubled since the last time it had."""
+        """Count an epoch, and tell whether the held samples are to be evaluated after it whatever that costs."""
         self._epochs += 1
-        return self._epochs & (self._epochs - 1) == 0
-
-    def _has_doubled(self, after: int) -> bool:
-        """Whether the next call takes a step whose number has doubled since the last such."""
-        if after < self._milestone:
-            return False
-        while self._milestone <= after:
-            self._milestone *= 2
-        return True
+        return on_grid([self._epochs], DENSE_EPOCHS, sparse=self.sparse)

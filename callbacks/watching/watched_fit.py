@@ -41,7 +41,7 @@ class WatchedFit:
         self._schedule = Schedule(
             context.budget, monitor.every, plan, context.recorder.steps, steps_per_execution(model)
         )
-        self._due = False
+        self._planned = self._due = False
         self._alarm = Alarm(context, self._schedule)
         self._first_look = FirstLook(context)
         self._evaluation = Evaluation(context)
@@ -92,7 +92,8 @@ class WatchedFit:
             self._train.restore()
             self._train.taken = None
             step, wanted = self._recorder.steps, self._evaluation.batch_comes()
-            self._due = not self.guard.is_off("observation") and self._schedule.is_due(step)
+            self._planned = self._schedule.is_planned(step)
+            self._due = not self.guard.is_off("observation") and (self._planned or self._schedule.is_affordable())
             if self._due:
                 self._train.arm(self._observe, self._observer.measure_update, whole=True)
             elif self._alarm.searches(step):
@@ -124,7 +125,8 @@ class WatchedFit:
 
     def _observe(self, batches: list[Any], spec: Any, ends: bool) -> None:
         self._schedule.observation_begins()
-        self._observer.observe(batches[0], spec, ends=ends)
+        self._observer.observe(batches[0], spec, planned=self._planned, ends=ends)
+        self._schedule.sparse = self._first_look.is_heavy
 
     def _search(self, batches: list[Any], *_: Any) -> None:
         self._alarm.search(batches, self._observer.outputs)
@@ -132,14 +134,15 @@ class WatchedFit:
     # Epochs and validation.
 
     def after_epoch(self, logs: Mapping[str, Any] | None) -> None:
-        """An epoch is done: keep its logs, and evaluate the held sets if the budget allows."""
+        """An epoch is done: keep its logs, and evaluate the held sets if that is planned or the budget allows."""
         with self.guard.guarded("keeping the epoch's logs", "history"), self._budget.own("hook"):
             self._recorder.add_logs(logs or {})
             self._observer.epoch_ends()
             self._evaluation.epoch_ends()
         with self._budget.own("hook"):
             self._recorder.save_epoch()
-        self._evaluation.evaluate_if_covered(milestone=self._schedule.epoch_ends())
+        with self.guard.guarded("planning an evaluation", "evaluation"):
+            self._evaluation.evaluate_if_due(planned=self._schedule.epoch_ends())
 
     def before_validation_batch(self, batch: int) -> None:
         """A validation step comes: hold some of its samples, in the first validation only."""

@@ -281,12 +281,14 @@ class OutputFacts:
 class AuditFacts:
     """One audited batch.
 
-    samples: how many were looked at. seconds: what it took. iterations: optimizer updates so far. entering, erased:
+    samples: how many were looked at. seconds: what it took. multiplications: that a pass over one sample takes, of
+    weights with inputs; 0 in runs of older versions. iterations: optimizer updates so far. entering, erased:
     None where there is nothing of the kind. outputs: in Keras' order.
     """
 
     samples: int = 0
     seconds: float = 0.0
+    multiplications: int = 0
     iterations: int = 0
     loss: WholeLoss = WholeLoss()
     entering: Entering | None = None

@@ -94,6 +94,8 @@ QUANTITIES: dict[str, Quantity] = {
     "weight.spectral_norm": Quantity("largest singular value of a kernel, folded to (all axes but the last, last axis)", "", 0, INF, "variable"),
     "weight.twin_share": Quantity("share of a kernel's columns (last axis) that equal its first column, that one left out; kernels of two columns or more", "", 0, 1, "variable"),
     "update.ratio": Quantity("rms of one optimizer update over rms of the variable before it, on the same sample of its entries", "", 0, INF, "variable"),
+    "observation.planned": Quantity("1 where a step was observed whatever it cost, for its number; where a run has such steps, rules judge no other observations", "", 1, 1, "model"),
+    "evaluation.planned": Quantity("1 where held samples were evaluated whatever it cost, for the number of the epoch or at the end; where a run has such steps, rules judge no other evaluations", "", 1, 1, "model"),
     "batch.loss": Quantity("loss of the batch alone (not a running mean), with regularization, in training mode, before the update", "", -INF, INF, "model"),
     "batch.loss_reported": Quantity("the loss that train_step itself reports for the batch, from metrics set to zero", "", -INF, INF, "model"),
     "batch.accuracy": Quantity("share of the batch's targets that the training-mode prediction gets right", "", 0, 1, "output"),
@@ -131,6 +133,37 @@ QUANTITIES: dict[str, Quantity] = {
     "optimizer.updates": Quantity("optimizer updates so far (not batches: accumulation and skipped steps count none)", "updates", 0, INF, "model"),
     "optimizer.loss_scale": Quantity("the loss scale of mixed precision", "", 0, INF, "model"),
 }  # fmt: skip
+
+#: Measured each time that the held samples are evaluated.
+EVALUATED = frozenset(
+    {
+        "loss.train",
+        "loss.validation",
+        "skill.train",
+        "skill.balanced",
+        "skill.validation",
+        "skill.validation_renamed",
+        "skill.validation_rescaled",
+        "prediction.spread",
+        "labels.shift",
+        "targets.shift",
+        "targets.spread",
+    }
+)
+#: Measured for itself, also at steps that were observed: the weights are checked after each, simple models asked once.
+BY_ITSELF = frozenset(
+    {
+        "observation.planned",
+        "evaluation.planned",
+        "weight.finite",
+        "skill.reference",
+        "loss.constant",
+        "input.constant_share",
+        "input.same_share",
+        "input.validation_mean",
+        "input.validation_std",
+    }
+)
 
 
 def bend(z: np.ndarray, a: np.ndarray) -> float:

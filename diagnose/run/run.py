@@ -8,13 +8,15 @@ must be judged within two seconds.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diagnose.run.meta import Facts, FitFacts, SiteFacts
+from diagnose.run.quantities import BY_ITSELF, EVALUATED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,9 +122,13 @@ class Run:
 
     def drop(self, steps: frozenset[int]) -> None:
         """Forget the measurements of these steps, which keeps a long run bounded; arrays stay."""
+        self._drop(steps, self._columns)
+
+    def _drop(self, steps: frozenset[int], quantities: Iterable[str]) -> None:
         dropped = np.fromiter(steps, np.int64, len(steps))
         left: dict[bytes, tuple[np.ndarray, bytes]] = {}  # most of thousands of series were taken at the same steps
-        for by_place in self._columns.values():
+        for quantity in quantities:
+            by_place = self._columns[quantity]
             for where, (known, values) in by_place.items():
                 taken = known.tobytes()
                 if taken not in left:
@@ -133,6 +139,29 @@ class Run:
                     fewer = array("q", staying)
                     self._size -= len(known) - len(fewer)
                     by_place[where] = fewer, array("d", np.array(values, np.float64)[kept].tobytes())
+
+    def as_planned(self) -> Run:
+        """What rules judge: the run without observations and evaluations that only the time at hand allowed.
+
+        It shares what it holds with this one, and is this one where nothing is to be left out. Where no step is marked
+        as planned (a run made by hand, or of an older version), all of them are judged.
+        """
+        judged = copy(self)
+        judged._columns = {quantity: dict(by_place) for quantity, by_place in self._columns.items()}
+        evaluated = EVALUATED.intersection(self._columns)
+        extra = self._beyond_plan("observation.planned", self._observed)
+        if extra:
+            judged._observed = {step: None for step in self._observed if step not in extra}
+            judged._drop(extra, self._columns.keys() - evaluated - BY_ITSELF)
+        taken = {step for quantity in evaluated for steps, _ in self._columns[quantity].values() for step in steps}
+        late = self._beyond_plan("evaluation.planned", taken)
+        if late:
+            judged._drop(late, evaluated)
+        return judged if extra or late else self
+
+    def _beyond_plan(self, mark: str, steps: Iterable[int]) -> frozenset[int]:
+        planned = self._columns.get(mark, {}).get("")
+        return frozenset(steps).difference(planned[0]) if planned else frozenset()
 
     def drop_array(self, quantity: str, where: str, step: int) -> None:
         """Forget one array."""

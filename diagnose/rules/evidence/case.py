@@ -24,7 +24,8 @@ class Case:
 
     @classmethod
     def of(cls, run: Run) -> Case:
-        """The case of a run."""
+        """The case of a run, as far as it was planned: what the clock allowed beyond it decides nothing."""
+        run = run.as_planned()
         skills = skills_of(run)
         layout = Layout(run)
         return cls(run, layout, outcome_of(run, skills), skills, kernels(run, layout))
