@@ -324,7 +324,7 @@ TWINS = {
         where="",
     ),
     "sixty samples of twenty features": Twin(
-        replace(SOUND, spoil=(few(60),), epochs=25),
+        replace(SOUND, spoil=(few(60),), epochs=40),
         {"spoil": (), "epochs": SOUND.epochs},
         ("overfitting", "memorized-labels"),
         where="",

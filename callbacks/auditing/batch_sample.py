@@ -43,7 +43,8 @@ class FirstBatch:
     rows: which samples, spread over all, since sorted labels would else show one class; x: tensors of them.
     predictions: what the model says of them; work: multiplications that a sample takes (`work`).
     ends: what it says of the first and the last of them alone; None where there are no others or it says nothing.
-    entering: the first layer with a kernel and what it was given; None without one.
+    entering: the first layer with a kernel and what it was given; None without one. heard: of each call of a layer, the
+    layer, what it was given and what it gave.
     """
 
     rows: np.ndarray
@@ -52,6 +53,7 @@ class FirstBatch:
     work: int
     ends: Any
     entering: tuple[Any, Any] | None
+    heard: list[list[Any]]
 
 
 def first_batch(model: Any, x: Any) -> FirstBatch:
@@ -78,10 +80,11 @@ def first_batch(model: Any, x: Any) -> FirstBatch:
 
 def _answered(model: Any, x: Any, rows: np.ndarray) -> FirstBatch:
     some = taken(x, rows)
-    with overhearing(_with_kernels(model)) as heard:
+    with overhearing(leaf_layers(model)) as heard:
         predictions = forward(model, some)
-    entering = (heard[0][0], heard[0][1]) if heard else None
-    return FirstBatch(rows, some, predictions, multiplications(heard), None, entering)
+    multiplying = [told for told in heard if _multiplies(told[0])]
+    entering = (multiplying[0][0], multiplying[0][1]) if multiplying else None
+    return FirstBatch(rows, some, predictions, multiplications(multiplying), None, entering, heard)
 
 
 def _spread(total: int, count: int) -> np.ndarray:
@@ -114,10 +117,10 @@ def _entries(predictions: Any) -> int:
     return max(1, sum(math.prod(leaf.shape) for leaf in leaves(predictions)))
 
 
-def _with_kernels(model: Any) -> list[Any]:
-    """Layers that multiply what they are given by a weight; a recurrent one stands for its cell, which may not run."""
-    layers = [layer for layer in leaf_layers(model) if isinstance(layer, keras.layers.RNN) or not leaf_layers(layer)]
-    return [layer for layer in layers if any(len(variable.shape) > 1 for variable in layer.trainable_variables)]
+def _multiplies(layer: Any) -> bool:
+    """Whether a layer multiplies what it is given by a weight; a recurrent one stands for its cell, which may rest."""
+    innermost = isinstance(layer, keras.layers.RNN) or not leaf_layers(layer)
+    return innermost and any(len(variable.shape) > 1 for variable in layer.trainable_variables)
 
 
 def sizes_entering(layer: Any, given: Any) -> Entering | None:

@@ -29,6 +29,7 @@ LOG_RATIO = (
     2.0,
 )  # -log p gives 1; a focal loss with gamma 2 gives 0.9, log(p + 1e-3) gives 0.77, a squared error 0.1
 LINE_RATIO = (0.7, 1.6)  # log(1 + exp(-z)) from -16 over -8 to 0 gives 8 / 7.31 = 1.09; a squared error 2.6
+BENT = 0.1  # log(1 + exp(-z)) falls from 2 to 4 by 0.015 of what it falls from -8 to 0, a straight line by 0.25
 LITTLE = 0.3  # arithmetic: 0 for a cross-entropy over classes, 0.1 with smoothing of 0.3, 1 for entries alone
 SAME = 1e-4  # float32 arithmetic on numbers of order 1 to 10 leaves some 1e-6
 
@@ -101,6 +102,20 @@ def takes_negated(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[i
     if loss_nature(loss, target_shape, shape).takes != "unknown":
         return ""
     turned = loss_nature(lambda targets, predictions: -loss(targets, predictions), target_shape, shape).takes
+    return turned if turned not in ("unknown", "nothing") else ""
+
+
+def takes_exchanged(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int]) -> str:
+    """What the loss would take if it were given its two arguments the other way round, where `loss_nature` knows that
+    and not the loss itself. "" for any other.
+
+    >>> entropy = lambda t, p: float(-np.mean(t * np.log(p + 1e-7) + (1 - t) * np.log(1 - p + 1e-7)))
+    >>> takes_exchanged(lambda t, p: entropy(p, t), (1,), (1,)), takes_exchanged(entropy, (1,), (1,))
+    ('probabilities', '')
+    """
+    if tuple(target_shape) != tuple(shape) or loss_nature(loss, target_shape, shape).takes != "unknown":
+        return ""
+    turned = loss_nature(lambda targets, predictions: loss(predictions, targets), target_shape, shape).takes
     return turned if turned not in ("unknown", "nothing") else ""
 
 
@@ -301,6 +316,11 @@ def _like_softplus(at: Callable[[float], float]) -> bool:
     return line and at(0.0) > at(2.0) and at(2.0) - at(4.0) > 1e-3 * (at(-8.0) - at(0.0)) > 0
 
 
+def _bends(at: Callable[[float], float]) -> bool:
+    """Whether the line that `at(z)` falls in ends on the right: a Dice loss falls on and on."""
+    return at(2.0) - at(4.0) < BENT * (at(-8.0) - at(0.0))
+
+
 def _like_hinge(at: Callable[[float], float]) -> bool:
     """Whether `at(m)`, the loss by the margin, rises without end to the left and is flat beyond 1."""
     return (
@@ -351,7 +371,7 @@ def _entries(
     """Nature of a loss over single entries, where `at(target, prediction)` is the loss with both constant."""
     if _like_log(lambda p: at(1.0, p)) and _like_log(lambda p: at(0.0, 1.0 - p)):
         return LossNature("probabilities", "entries", "vectors")
-    if _like_softplus(lambda z: at(1.0, z)) and _like_softplus(lambda z: at(0.0, -z)):
+    if all(_like_softplus(side) and _bends(side) for side in (lambda z: at(1.0, z), lambda z: at(0.0, -z))):
         return LossNature("logits", "entries", "vectors")
     if _like_hinge(lambda m: at(1.0, m)) and _like_hinge(lambda m: at(-1.0, -m)) and _adds_up(at, mixed, width):
         return LossNature("margins", "entries", "vectors")

@@ -31,6 +31,7 @@ from diagnose.callbacks.auditing.loss_nature import (
     pairs_up_wrongly,
     reads_class_numbers,
     repeats_predictions,
+    takes_exchanged,
     takes_negated,
 )
 from diagnose.callbacks.auditing.loss_optimum import (
@@ -182,6 +183,7 @@ class OutputAudit:
             positive=numeric and wants_positive(at, per_target, per_prediction),
             one_answer=satisfiable and wants_one_answer(at, some, per_prediction, prediction.unit_interval),
             takes_negated=takes_negated(at, per_target, per_prediction),
+            takes_exchanged=takes_exchanged(at, per_target, per_prediction),
         )
 
     def _loss_value(self) -> tuple[float | None, str]:

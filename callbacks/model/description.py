@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -74,6 +75,7 @@ def _describe_layer(layer: Any, order: int, inbound: Sequence[Any] | None, withi
         class_name=type(layer).__name__,
         order=order,
         variables=tuple(variable.path for variable in layer.variables),
+        fan_in=_fan_in(layer),
         trainable=bool(layer.trainable),
         units=_static(getattr(layer, "units", None) or getattr(layer, "filters", None)),
         rate=_static(getattr(layer, "rate", None)),
@@ -83,6 +85,13 @@ def _describe_layer(layer: Any, order: int, inbound: Sequence[Any] | None, withi
         inbound=None if inbound is None else tuple(path_of(parent) for parent in inbound),
         within=None if within is None else path_of(within),
     )
+
+
+def _fan_in(layer: Any) -> int | None:
+    if isinstance(layer, keras.layers.Embedding):  # its rows are read, not multiplied
+        return None
+    kernels = (variable.shape for variable in layer.trainable_variables if len(variable.shape) > 1)
+    return next((math.prod(shape[:-1]) for shape in kernels), None)
 
 
 def loose_parameters(layer: Any) -> list[Any]:

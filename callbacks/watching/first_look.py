@@ -75,6 +75,14 @@ class FirstLook:
         self.is_heavy = is_heavy(self._model, rows_of(batch), len(self._sites.facts), sample)
         self._recorder.save_facts()
 
+    def look_at(self, batch: Any) -> None:
+        """Audit a batch whose step can't be taken, if a step of Keras' own was to be taken and none was audited yet."""
+        own = type(self._model).train_step is not keras.Model.train_step
+        if "outputs" in self._instruments and self._recorder.facts.audit is None and self._model.built and not own:
+            with self._guard.guarded("auditing the first batch", "audit"):
+                self._audit(batch)
+            self._recorder.save_facts()
+
     def _profile(self) -> None:
         """Examine the activations of the user's own alone, the first of many."""
         if "activations" not in self._instruments:

@@ -33,6 +33,8 @@ Part = Literal[
     "weights",
 ]
 
+GOES_ON = "The training goes on; "
+
 
 class Guard:
     """Catches what fails in our own code during one fit.
@@ -44,6 +46,7 @@ class Guard:
     def __init__(self, notes: list[str], write_note: Callable[[str], None]) -> None:
         self._notes, self._write_note = notes, write_note
         self._off: set[Part] = set()
+        self._untold: list[str] = []
 
     def is_off(self, part: Part) -> bool:
         """Whether this part is left off for the rest of the fit."""
@@ -64,27 +67,45 @@ class Guard:
     def failed(self, doing: str, part: Part, error: Exception) -> None:
         """Do what `guarded` does about an error: for hooks at every step, where a context manager costs too much."""
         if part == "file" and isinstance(error, OSError):  # `Store` says in a sentence what became of the file
-            self._tell(part, f"{doing} failed: {_gist(error)}. The training goes on; nothing more is written to it.")
+            self._tell(part, f"{doing} failed: {_gist(error)}. {GOES_ON}nothing more is written to it.")
             return
-        what = f"{type(error).__name__}: {_gist(error)}"
-        self._tell(part, f"{doing} failed: {what}. The training goes on; {part} is left off.")
+        note, consequence = f"{doing} failed: {type(error).__name__}: {_gist(error)}.", f"{GOES_ON}{part} is left off."
+        if part != "observation":
+            self._tell(part, f"{note} {consequence}")
+        elif self._note(part, note):  # the user's own step comes next, and may fail for the same reason
+            self._untold.append(f"{note} {consequence}")
 
     def give_up(self, reason: str) -> None:
         """Observe no step of this fit, since it can't be done; `reason` is told."""
         self._tell("observation", f"{reason}.")
 
+    def step_is_done(self) -> None:
+        """The training has gone on: warn of what failed before its step."""
+        untold, self._untold = self._untold, []
+        for note in untold:
+            _warn(note)
+
     def _tell(self, part: Part, note: str) -> None:
+        if self._note(part, note):
+            _warn(note)
+
+    def _note(self, part: Part, note: str) -> bool:
+        """Leave the part off and keep the note; whether it is a new one."""
         if part in self._off:
-            return
+            return False
         self._off.add(part)
         note = one_line(note)
         if note in self._notes:
-            return
+            return False
         self._notes.append(note)
-        warnings.warn(f"keras-diagnose: {note}", RuntimeWarning, stacklevel=2)
         if "file" not in self._off:
             with contextlib.suppress(OSError):  # the disk is full: the note is in memory
                 self._write_note(note)
+        return True
+
+
+def _warn(note: str) -> None:
+    warnings.warn(f"keras-diagnose: {one_line(note)}", RuntimeWarning, stacklevel=2)
 
 
 def _gist(error: Exception) -> str:

@@ -52,11 +52,15 @@ class Observer:
         the step's variables may be made by us.
         """
         step = self._recorder.steps
-        shadow = self._shadow_for(batch, spec, ends=ends)
-        if shadow is None:
-            return
-        with contextlib.nullcontext() if shadow.called else self._budget.own("set-up"):  # its first call is slow
-            reading = shadow(batch)
+        try:
+            shadow = self._shadow_for(batch, spec, ends=ends)
+            if shadow is None:
+                return
+            with contextlib.nullcontext() if shadow.called else self._budget.own("set-up"):  # its first call is slow
+                reading = shadow(batch)
+        except Exception:  # the batch may say what is wrong with it
+            self._first_look.look_at(batch)
+            raise
         if self.weights is None or not self._first_look.knows(reading):
             with self._budget.own("set-up"):
                 self._first_look.learn_sites(shadow, reading)
@@ -65,8 +69,8 @@ class Observer:
         self._evaluation.hold(batch)
         measurements, arrays = self._measuring.measure(reading, self._sites.curves, step, planned=planned)
         measurements += _optimizer_state(self._model, step)
-        if "outputs" in self._instruments:
-            measurements.append(Measurement("batch.fingerprint", "", step, fingerprint(input_arrays(batch))))
+        if "outputs" in self._instruments and (inputs := input_arrays(batch)):
+            measurements.append(Measurement("batch.fingerprint", "", step, fingerprint(inputs)))
         if "weights" in self._instruments:
             if planned and self._kernels_due:
                 measurements += self.weights.kernels(step)

@@ -119,6 +119,7 @@ class WatchedFit:
         except Exception as error:
             self.guard.failed("counting a step", "count", error)
         self._budget.hook_ends(began)
+        self.guard.step_is_done()
         if weights is not None:
             with self.guard.guarded("checking the weights", "check"), self._budget.own("check"):
                 self._alarm.check(first, logs, weights.all_finite)

@@ -45,7 +45,7 @@ def headline(
     if outcome.name == "learning" and outcome.harm == "partial" and (outcome.train or 0.0) < MODEST:
         return f"no fault found, though little is learned: {outcome.reason} {count} could look."
     if outcome.name == "learning":
-        return f"healthy: {outcome.reason} {count} could look and found nothing that harms."
+        return f"healthy: {outcome.reason} {count} found nothing that harms."
     if outcome.name == "unknown":
         return f"no fault found, but what the training achieved is unknown: {outcome.reason} {count} could look."
     name = outcome.name.replace("-", " ")

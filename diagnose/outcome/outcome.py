@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from diagnose.outcome.references import best_reference, references_of
+from diagnose.outcome.references import best_reference, nothing_carries_over, references_of
 from diagnose.outcome.skills import (
     LOPSIDED,
     MEMORIZED_SHARE,
@@ -219,9 +219,9 @@ def _hollow_bound(share: float | None) -> float:
 def _memorizing(run: Run, skills: Skills) -> Outcome | None:
     for where, skill in skills.train.items():
         validation = skills.validation.get(where)
-        if validation is None or skill < MEMORIZED_LEAST:
+        if validation is None or in_other_units(run, where) is not None:
             continue
-        if in_other_units(run, where) is not None:
+        if skill < MEMORIZED_LEAST and not nothing_carries_over(run, skills, where):
             continue
         if validation <= MEMORIZED_SHARE * skill and skill - validation > gap_noise(run, skill, validation, where):
             reason = f"{skill_in_words(run, skill, where)}, and on validation samples it is {validation:.2f}"
@@ -273,7 +273,8 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     first = short[0]
     series = skills.series.get(first.output, run.series("skill.validation", first.output).finite())
     updates, still = updates_of(run), rising(run, series)
-    if updates is not None and (updates < TOO_FEW_UPDATES or (updates < EARLY_UPDATES and still_falling(run))):
+    early = updates is not None and (updates < TOO_FEW_UPDATES or (updates < EARLY_UPDATES and still_falling(run)))
+    if early and run.facts.finished != "completed":  # what its owner let end is all there will be
         return None
     on = "validation samples" if first.validation else "training samples that it has not seen"
     here = "" if first.validation else " on those that it has"

@@ -45,6 +45,15 @@ def best_reference(run: Run, output: str) -> tuple[str, float] | None:
     return max(reached.items(), key=lambda item: item[1], default=None)
 
 
+def nothing_carries_over(run: Run, skills: Skills, output: str) -> bool:
+    """Whether neither the network nor a simple model knows more of validation samples than a constant answer."""
+    validation, best = skills.validation.get(output), best_reference(run, output)
+    asked = run.facts.references.get(output, ReferenceFacts())
+    if validation is None or best is None or asked.on != "validation":
+        return False
+    return max(validation, best[1]) <= skills.band(output) < skills.train.get(output, 0.0)
+
+
 def references_of(run: Run, skills: Skills) -> list[Reference]:
     """The best simple model of each output, those first under which the network falls the most.
 

@@ -151,13 +151,15 @@ def updates_of(run: Run) -> int | None:
 def in_other_units(run: Run, where: str) -> float | None:
     """Skill on validation samples if the predictions were put on another scale, where that brings it back; else None.
 
-    To over `MEMORIZED_SHARE` of the skill on training samples: then what was learned holds for others, in other units.
+    From under `MEMORIZED_SHARE` of the skill on training samples to over it: then what was learned holds for others, in
+    other units.
     """
     names = ("skill.train", "skill.validation", "skill.validation_rescaled")
     train, plain, rescaled = (last_finite(run, name, where) for name in names)
     if train is None or plain is None or rescaled is None:
         return None
-    return rescaled if rescaled > MEMORIZED_SHARE * train > 0 and rescaled - plain > REGAINED else None
+    enough = MEMORIZED_SHARE * train
+    return rescaled if rescaled > enough > max(plain, 0.0) and rescaled - plain > REGAINED else None
 
 
 def balanced_skill(run: Run, where: str) -> float | None:

@@ -28,6 +28,8 @@ class Task:
     classes: number of classes ("categorical", "binary": 2), of labels ("multilabel"), else 0.
     reason: why the kind is unknown; "" where it is known.
     cut, below: see `Wanted`.
+    one_hot: of "categorical" targets, whether their last axis is a row with an entry for each class; None where nobody
+        looked: then it is one that is as long as there are classes.
     """
 
     kind: TaskKind
@@ -35,6 +37,7 @@ class Task:
     reason: str = ""
     cut: float | None = None
     below: bool = False
+    one_hot: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def task_of(targets: np.ndarray, predictions: np.ndarray, wanted: Wanted = Wante
             )
         numbered = finite.max() == width - 1 if wanted.class_numbers is None else wanted.class_numbers
         if numbered or is_distribution(p, COARSE):
-            return Task("categorical", width)
+            return Task("categorical", width, one_hot=False)
         return Task("unknown", reason="no loss and no accuracy is known to read the targets as class numbers")
     if y.size != p.size:
         return Task("unknown", reason=f"targets of shape {y.shape} and predictions of shape {p.shape} don't pair up")
@@ -88,7 +91,7 @@ def task_of(targets: np.ndarray, predictions: np.ndarray, wanted: Wanted = Wante
         rows = y.reshape(-1, width)
         sums_to_one = np.all(np.abs(rows.sum(axis=1) - 1) < ONE_HOT_TOLERANCE) and np.all(rows >= 0)
         if sums_to_one and np.mean(rows.max(axis=1) > 0.5) > 0.5:
-            return Task("categorical", width)
+            return Task("categorical", width, one_hot=True)
         if values <= {0.0, 1.0} and whole:
             return Task("multilabel", width)
     elif whole and len(values) <= 2 and values <= {-1.0, 0.0, 1.0}:
@@ -110,5 +113,7 @@ def is_distribution(predictions: np.ndarray, tolerance: float = 1e-3) -> bool:
 
 def class_ids(task: Task, y: np.ndarray) -> np.ndarray:
     """Class numbers of the targets of a "categorical" task, (entries,) of int64; of rows the largest entry's place."""
-    one_hot = y.ndim > 1 and y.shape[-1] == task.classes and y.shape[-1] > 1
+    one_hot = task.one_hot
+    if one_hot is None:
+        one_hot = y.ndim > 1 and y.shape[-1] == task.classes and y.shape[-1] > 1
     return (y.reshape(-1, task.classes).argmax(axis=1) if one_hot else y.reshape(-1)).astype(np.int64)

@@ -43,6 +43,7 @@ from diagnose.rules.data import (
     tiny_data,
     train_validation_shift,
     unscaled_input,
+    unscaled_targets,
     unshuffled_batches,
 )
 from diagnose.rules.function import (
@@ -193,6 +194,7 @@ ALL_RULES: tuple[Rule, ...] = (
     hidden_nan.RULE,
     # Data
     unscaled_input.RULE,
+    unscaled_targets.RULE,
     constant_input.RULE,
     class_imbalance.RULE,
     constant_predictions.RULE,

@@ -61,6 +61,21 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
+class Levelled:
+    """The first layer that makes all samples alike: what it is given differs, what it gives does not, whatever its
+    trained weights are.
+
+    where: Keras path of that layer. value: the first entry of what it gives. frozen: paths of its variables that are 0
+    in all entries and are not trained. single: what it is given has one entry on its last axis.
+    """
+
+    where: str = ""
+    value: float = 0.0
+    frozen: tuple[str, ...] = ()
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionFacts:
     """The predictions of an output on the batch.
 
@@ -202,6 +217,7 @@ class LossFacts:
     positive: bool = False
     one_answer: bool = False
     takes_negated: str = ""
+    takes_exchanged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +298,8 @@ class AuditFacts:
     """One audited batch.
 
     samples: how many were looked at. seconds: what it took. multiplications: that a pass over one sample takes, of
-    weights with inputs; 0 in runs of older versions. iterations: optimizer updates so far. entering, erased:
-    None where there is nothing of the kind. outputs: in Keras' order.
+    weights with inputs; 0 in runs of older versions. iterations: optimizer updates so far. entering, erased,
+    levelled: None where there is nothing of the kind. outputs: in Keras' order.
     """
 
     samples: int = 0
@@ -293,4 +309,5 @@ class AuditFacts:
     loss: WholeLoss = WholeLoss()
     entering: Entering | None = None
     erased: Erased | None = None
+    levelled: Levelled | None = None
     outputs: tuple[OutputFacts, ...] = kept((), most=200)

@@ -24,7 +24,8 @@ Role = Literal["hidden", "output", "gate", "mixing", "recurrent"]
 class LayerFacts:
     """One layer, in the order of the calls.
 
-    path: Keras path. order: its place. variables: paths. units: also of filters. rate: of dropout. momentum: of moving
+    path: Keras path. order: its place. variables: paths. fan_in: entries of its kernel that make one unit, None without
+    a kernel that multiplies. units: also of filters. rate: of dropout. momentum: of moving
     statistics. constraint: class of the kernel's, "" for none. loose: names of trainable variables that it reads and no
     layer owns. inbound: paths of the layers that feed it, None where that is not known (subclassed models). within:
     path of the outermost layer that holds it, as a recurrent layer does its cell; None where none does.
@@ -34,6 +35,7 @@ class LayerFacts:
     class_name: str = kept("", key="class")
     order: int = 0
     variables: tuple[str, ...] = ()
+    fan_in: int | None = kept(None, optional=True)
     trainable: bool = True
     units: int | float | None = None
     rate: float | None = None

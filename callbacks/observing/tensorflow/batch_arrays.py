@@ -24,9 +24,10 @@ def rows_of(batch: Any) -> int | None:
 
 
 def input_arrays(batch: Any) -> list[np.ndarray]:
-    """The inputs of a batch, whatever their dtype."""
+    """The inputs of a batch, whatever their dtype; of a ragged or sparse one what it is made of."""
     x = batch[0] if isinstance(batch, tuple) else batch
-    return [leaf.numpy() for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor)]
+    leaves = tf.nest.flatten(x, expand_composites=True)
+    return [leaf.numpy() for leaf in leaves if isinstance(leaf, tf.Tensor)]
 
 
 def placed_arrays(batch: Any, outputs: list[str]) -> list[tuple[str, str, np.ndarray]]:

@@ -107,6 +107,14 @@ def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
             0.95,
             "critical",
         )
+    if loss.takes_exchanged and not loss.takes_negated:
+        return _finding(
+            output,
+            f"has its arguments exchanged: it is a loss of {loss.takes_exchanged} if predictions come first, and Keras "
+            "hands over the labels first",
+            "Exchange the arguments in the loss: Keras calls it as loss(y_true, y_pred).",
+            0.95,
+        )
     if loss.one_answer and alone and loss.weight > 0:
         return _finding(
             output,

@@ -7,7 +7,8 @@ Harm: with the same input for every sample, no answer can depend on it.
 
 Fires: an input whose smallest and largest entry are equal, at 4 of the last 5 observations; or over ALIKE of the
 samples are one and the same input, number by number; or an input that varies, and of which the first layer with a
-kernel is given one number only, for all samples. A note where over UNUSED of the features never vary.
+kernel is given one number only, for all samples; or a layer that gives the same for all samples, whatever it is given.
+A note where over UNUSED of the features never vary.
 
 Rests: one input of several (a constant side input is odd, not fatal: a note); under SAMPLES held samples, where a rare
 feature may not have been met; single features that never vary, such as the corners of pictures.
@@ -29,7 +30,7 @@ from diagnose.rules.evidence.persistence import lasting, too_few
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import percent
+from diagnose.wording import named, percent
 
 ALIKE = 0.9  # a guess: what tells apart one sample in ten can't lift the skill by more than that tenth
 UNUSED = 0.5  # a guess: of the pixels of centred pictures up to a third never vary
@@ -42,6 +43,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     places = run.places("input.max")
     if not places:
         yield NotMeasured("", "no numeric input was observed")
+    yield from _levelled(run)
     for where in places:
         low, high = run.series("input.min", where).finite(), run.series("input.max", where).finite()
         if len(high) < 3 or len(low) != len(high):
@@ -83,6 +85,37 @@ def _erased(run: Run, where: str) -> Finding | None:
         "does a cast or a division of integers.",
         refute="What enters that layer differs from sample to sample.",
         confidence=0.9,
+    )
+
+
+def _levelled(run: Run) -> Iterator[Finding]:
+    """A layer that makes all samples alike, whatever it is given: a factor of 0, a normalization of one entry."""
+    audit = run.facts.audit
+    found = audit.levelled if audit else None
+    if audit is None or found is None:
+        return
+    if any(output.prediction.always_one and output.where == found.where for output in audit.outputs):
+        return  # a softmax over one unit, told by a rule of its own
+    why, remedy = "", "Look at what that layer computes: nothing of its input is left in what it gives."
+    if found.frozen:
+        why = f": {named(found.frozen)} {'is' if len(found.frozen) == 1 else 'are'} 0, and not trained"
+        remedy = f"Start {named(found.frozen)} at another value than 0, or let it be trained (trainable=True)."
+    elif found.single:
+        why = ": the axis it works on has one entry, and one entry less its own mean is 0"
+        remedy = (
+            "Leave the layer out, or let it work on an axis of several entries (`axis`): over one there is nothing "
+        )
+        remedy += "to normalize."
+    yield Finding(
+        found.where,
+        f"`{found.where}` gives {found.value:.3g} for every sample, whatever it is given{why}.",
+        severity="critical",
+        blames=("layers", "initialization" if found.frozen else "activation"),
+        since=0,
+        evidence={"value": found.value},
+        remedy=remedy,
+        refute="What leaves that layer differs from sample to sample.",
+        confidence=0.95,
     )
 
 

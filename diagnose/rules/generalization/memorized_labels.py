@@ -1,15 +1,18 @@
-"""Memorized labels: the training samples are known by heart, and nothing holds for others.
+"""Memorized labels: what is learned of the training samples holds for no others.
 
-Sees: `skill.train` and `skill.validation`, both in inference mode with the weights of that moment.
+Sees: `skill.train` and `skill.validation`, both in inference mode with the weights of that moment; what simple models
+reach on the same samples.
 
 Harm: there is nothing in these labels that follows from these inputs, or validation is prepared otherwise: either way
 the model is worth nothing outside its training samples.
 
-Fires: a skill over half of all there is (the outcome's `MEMORIZED_LEAST`) on training samples, while that on
-validation samples is at the baseline, and never was above it by more than EVER.
+Fires: a skill over half of all there is (the outcome's `MEMORIZED_LEAST`) on training samples, or any that is no chance
+where simple models know no more of validation samples than a constant answer either, while that on validation samples
+is at the baseline, and never was above it by more than EVER.
 
-Rests: validation that was good once and was lost (that is overfitting); numbers that are right but for a scale, which
-is another preprocessing; small data, which is said in the message.
+Rests: validation that was good once and was lost, and simple models that reach more than EVER beyond the baseline (both
+are overfitting: there is sense in the labels); numbers that are right but for a scale, which is another preprocessing;
+small data, which is said in the message.
 
 Remedy: look at ten samples with their labels as `fit` gets them: shuffled labels, x and y slipped against each other,
 another preprocessing or class order in validation. With under SMALL samples, more data come first.
@@ -27,6 +30,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.outcome.outcome import MEMORIZED_LEAST
+from diagnose.outcome.references import best_reference, nothing_carries_over
 from diagnose.outcome.skills import in_other_units, majority_share, noise_band
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
@@ -36,6 +40,7 @@ from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import counted
 
 EVER = 0.1  # a guess: a tenth of all skill would be a trace of sense in the labels
+BY_HEART = 0.9  # arithmetic: at most a tenth of what can be won is not
 SMALL = 500  # a guess: below it, small data explain a lot
 
 
@@ -57,7 +62,12 @@ def judge(case: Case) -> Iterator[Verdict]:
         band = skills.band(where)
         if count:
             band = max(band, noise_band(majority_share(run, where), int(count)))
-        if train.values[-1] <= MEMORIZED_LEAST or validation.values[-1] > band or ever > band + EVER:
+        best, nothing = best_reference(run, where), nothing_carries_over(run, skills, where)
+        sense = best is not None and best[1] > band + EVER
+        if (train.values[-1] <= MEMORIZED_LEAST and not nothing) or validation.values[-1] > band or ever > band + EVER:
+            yield Healthy(where)
+            continue
+        if sense and case.facts.references[where].on == "validation":
             yield Healthy(where)
             continue
         if in_other_units(run, where) is not None:
@@ -72,9 +82,9 @@ def judge(case: Case) -> Iterator[Verdict]:
         apart = np.flatnonzero(gap.values > EVER)
         yield Finding(
             where,
-            f"The training samples are known by heart (skill {train.values[-1]:.2f}), "
-            "and on validation samples the model "
-            f"is worth a constant answer (skill {validation.values[-1]:.2f}, never over {ever:.2f}).{few}",
+            f"{_known(float(train.values[-1]))}, and on validation samples the model "
+            f"is worth a constant answer (skill {validation.values[-1]:.2f}, never over {ever:.2f})"
+            f"{_and_others(best) if nothing else ''}.{few}",
             severity="critical",
             blames=("data", "labels", "preprocessing") if few else ("labels", "data", "preprocessing"),
             since=int(gap.steps[apart[0]]),
@@ -88,6 +98,15 @@ def judge(case: Case) -> Iterator[Verdict]:
             refute="A simple model (logistic regression, decision tree) on the same arrays generalizes.",
             confidence=0.6 if few else 0.8,
         )
+
+
+def _known(skill: float) -> str:
+    how = "are known by heart" if skill >= BY_HEART else "are answered better than by chance"
+    return f"The training samples {how} (skill {skill:.2f})"
+
+
+def _and_others(best: tuple[str, float] | None) -> str:
+    return f"; simple models find nothing either ({best[0]}: {best[1]:.2f})" if best else ""
 
 
 RULE = Rule(

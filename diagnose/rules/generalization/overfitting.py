@@ -27,18 +27,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diagnose.outcome.outcome import decent
-from diagnose.outcome.skills import gap_noise
+from diagnose.outcome.outcome import MEMORIZED_LEAST, decent
+from diagnose.outcome.references import best_reference
+from diagnose.outcome.skills import MEMORIZED_SHARE, gap_noise
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
 from diagnose.rules.rule import Rule
+from diagnose.run.meta import ReferenceFacts
 from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
 from diagnose.wording import percent
 
 GAP = 0.15  # measured: 0.03 in the median of healthy runs; benchmarks/calibration.md
 RISE = 0.2  # a guess: Prechelt's GL criterion at 20 %
-GRAVE = 0.4  # a guess: less than half of what was won is left
+GRAVE = 0.4  # a guess; or where at most half of what was won is left
+MORE = 0.1  # a guess: of all skill; simple models that reach no more beyond the network say that there is little more
 EVALUATIONS = 6  # a guess: of fewer none tells whether validation stands still
 
 
@@ -63,7 +66,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         risen = _risen(run)
         noise = gap_noise(run, float(train.values[-1]), float(validation.values[-1]), where)
         if now > max(GAP, noise) and grew and train.values[-1] > band:
-            yield _finding(where, train, validation, gap, now, best, risen, decent(run, where))
+            yield _finding(case, where, train, validation, gap, now, best, risen)
         elif risen > RISE and len(outputs) == 1 and now > 0.02 and train.values[-1] > band:
             yield _overdone(where, now, risen, best)
         else:
@@ -71,17 +74,21 @@ def judge(case: Case) -> Iterator[Verdict]:
 
 
 def _finding(
-    where: str, train: Series, validation: Series, gap: Series, now: float, best: int, risen: float, good: float
+    case: Case, where: str, train: Series, validation: Series, gap: Series, now: float, best: int, risen: float
 ) -> Finding:
+    good, known = decent(case.run, where), best_reference(case.run, where)
+    here = case.facts.references.get(where, ReferenceFacts()).on == "validation"
+    little = known is not None and here and known[1] < good and known[1] <= float(validation.values[-1]) + MORE
     wide = np.flatnonzero(gap.values <= GAP)
     since = int(gap.steps[min(int(wide[-1]) + 1, len(gap) - 1)]) if len(wide) else int(gap.steps[0])
     return Finding(
         where,
         f"The skill is {train.values[-1]:.2f} on training samples and "
         f"{validation.values[-1]:.2f} on validation samples; "
-        f"the best validation was at evaluation {best + 1} of {len(gap)}.",
-        severity=_severity(now, validation, risen, good),
-        blames=("regularization", "epochs", "data"),
+        f"the best validation was at evaluation {best + 1} of {len(gap)}."
+        + (f" Simple models reach no more ({known[0]}: {known[1]:.2f})." if little and known else ""),
+        severity=_severity(now, train, validation, risen, good),
+        blames=("data", "regularization", "epochs") if little else ("regularization", "epochs", "data"),
         since=since,
         evidence={
             "gap": now,
@@ -90,15 +97,18 @@ def _finding(
             "best evaluation": float(best + 1),
             "rise of validation loss": risen,
         },
-        remedy=f"{'Add' if risen <= RISE else 'Add EarlyStopping(restore_best_weights=True),'} "
+        remedy=("Look for noise in inputs and labels: little more may be known from these data. " if little else "")
+        + f"{'Add' if risen <= RISE else 'Add EarlyStopping(restore_best_weights=True),'} "
         "weight decay or dropout, or more (augmented) data.",
         refute="The gap stays when validation and training samples are exchanged: then the two sets differ.",
         confidence=0.75 if train.values[-1] >= good else 0.5,  # first what keeps it from learning, then this
     )
 
 
-def _severity(gap: float, validation: Series, risen: float, good: float) -> Severity:
-    if gap > GRAVE and (risen > RISE or validation.values[-1] < good):
+def _severity(gap: float, train: Series, validation: Series, risen: float, good: float) -> Severity:
+    known = float(train.values[-1])
+    lost = gap > GRAVE or (known >= MEMORIZED_LEAST and validation.values[-1] <= MEMORIZED_SHARE * known)
+    if lost and (risen > RISE or validation.values[-1] < good):
         return "critical"
     best = int(validation.steps[int(np.argmax(validation.values))])
     late = 2 / 3 * validation.steps[-1]

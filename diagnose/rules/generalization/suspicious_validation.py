@@ -2,17 +2,18 @@
 
 Sees: `skill.train` and `skill.validation`, both in inference mode, so that dropout and running means do not explain it.
 
-Harm: the validation figure promises more than the model can do: a leak, a tiny or an easy validation set.
+Harm: labels of training samples are wrong more often than those of validation, so that less is learned than could be;
+or the validation figure promises more than the model can do: a leak, a tiny or an easy validation set.
 
 Fires: validation over training by OVER of skill and beyond the noise of the held set, at each of the last two
 evaluations.
 
 Rests: within noise; before anything is learned.
 
-Remedy: check that no validation sample (or its near copy) is in the training set in another form, and that the split is
-drawn at random.
+Remedy: look at training samples with their labels; then check that the split is drawn at random, and that validation
+samples are no easier ones.
 
-Refute: with another random split the difference is gone.
+Refute: with another random split of both together the difference stays.
 
 Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis"; the bound is a guess.
 """
@@ -52,18 +53,19 @@ def judge(case: Case) -> Iterator[Verdict]:
             continue
         yield Finding(
             where,
-            f"The skill is {validation.values[-1]:.2f} on validation samples and only "
-            f"{train.values[-1]:.2f} on training samples.",
+            f"The skill is {validation.values[-1]:.2f} on validation samples and only {train.values[-1]:.2f} on "
+            "training samples: their labels are wrong more often, or validation samples are easier.",
             severity="warning",
-            blames=("data",),
+            blames=("labels", "data"),
             since=int(gap.steps[-2]),
             evidence={
                 "skill on training samples": float(train.values[-1]),
                 "skill on validation samples": float(validation.values[-1]),
             },
-            remedy="Draw the split at random and look for validation samples (or near copies) in the training set.",
-            refute="With another random split the difference is gone.",
-            confidence=0.5,
+            remedy="Look at ten training samples with their labels just as fit gets them. If they are right, draw the "
+            "split at random: validation samples may be easier ones, or copies.",
+            refute="With another random split of training and validation samples together the difference stays.",
+            confidence=0.6,
         )
 
 

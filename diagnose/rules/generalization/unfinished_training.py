@@ -1,6 +1,7 @@
 """Unfinished training: the loss was still falling when the training ended, and the skill is low.
 
-Sees: the training loss of the last epochs, and the skill on training samples.
+Sees: the training loss of the last epochs, of fewer than three epochs that of the batches; the skill on training
+samples; how many updates were made.
 
 Harm: none but impatience: what looks like a bad model may be a good one half-way.
 
@@ -11,8 +12,9 @@ epochs while the validation loss was at its best.
 Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells, or
 where the loss is under WON of the best constant answer's.
 
-Remedy: more epochs, as many as the present pace needs; then see. Of one that was stopped, `monitor`, `mode` and
-`patience` of the callback that did it.
+Remedy: more epochs, as many as the present pace needs; then see. Where an epoch has only a few large batches, smaller
+ones, which make more updates of the same samples. Of one that was stopped, `monitor`, `mode` and `patience` of the
+callback that did it.
 
 Refute: the skill does not rise over as many epochs again.
 
@@ -23,8 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnose.outcome.outcome import Outcome, decent
-from diagnose.outcome.skills import LOPSIDED, last_finite, majority_share, still_falling
+import numpy as np
+
+from diagnose.outcome.outcome import EARLY_UPDATES, Outcome, decent
+from diagnose.outcome.skills import LOPSIDED, last_finite, majority_share, still_falling, updates_of
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.losses import epoch_losses
 from diagnose.rules.evidence.updates import far_targets
@@ -33,6 +37,8 @@ from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import counted, percent
 
+USUAL_BATCH = 32  # Keras' default
+FEW_BATCHES = 10  # a guess: with fewer in an epoch, the batch is about as large as the data
 FALL = 0.01  # a guess: see Source
 LITTLE = 0.25  # a guess: a quarter of what there is to win; above it a short training is on its way
 WON = 0.8  # a guess: a fifth of a constant answer's loss
@@ -43,18 +49,19 @@ def judge(case: Case) -> Iterator[Verdict]:
     """The last losses and the skill."""
     run = case.run
     losses, outcome = epoch_losses(run), case.outcome
-    if len(losses) < LEAST or outcome.train is None:
-        what = (
-            f"{counted(len(losses), 'epoch')} with a finite loss seen; {LEAST} are needed"
-            if len(losses) < LEAST
-            else "no skill was measured"
-        )
-        yield NotMeasured("", what)
+    short = outcome.name == "falling-short"
+    if outcome.train is None:
+        yield NotMeasured("", "no skill was measured")
+        return
+    if short and (len(losses) < LEAST or _is_brief(run)):
+        yield _brief(run, outcome.train)
+        return
+    if len(losses) < LEAST:
+        yield NotMeasured("", f"{counted(len(losses), 'epoch')} with a finite loss seen; {LEAST} are needed")
         return
     back = max(len(losses) // 4, 1)
     before, last = float(losses.values[-1 - back]), float(losses.values[-1])
     pace = (before - last) / back / max(abs(before), 1e-12)
-    short = outcome.name == "falling-short"
     if (
         (outcome.train >= decent(run) and not short)
         or pace <= FALL
@@ -81,6 +88,38 @@ def judge(case: Case) -> Iterator[Verdict]:
         else f"{far_targets(run)}Train for twice as many epochs, or raise the learning rate if the updates are small.",
         refute="The skill does not rise over as many epochs again.",
         confidence=0.6,
+    )
+
+
+def _is_brief(run: Run) -> bool:
+    updates = updates_of(run)
+    return updates is not None and updates < EARLY_UPDATES
+
+
+def _brief(run: Run, skill: float) -> Verdict:
+    """Of a training of few updates that falls short: its loss is no measure of a pace, but whether it fell is."""
+    losses, updates = run.series("batch.loss").finite().values, updates_of(run)
+    third = max(len(losses) // 3, 1)
+    if len(losses) < LEAST or not losses[-third:].mean() < losses[:third].mean():
+        return Healthy("")
+    steps, epochs = run.facts.fit.steps, max(len(run.history.get("loss", ())), 1)
+    rows = run.series("batch.size").finite().values
+    size = int(np.median(rows)) if len(rows) else 0
+    large = size > USUAL_BATCH and steps is not None and steps < FEW_BATCHES
+    made = counted(updates, "update") if updates is not None else counted(len(losses), "step")
+    of = f" of {size:,} samples each" if large else ""
+    return Finding(
+        "",
+        f"The training made {made} in all{of}, in {counted(epochs, 'epoch')}, and its loss was falling: from "
+        f"{losses[:third].mean():.3g} to {losses[-third:].mean():.3g}.",
+        severity="warning",
+        blames=("batch-size", "epochs") if large else ("epochs", "learning-rate"),
+        evidence={"updates": float(updates or len(losses)), "samples in a batch": float(size), "skill": skill},
+        remedy=f"Set batch_size={USUAL_BATCH}: {size // USUAL_BATCH} times as many updates in an epoch."
+        if large
+        else f"{far_targets(run)}Train for ten times as many epochs; hundreds of updates are needed, at least.",
+        refute="The skill does not rise with ten times as many updates.",
+        confidence=0.7,
     )
 
 

@@ -1,14 +1,16 @@
 """Mismatched initialization: before any training, what goes into the activations is far from the size they are made
 for.
 
-Sees: `preactivation.std` of the hidden activations at the first observation.
+Sees: `preactivation.std` of the hidden activations at the first observation; `weight.rms` of the kernels up to there.
 
 Harm: far too large, the activations start on their rails; far too small, they act as straight lines and the signal
 dies out with depth.
 
-Fires: at half of the hidden activations or more, the first std of z is over OFF or under 1 / OFF.
+Fires: at half of the hidden activations or more, the first std of z is over OFF or under 1 / OFF, and the kernels up to
+the first of them make at least SHARE of that.
 
-Rests: one odd layer; a layer whose z is the same for all inputs, which says nothing of its scale (a gain that starts
+Rests: one odd layer; kernels of ordinary scale under small embeddings, unscaled data, or a function that grows with its
+inputs; a layer whose z is the same for all inputs, which says nothing of its scale (a gain that starts
 at 0, a dead layer below); a first observation after step EARLIEST; a training that learns well (then it is a note).
 
 Remedy: he_normal for relu-like activations, glorot_uniform for tanh-like ones, lecun_normal for selu; for a sine,
@@ -22,6 +24,7 @@ guess.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
@@ -32,6 +35,7 @@ from diagnose.wording import times
 
 OFF = 10.0  # measured: healthy runs begin between 0.15 and 4, zero gains aside; benchmarks/calibration.md
 EARLIEST = 0  # later the updates have had their share
+SHARE = 0.5  # arithmetic: the larger part of what it is off
 CONSTANT = 1e-6  # arithmetic: a few roundings of float32
 
 
@@ -51,10 +55,29 @@ def judge(case: Case) -> Iterator[Verdict]:
     large = [where for where, size in first.items() if size > OFF]
     small = [where for where, size in first.items() if size < 1 / OFF]
     for odd, what in ((large, "large"), (small, "small")):
-        if 2 * len(odd) >= len(first):
+        if 2 * len(odd) >= len(first) and _by_kernels(case, odd[0], first[odd[0]]):
             yield _finding(odd, first, what)
             return
     yield Healthy("")
+
+
+def _by_kernels(case: Case, where: str, size: float) -> bool:
+    """Whether the initial kernels up to there make at least half of what the size is off, on a scale of factors.
+
+    A kernel makes sqrt(fan_in) times its rms of a signal of 1 (He et al., 2015, equation 10). What else is off comes
+    from elsewhere: from embeddings, which are small at first, from the data, or from a function that grows with its
+    inputs. Where no kernel is known, it is believed.
+    """
+    fans = {layer.path: layer.fan_in for layer in case.facts.model.layers}
+    gains: dict[str, float] = {}
+    for name in case.kernels:
+        layer = case.layout.layer(name)
+        start = case.run.series("weight.rms", name).finite()
+        if layer in gains or layer is None or not case.layout.feeds(layer, where) or not len(start):
+            continue
+        if (fan_in := fans.get(layer)) and start.values[0] > 0:
+            gains[layer] = math.log(start.values[0] * math.sqrt(fan_in))
+    return not gains or sum(gains.values()) / math.log(max(size, 1e-12)) >= SHARE
 
 
 def can_follow(finding: Finding, cause: Finding) -> bool:

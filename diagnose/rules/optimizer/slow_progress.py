@@ -1,11 +1,13 @@
-"""Slow progress: over the first epochs the loss hardly falls, and the updates are small.
+"""Slow progress: the loss hardly falls from epoch to epoch, and the updates are small.
 
 Sees: the training loss of the first epochs, and the median `update.ratio` of the kernels.
 
 Harm: at this pace the training takes many times the epochs it needs.
 
 Fires: the loss falls by under GAIN of its size in the median of the first EPOCHS epochs, or is no better than that of a
-constant answer at the end; and the updates are under SMALL. A note where no skill tells whether that matters.
+constant answer at the end; and the updates are under SMALL. Where the network falls short of what simple models reach,
+a loss that falls in each of the last epochs, and updates under SLOW, are enough. A note where no skill tells whether
+that matters.
 
 Rests: a loss that is low already (fine-tuning); updates of ordinary size, where the rate is not what is missing.
 
@@ -34,6 +36,7 @@ GAIN = 0.01  # a guess: see Source
 EPOCHS = 3  # a guess: the first epochs gain most
 NO_BETTER = 0.98  # a guess: a fiftieth under the loss of a constant answer is next to nothing
 SMALL = 1e-4  # a guess: a tenth of the usual update
+SLOW = 5e-4  # a guess: half of the usual update
 
 
 def judge(case: Case) -> Iterator[Verdict]:
@@ -50,17 +53,23 @@ def judge(case: Case) -> Iterator[Verdict]:
     skill = case.outcome.train
     constant = last_finite(run, "loss.constant")
     no_better = constant is not None and float(losses.values[-1]) >= NO_BETTER * constant
-    if not (gain < GAIN or no_better) or size >= SMALL or (skill is not None and skill > 0.5):
+    crawls = (gain < GAIN or no_better) and size < SMALL
+    late = -np.diff(losses.values[-1 - EPOCHS :])
+    steady = case.outcome.name == "falling-short" and size < SLOW and bool((late > 0).all())
+    if not (crawls or steady) or (skill is not None and skill > 0.5):
         yield Healthy("")
         return
+    told, pace = "at first", gain
+    if not crawls:
+        told, pace = "still", float(np.median(late / np.maximum(np.abs(losses.values[-1 - EPOCHS : -1]), 1e-12)))
     yield Finding(
         "",
-        f"The loss fell by {percent(gain)} an epoch at first, to {losses.values[-1]:.3g}, "
+        f"The loss fell by {percent(pace)} an epoch {told}, to {losses.values[-1]:.3g}, "
         f"with updates of {size:.1e} of the weights; about 1e-03 is usual.",
         severity="note" if skill is None else "warning",
         blames=("learning-rate", "optimizer"),
         since=int(ratio.steps[0]),
-        evidence={"fall an epoch": gain, "update ratio": size},
+        evidence={"fall an epoch": pace, "update ratio": size},
         remedy=advised_rate(run, size),
         refute="The loss falls no faster at ten times the learning rate.",
         confidence=0.6,

@@ -1,0 +1,82 @@
+"""Which layer makes all samples alike by construction: a factor that stays 0, a normalization over one entry.
+
+Its samples are told apart before it and not behind it. That alone may be chance, or the doing of weights that training
+will change, so the layer is asked once more, with inputs and trained weights drawn at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from diagnose.callbacks.model.layers import leaf_layers, path_of
+from diagnose.run.audit import Levelled
+
+FEW = 16  # samples that are compared: a guess
+ENTRIES = 1 << 16  # of each sample, spread over all
+SAME = (
+    1e-4  # arithmetic: float32 rounds by 6e-8 of a number, and a normalization of no spread makes that 1 / 0.03 larger
+)
+
+
+def levelled(heard: Iterable[Sequence[Any]]) -> Levelled | None:
+    """The first layer that makes all samples alike, one that is made of no others before one that is; None for none.
+
+    heard: of each call of a layer, the layer, what it was given, and what it gave: tensors, samples first.
+    """
+    innermost = sorted(heard, key=lambda told: len(leaf_layers(told[0])) > 0)
+    for layer, given, gave in innermost:
+        if not (_is_numeric(given) and _is_numeric(gave)) or len(given) != len(gave) or len(given) < 2:
+            continue
+        if not _differs(given) or _told_apart(given, gave) or not _levels_anything(layer, given):
+            continue
+        frozen = [each for each in layer.non_trainable_variables if keras.backend.is_float_dtype(each.dtype)]
+        return Levelled(
+            where=path_of(layer),
+            value=float(np.ravel(gave[:1])[0]),
+            frozen=tuple(each.path for each in frozen if not np.any(each.numpy())),
+            single=given.shape.rank > 1 and given.shape[-1] == 1,
+        )
+    return None
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, tf.Tensor) and not tf.is_symbolic_tensor(value) and value.dtype.is_floating
+
+
+def _some(tensor: Any) -> np.ndarray:
+    values = np.reshape(tf.cast(tensor[:FEW], tf.float32), (min(FEW, len(tensor)), -1))
+    return values[:, :: max(1, values.shape[1] // ENTRIES)]
+
+
+def _spread(values: np.ndarray) -> float:
+    return float(np.ptp(values, axis=0).max(initial=0.0))
+
+
+def _differs(given: Any) -> bool:
+    """Whether two samples differ, beyond rounding."""
+    values = _some(given)
+    return _spread(values) > SAME * float(np.abs(values).max(initial=0.0))
+
+
+def _told_apart(given: Any, gave: Any) -> bool:
+    """Whether samples differ in what the layer gave, beyond the rounding of that or of what it was given; NaN does."""
+    values = _some(gave)
+    return not _spread(values) <= SAME * max(float(np.abs(values).max(initial=0.0)), _spread(_some(given)))
+
+
+def _levels_anything(layer: Any, given: Any) -> bool:
+    """Whether the layer makes random samples alike too, under random trained weights; not if it refuses them."""
+    draw = np.random.default_rng(0)
+    drawn = tf.cast(draw.normal(size=(FEW, *given.shape[1:])), given.dtype)
+    weights = [(each, tf.cast(draw.uniform(0.5, 1.5, each.shape), each.dtype)) for each in layer.trainable_variables]
+    try:
+        with keras.StatelessScope(state_mapping=weights, collect_losses=True, initialize_variables=False):
+            answered = layer(drawn)
+    except Exception:  # it wants more than one argument, or samples of a certain kind
+        return False
+    return _is_numeric(answered) and len(answered) == FEW and not _told_apart(drawn, answered)
