@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from diagnose.callbacks.measuring.evaluations import Scales, Side, beside_references, scored
+from diagnose.callbacks.measuring.sample_memory import SampleMemory
+from diagnose.callbacks.observing.tensorflow.batch_arrays import input_arrays, target_arrays
 from diagnose.callbacks.observing.tensorflow.held_samples import ENTRIES, Evaluator, HeldSet
 from diagnose.callbacks.watching.context import Context
 from diagnose.run.run import Measurement
@@ -31,6 +33,7 @@ class Evaluation:
         self._measuring, self._recorder = context.measuring, context.recorder
         self._guard, self._budget, self._traces = context.guard, context.budget, context.traces
         self._held, self._held_validation = HeldSet(), HeldSet()
+        self._memory, self._epoch = SampleMemory(), 0
         self._position = -1  # of the batch, over all of this fit
         self._epoch_done = self._validation_done = False
         self._standard: bool | None = None
@@ -58,6 +61,18 @@ class Evaluation:
         if not self._epoch_done or not self._held.samples:
             self._held.keep(batch, self._position)
 
+    def remember(self, batch: Any) -> list[Measurement]:
+        """Remember the samples of a batch: how many were met in an earlier epoch, and how many with another label."""
+        if not self._is_possible():
+            return []
+        inputs, targets = input_arrays(batch), target_arrays(batch)
+        if not inputs or not targets:
+            return []
+        step = self._recorder.steps
+        counts = self._memory.see(inputs, targets, self._epoch)
+        names = ("batch.seen_again", "batch.relabelled")
+        return [Measurement(name, "", step, float(count)) for name, count in zip(names, counts, strict=True)]
+
     def wants_validation(self, position: int) -> bool:
         """Whether samples of the validation batch at this place are to be held: in the first validation only."""
         return self._is_possible() and not self._validation_done and self._held_validation.wants(position)
@@ -69,6 +84,7 @@ class Evaluation:
     def epoch_ends(self) -> None:
         """All samples of an epoch were seen, and all of its validation if there was one."""
         self._epoch_done = True
+        self._epoch += 1
         if self._held_validation.samples:
             self._validation_done = True
 
@@ -82,7 +98,23 @@ class Evaluation:
     def catch_up(self) -> None:
         """Evaluate whatever it costs, unless that was done with the weights of now; and ask simple models, too."""
         self._evaluate_as_planned()
+        self._compare_sets()
         self._ask_references()
+
+    def _compare_sets(self) -> None:
+        """How many of the held validation samples were trained on."""
+        step = max(0, self._recorder.steps - 1)
+        if not self._is_possible() or not self._held_validation.samples or not self._memory.met:
+            return
+        with self._guard.guarded("comparing validation with training", "validation"), self._budget.own("set-up"):
+            known = sum(self._memory.trained_on(input_arrays(pair)) for pair in self._held_validation.batches)
+            repeated = self._memory.repeated / self._memory.met
+            numbers = {
+                "validation.samples": self._held_validation.samples,
+                "validation.trained_on": known,
+                "batch.repeated_share": repeated,
+            }
+            self._recorder.add([Measurement(name, "", step, float(value)) for name, value in numbers.items()])
 
     def _is_possible(self) -> bool:
         left_off = self._guard.is_off("evaluation") or self._guard.is_off("observation")

@@ -67,7 +67,9 @@ class Observer:
                 self.weights = Weights(self._traces().of("variables", "", lambda: VariableReads(self._model)))
                 self._first_look.learn_model(shadow, batch)
         self._evaluation.hold(batch)
+        remembered = self._evaluation.remember(batch) if planned else []
         measurements, arrays = self._measuring.measure(reading, self._sites.curves, step, planned=planned)
+        measurements += remembered
         measurements += _optimizer_state(self._model, step)
         if "outputs" in self._instruments and (inputs := input_arrays(batch)):
             measurements.append(Measurement("batch.fingerprint", "", step, fingerprint(inputs)))

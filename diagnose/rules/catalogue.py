@@ -36,9 +36,11 @@ from diagnose.rules.configuration import (
     wrong_accuracy_flavour,
 )
 from diagnose.rules.data import (
+    changing_labels,
     class_imbalance,
     constant_input,
     constant_predictions,
+    leaked_validation,
     repeated_batch,
     tiny_data,
     train_validation_shift,
@@ -196,6 +198,8 @@ ALL_RULES: tuple[Rule, ...] = (
     unscaled_input.RULE,
     unscaled_targets.RULE,
     constant_input.RULE,
+    changing_labels.RULE,
+    leaked_validation.RULE,
     class_imbalance.RULE,
     constant_predictions.RULE,
     repeated_batch.RULE,

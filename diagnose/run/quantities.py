@@ -102,6 +102,11 @@ QUANTITIES: dict[str, Quantity] = {
     "batch.size": Quantity("samples in the batch", "samples", 0, INF, "model"),
     "batch.regularization": Quantity("the part of batch.loss that comes from regularizers and add_loss (the sum of model.losses)", "", -INF, INF, "model"),
     "batch.fingerprint": Quantity("a number that tells batches apart: a hash of their inputs, 0 to 2**48", "", 0, 2.0**48, "model"),
+    "batch.seen_again": Quantity("samples of the batch that were met in a planned observation of an earlier epoch, told apart by their inputs; those of several labels within one epoch left out", "samples", 0, INF, "model"),
+    "batch.relabelled": Quantity("how many of these came with another label than then", "samples", 0, INF, "model"),
+    "batch.repeated_share": Quantity("share of all samples of planned observations so far that were met before in the same epoch", "", 0, 1, "model"),
+    "validation.samples": Quantity("held validation samples that were compared with those of the training", "samples", 0, INF, "model"),
+    "validation.trained_on": Quantity("how many of these are equal, input by input, to one of a planned observation", "samples", 0, INF, "model"),
     "batch.majority_share": Quantity("share of the commonest class among the labels of the batch", "", 0, 1, "output"),
     "batch.majority_class": Quantity("number of the commonest class among the labels of the batch; not of many labels at once", "", 0, INF, "output"),
     "skill.train": Quantity("skill on a held set of training samples, in inference mode: (accuracy - majority share) / (1 - majority share), or R squared, or, of a single output under a loss that is no squared error, one minus the loss over that of the best constant answer; 0: no better than a constant answer, 1: perfect", "", -INF, 1, "output"),
@@ -162,6 +167,9 @@ BY_ITSELF = frozenset(
         "input.same_share",
         "input.validation_mean",
         "input.validation_std",
+        "batch.repeated_share",
+        "validation.samples",
+        "validation.trained_on",
     }
 )
 

@@ -30,6 +30,13 @@ def input_arrays(batch: Any) -> list[np.ndarray]:
     return [leaf.numpy() for leaf in leaves if isinstance(leaf, tf.Tensor)]
 
 
+def target_arrays(batch: Any) -> list[np.ndarray]:
+    """The targets of a batch, [] where there are none; of a ragged one what it is made of."""
+    _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    leaves = tf.nest.flatten(y, expand_composites=True)
+    return [leaf.numpy() for leaf in leaves if isinstance(leaf, tf.Tensor)]
+
+
 def placed_arrays(batch: Any, outputs: list[str]) -> list[tuple[str, str, np.ndarray]]:
     """Inputs, sample weights and targets of a batch: which of these it is, its place, and its values.
 
