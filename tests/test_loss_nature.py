@@ -32,6 +32,7 @@ from diagnose.callbacks.auditing.loss_nature import (
     pairs_up_wrongly,
     reads_class_numbers,
     repeats_predictions,
+    takes_exchanged,
     takes_negated,
 )
 
@@ -140,6 +141,26 @@ def test_a_class_that_the_loss_leaves_out_does_not_hide_the_others():
 )
 def test_whole_numbers_are_no_class_numbers_to_a_loss_that_reads_them_otherwise(loss, width):
     assert not reads_class_numbers(loss, (), (width,))
+
+
+def test_a_cross_entropy_with_its_arguments_exchanged_is_known_for_what_it_is():
+    """Of the predictions it is a straight line, and so no loss of logits."""
+
+    def entropy(p, t):
+        p = np.clip(p, 1e-7, 1 - 1e-7)
+        return float(-np.mean(t * np.log(p) + (1 - t) * np.log(1 - p)))
+
+    assert loss_nature(entropy, (1,), (1,)).takes == "unknown"
+    assert takes_exchanged(entropy, (1,), (1,)) == "probabilities"
+    assert takes_exchanged(lambda t, p: entropy(p, t), (1,), (1,)) == ""
+
+
+def test_a_dice_loss_takes_no_logits():
+    def dice(t, p):
+        return float(1 - (2 * np.sum(t * p + (1 - t) * (1 - p)) + 1) / (2 * t.size + 1))
+
+    assert loss_nature(dice, (4, 4, 1), (4, 4, 1)).takes == "unknown"
+    assert takes_exchanged(dice, (4, 4, 1), (4, 4, 1)) == ""
 
 
 def test_three_quantiles_of_one_target_are_no_repetition():

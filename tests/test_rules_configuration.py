@@ -195,6 +195,11 @@ def test_a_loss_that_heeds_no_label_is_a_fault_where_an_accuracy_is_measured() -
     assert [f.severity for f in blind(loss={"heeds_labels": False}, metrics=[])] == ["critical"]  # a cross-entropy
 
 
+def test_a_loss_whose_arguments_are_exchanged_is_told_so() -> None:
+    (found,) = findings("mismatched-loss", audited(loss={"takes": "unknown", "takes_exchanged": "probabilities"}))
+    assert "arguments exchanged" in found.message and "loss(y_true, y_pred)" in found.remedy
+
+
 @pytest.mark.parametrize("fact", [{"takes_negated": "values"}, {"one_answer": True}], ids=["turned sign", "one answer"])
 @pytest.mark.parametrize(("weight", "others", "found"), [(1.0, 0, 1), (-0.1, 0, 0), (1.0, 1, 0)])
 def test_a_loss_that_asks_for_what_is_wrong_is_a_fault_unless_it_may_be_an_adversary(

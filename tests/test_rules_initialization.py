@@ -15,6 +15,16 @@ def test_inputs_ten_times_off_at_half_of_the_activations_are_mismatched(size: fl
     assert advice in finding.remedy
 
 
+@pytest.mark.parametrize(("weight", "told"), [(0.001, 1), (0.1, 0)])
+def test_only_kernels_that_are_off_themselves_are_mismatched(weight: float, told: int):
+    """With a fan-in of 100 a weight of 0.1 keeps the size of what comes in: small embeddings, say."""
+    series = {("preactivation.std", "a"): [0.01] * 3, ("weight.rms", "a/kernel"): [weight] * 3}
+    run = run_of({**series, ("gradient.rms", "a/kernel"): [1.0] * 3}, layers="a")
+    with changing(run) as meta:
+        meta["model"]["layers"][0]["fan_in"] = 100
+    assert len(findings("mismatched-initialization", run)) == told
+
+
 def test_one_odd_layer_of_three_is_fine():
     series = {("preactivation.std", name): [size] for name, size in zip("abc", (30.0, 1.0, 1.0), strict=True)}
     assert findings("mismatched-initialization", run_of(series, layers="abc")) == []

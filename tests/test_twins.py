@@ -106,6 +106,30 @@ def other_units_in_validation(data: Data, rng: np.random.Generator) -> Data:
     return replace(data, y_validation=data.y_validation * 5 + 14)
 
 
+def targets_in_thousandths(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, y=data.y * 1000, y_validation=data.y_validation * 1000)
+
+
+def validated_on_training(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, x_validation=data.x[:200], y_validation=data.y[:200])
+
+
+def drawn_apart(data: Data) -> tf.data.Dataset:
+    """Two maps of one shuffled dataset are drawn each by itself."""
+    pairs = tf.data.Dataset.from_tensor_slices((data.x, data.y)).shuffle(1000)
+    return tf.data.Dataset.zip(pairs.map(lambda x, _: x), pairs.map(lambda _, y: y)).batch(32)
+
+
+class Gain(layers.Layer):
+    """A factor for all units, which nobody trains."""
+
+    def build(self, shape: Any) -> None:
+        self.gain = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x: Any) -> Any:
+        return self.gain * x
+
+
 def vague(rng: np.random.Generator) -> Data:
     """One sample in thirteen is positive; even where most of them are, they are the lesser part."""
     x = rng.normal(size=(1500, 10)).astype("float32")
@@ -323,8 +347,8 @@ TWINS = {
         ("memorized-labels",),
         where="",
     ),
-    "sixty samples of twenty features": Twin(
-        replace(SOUND, spoil=(few(60),), epochs=40),
+    "twenty-five samples of twenty features": Twin(
+        replace(SOUND, spoil=(few(25),), epochs=25),
         {"spoil": (), "epochs": SOUND.epochs},
         ("overfitting", "memorized-labels"),
         where="",
@@ -473,6 +497,55 @@ TWINS = {
     ),
     "labels that are wrong in training only": Twin(
         replace(SOUND, spoil=(half_shuffled_in_training,)), {"spoil": ()}, ("suspicious-validation",), where=""
+    ),
+    "targets of thousands": Twin(
+        replace(SIZE, spoil=(targets_in_thousandths,), activation="tanh"),
+        {"spoil": ()},
+        ("unscaled-targets",),
+        where="output",
+    ),
+    "labels drawn apart from their inputs": Twin(
+        replace(SOUND, batches=drawn_apart),
+        {"batches": None},
+        ("changing-labels",),
+        where="",
+    ),
+    "validation that was trained on": Twin(
+        replace(SOUND, spoil=(validated_on_training,)),
+        {"spoil": ()},
+        ("leaked-validation",),
+        where="",
+    ),
+    "a batch as large as the data": Twin(
+        replace(SOUND, batch_size=1000, optimizer=adam()),
+        {"batch_size": 16, "epochs": 12},
+        ("unfinished-training",),
+        where="",
+    ),
+    "one epoch of small steps": Twin(
+        replace(SOUND, epochs=1, optimizer=adam()),
+        {"epochs": 20},
+        ("unfinished-training",),
+        where="",
+    ),
+    "Adagrad at its default rate": Twin(
+        replace(SOUND, optimizer=lambda: keras.optimizers.Adagrad()),
+        {"optimizer": lambda: keras.optimizers.Adagrad(0.1)},
+        ("slow-progress", "unfinished-training"),
+        where="",
+    ),
+    "a gain that stays 0": Twin(
+        replace(SOUND, between=Gain),
+        {"between": None},
+        ("constant-input",),
+        ("constant-input", "zero-gradient"),
+        "gain",
+    ),
+    "a normalization over one unit": Twin(
+        replace(YES_OR_NO, width=1, between=layers.LayerNormalization),
+        {"width": 32},
+        ("constant-input",),
+        where="layer_normalization",
     ),
     "steps beyond the valley": Twin(
         replace(SIZE, depth=0, optimizer=sgd(2.0)),

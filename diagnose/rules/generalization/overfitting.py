@@ -42,6 +42,7 @@ GAP = 0.15  # measured: 0.03 in the median of healthy runs; benchmarks/calibrati
 RISE = 0.2  # a guess: Prechelt's GL criterion at 20 %
 GRAVE = 0.4  # a guess; or where at most half of what was won is left
 MORE = 0.1  # a guess: of all skill; simple models that reach no more beyond the network say that there is little more
+GAINED = 0.02  # a guess: of all skill; less in a third of a training is nothing
 EVALUATIONS = 6  # a guess: of fewer none tells whether validation stands still
 
 
@@ -110,9 +111,9 @@ def _severity(gap: float, train: Series, validation: Series, risen: float, good:
     lost = gap > GRAVE or (known >= MEMORIZED_LEAST and validation.values[-1] <= MEMORIZED_SHARE * known)
     if lost and (risen > RISE or validation.values[-1] < good):
         return "critical"
-    best = int(validation.steps[int(np.argmax(validation.values))])
-    late = 2 / 3 * validation.steps[-1]
-    stands_still = len(validation) >= EVALUATIONS and best < late and validation.values[-1] < good
+    early = validation.values[validation.steps < 2 / 3 * validation.steps[-1]]
+    gained = float(validation.values.max() - early.max(initial=-np.inf))
+    stands_still = len(validation) >= EVALUATIONS and gained <= GAINED and validation.values[-1] < good
     return "warning" if risen > RISE or stands_still else "note"
 
 

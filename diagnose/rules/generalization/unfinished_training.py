@@ -53,7 +53,8 @@ def judge(case: Case) -> Iterator[Verdict]:
     if outcome.train is None:
         yield NotMeasured("", "no skill was measured")
         return
-    if short and (len(losses) < LEAST or _is_brief(run)):
+    brief = len(losses) < LEAST or _is_brief(run)
+    if brief and outcome.name in ("falling-short", "not-learning"):
         yield _brief(run, outcome.train)
         return
     if len(losses) < LEAST:
