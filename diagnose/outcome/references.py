@@ -45,6 +45,11 @@ def best_reference(run: Run, output: str) -> tuple[str, float] | None:
     return max(reached.items(), key=lambda item: item[1], default=None)
 
 
+def weighted_outputs(run: Run) -> set[str]:
+    """Names of the outputs whose samples have weights: their plain skill is not what is asked for."""
+    return {output.name for output in (run.facts.audit.outputs if run.facts.audit else ()) if output.weights.given}
+
+
 def nothing_carries_over(run: Run, skills: Skills, output: str) -> bool:
     """Whether neither the network nor a simple model knows more of validation samples than a constant answer."""
     validation, best = skills.validation.get(output), best_reference(run, output)
@@ -60,8 +65,7 @@ def references_of(run: Run, skills: Skills) -> list[Reference]:
     Of outputs that no simple model was asked for, or whose samples have weights, there is none: what a weighted loss
     wants is not the plain skill.
     """
-    weighted = {output.name for output in (run.facts.audit.outputs if run.facts.audit else ()) if output.weights.given}
-    found = []
+    weighted, found = weighted_outputs(run), []
     for output, asked in run.facts.references.items():
         best = best_reference(run, output)
         known = skills.validation if asked.on == "validation" else skills.train

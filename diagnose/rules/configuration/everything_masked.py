@@ -77,11 +77,13 @@ def _look(output: Output, counted: int) -> Verdict:
 
 
 def _share_left(output: Output) -> float | None:
-    """The loss with all weights over the loss without; None where there is no loss to weigh."""
+    """The loss with sample weights and mask over the loss without; None where there is no loss to weigh."""
     loss = loss_of(output)
+    if loss.weight == 0:
+        return 0.0
     if loss.value is None or loss.free is None or abs(loss.free) < 1e-6:
-        return 0.0 if loss.weight == 0 else None
-    return abs(loss.value * loss.weight / loss.free)
+        return None
+    return abs(loss.value / loss.free)  # a small loss weight may be there to balance large targets
 
 
 def _cause(output: Output) -> tuple[str, str]:

@@ -7,11 +7,12 @@ Harm: weights and steps are made for numbers of about 1. Until the output has gr
 and gradients are as much too large: hidden units are driven onto their flat parts or die, and steps that are bounded
 (Adam, clipping) take thousands of updates to get there.
 
-Fires: of a loss of numbers, targets over LARGE and over LARGE times the predictions of the untrained network, while
+Fires: of a loss of numbers, targets over LARGE and over BEYOND times the predictions of the untrained network, while
 its skill is little and no simple model says that nothing more can be known.
 
 Rests: a skill that is decent: then the size of the targets was reached; simple models that reach no more; an output
-that a layer scales (Rescaling, a Lambda): its first predictions are of the targets' size.
+that a layer scales (Rescaling, a Lambda): its first predictions are of the targets' size; samples with weights, whose
+plain skill is not what is asked for.
 
 Remedy: `y = (y - y.mean()) / y.std()` on the training targets, and the same numbers for validation; predictions are
 taken back by `* y.std() + y.mean()`.
@@ -35,6 +36,7 @@ from diagnose.verdict import Finding, NotMeasured, Verdict
 from diagnose.wording import times
 
 LARGE = 10.0  # a guess: ten times the unit size that weights and steps are made for
+BEYOND = 30.0  # a guess: an output of a usual start says numbers of about 1, and grows tenfold soon
 FAR = 100.0  # a guess: a hundred times; Adam at its default rate needs thousands of updates for it
 CLEARLY = 0.1  # a guess: of all skill; what a simple model must reach beyond the network
 
@@ -50,7 +52,7 @@ def judge(case: Case) -> Iterator[Verdict]:
 
 def _judged(case: Case, output: Output) -> Verdict:
     labels, said = output.labels, output.prediction
-    if takes(output) != "values" or labels.min is None or labels.max is None:
+    if takes(output) != "values" or labels.min is None or labels.max is None or output.weights.given:
         return healthy(output)
     name = output.name if output.name in case.skills.known else ""
     skill, reference = case.skills.known.get(name), best_reference(case.run, name)
@@ -59,7 +61,7 @@ def _judged(case: Case, output: Output) -> Verdict:
     wanted, says = (max(abs(low), abs(high)) for low, high in ((labels.min, labels.max), (said.min, said.max)))
     far = wanted / max(says, 1.0)
     knowable = reference is None or reference[1] > skill + CLEARLY
-    if far <= LARGE or skill >= decent(case.run, name) or not knowable:
+    if wanted <= LARGE or far <= BEYOND or skill >= decent(case.run, name) or not knowable:
         return healthy(output)
     return Finding(
         place(output),

@@ -8,7 +8,7 @@ or the validation figure promises more than the model can do: a leak, a tiny or 
 Fires: validation over training by OVER of skill and beyond the noise of the held set, at each of the last two
 evaluations.
 
-Rests: within noise; before anything is learned.
+Rests: within noise; before anything is learned; samples with weights, some of which may count for nothing.
 
 Remedy: look at training samples with their labels; then check that the split is drawn at random, and that validation
 samples are no easier ones.
@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.references import weighted_outputs
 from diagnose.outcome.skills import gap_noise
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
@@ -40,7 +41,11 @@ def judge(case: Case) -> Iterator[Verdict]:
     outputs = outputs_of(run)
     if not outputs:
         yield NotMeasured("", "skill was not measured on both training and validation samples")
+    weighted = weighted_outputs(run)
     for where in outputs:
+        if where in weighted:
+            yield NotMeasured(where, "its samples have weights, so that its plain skill is not what is asked for")
+            continue
         train, validation, gap = gap_of(run, where)
         trained = gap.values[gap.steps > 0]
         if len(trained) < 2:
