@@ -1,7 +1,7 @@
 """How much of what harms a training is told, measured by mutation: healthy programs with one choice changed.
 
     python benchmarks/mutants.py [--programs N] [--operators WORD ...] [--seeds N] [--watched N] [--keep FOLDER]
-                                 [--seconds S] [--judge-only] [--page FILE]
+                                 [--slice I N] [--seconds S] [--judge-only] [--page FILE]
 
 Programs are those of `mutated_programs.py`, changes those of `mutation.py`. Each mutant is trained bare with the same
 seeds as its program; `mutation_harm.py` decides from the skills on held-out samples, without the diagnosis, whether it
@@ -170,17 +170,20 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=None, help="folder for skills and runs")
     parser.add_argument("--seconds", type=float, default=None, help="begin no new mutant after this time")
     parser.add_argument("--judge-only", action="store_true", help="judge what was kept, train nothing")
+    parser.add_argument("--slice", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every N-th from I on")
     parser.add_argument("--page", type=Path, default=None)
     chosen = parser.parse_args()
     folder = chosen.keep or Path(tempfile.mkdtemp())
     gc.collect()
     gc.freeze()  # Keras and the monitor collect garbage, and need not look each time at all that TensorFlow loaded
     began, results, refused = time.perf_counter(), [], []
-    for program in HEALTHY[: chosen.programs]:
+    first, every = chosen.slice
+    for number, program in enumerate(HEALTHY[: chosen.programs]):
         trainings = Trainings()
         healthy = kept(folder, program, "unchanged")
         todo = [("unchanged", frozenset[str](), program)]
-        todo += [(operator.name, operator.kinds, mutant) for operator, mutant in mutants(program)]
+        part = mutants(program)[(first + number) % every :: every]  # other operators for the next program
+        todo += [(operator.name, operator.kinds, mutant) for operator, mutant in part]
         for name, kinds, mutant in todo:
             if name != "unchanged" and chosen.operators and not any(word in name for word in chosen.operators):
                 continue

@@ -52,12 +52,12 @@ class Judged:
 
 
 def told(judged: Judged) -> str:
-    """One mutant in a line."""
+    """One mutant in a line, with the skill of its middling seed."""
     diagnosis = judged.diagnosis
     causes = ", ".join(f"{cause.rule} ({'/'.join(cause.blames)})" for cause in diagnosis.causes[:3]) or "no cause"
     mark = "right" if judged.right else "-"
     return (
-        f"{judged.group:12} {mark:5} {judged.program}, {judged.operator}: skill {np.mean(judged.skills):.2f}, lost "
+        f"{judged.group:12} {mark:5} {judged.program}, {judged.operator}: skill {np.median(judged.skills):.2f}, lost "
         f"{judged.difference.lost:.0%}, {diagnosis.outcome}, {causes}"
     )
 
