@@ -71,11 +71,11 @@ HEALTHY = (
     Program("binary", "cancer", depth=1, width=16, optimizer="sgd", rate=0.1),
     Program("recurrent", "waves", "recurrent", activation="tanh", depth=1, width=16, rate=1e-2, epochs=6),
     Program("tokens", "words", "tokens", depth=1, width=16, rate=1e-2, epochs=8),
-    Program("deep, normalized", "clusters", depth=6, normalized=True, initializer="he_normal"),
+    Program("deep, normalized", "clusters", depth=6, normalized=True, initializer="he_normal", rate=1e-2, epochs=15),
     Program("autoencoder", "digits_again", "autoencoder", depth=1, last="sigmoid", loss="mse", epochs=12),
     Program("many labels", "several", regularizer=("l2", 1e-4)),
     Program("residual", "digits", "residual", activation="gelu", epochs=5),
-    Program("attention", "rows", "attention", activation="gelu", depth=1, epochs=8),
+    Program("attention", "rows", "attention", activation="gelu", depth=1, epochs=6),
     Program("self-normalizing", "digits", activation="selu", depth=5, initializer="lecun_normal", rate=1e-3, epochs=8),
     Program("curve", "bumps", activation="tanh", width=24, rate=1e-2),
     Program("signals", "waves", "signals", depth=1, width=16, kernel=5, optimizer="rmsprop", epochs=10),
@@ -177,7 +177,7 @@ def attention(program: Program, x: Any) -> Any:
         x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, max(width // 2, 1), **settings(program))(x, x))
         inner = finished(program, layers.Dense(2 * width, **settings(program))(x), number)
         x = layers.LayerNormalization()(x + layers.Dense(width, **settings(program))(inner))
-    return layers.GlobalAveragePooling1D()(x)
+    return layers.Flatten()(x)  # a mean would forget which row was which
 
 
 NETWORKS: dict[str, Callable[[Program, Any], Any]] = {
