@@ -86,7 +86,7 @@ def page(results: list[Judged], refused: list[str], seeds: int) -> str:
         "first cause is of the right kind": [each.right for each in harmful],
         "the same, by its name or what it blames most": [each.strictly_right for each in harmful],
     }
-    programs = len({each.program for each in results})
+    programs = len({each.program for each in results if each.group != "unchanged"})
     lines = [
         "# How much of what harms a training is told? Mutants",
         "",
