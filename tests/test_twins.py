@@ -110,6 +110,10 @@ def targets_in_thousandths(data: Data, rng: np.random.Generator) -> Data:
     return replace(data, y=data.y * 1000, y_validation=data.y_validation * 1000)
 
 
+def again_as_another(data: Data, rng: np.random.Generator) -> Data:
+    return replace(data, x=np.concatenate([data.x] * 2), y=np.concatenate([data.y, (data.y + 1) % data.outputs]))
+
+
 def validated_on_training(data: Data, rng: np.random.Generator) -> Data:
     return replace(data, x_validation=data.x[:200], y_validation=data.y[:200])
 
@@ -348,7 +352,7 @@ TWINS = {
         where="",
     ),
     "twenty-five samples of twenty features": Twin(
-        replace(SOUND, spoil=(few(25),), epochs=25),
+        replace(SOUND, spoil=(few(25),), epochs=120),
         {"spoil": (), "epochs": SOUND.epochs},
         ("overfitting", "memorized-labels"),
         where="",
@@ -508,6 +512,12 @@ TWINS = {
         replace(SOUND, batches=drawn_apart),
         {"batches": None},
         ("changing-labels",),
+        where="",
+    ),
+    "all samples again with another label": Twin(
+        replace(SOUND, spoil=(again_as_another,)),
+        {"spoil": ()},
+        ("ambiguous-labels",),
         where="",
     ),
     "validation that was trained on": Twin(

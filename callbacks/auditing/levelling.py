@@ -18,9 +18,8 @@ from diagnose.run.audit import Levelled
 
 FEW = 16  # samples that are compared: a guess
 ENTRIES = 1 << 16  # of each sample, spread over all
-SAME = (
-    1e-4  # arithmetic: float32 rounds by 6e-8 of a number, and a normalization of no spread makes that 1 / 0.03 larger
-)
+GAINS = (1.0, 100.0)  # of random inputs: a function with a threshold may be flat for those of size 1
+SAME = 1e-4  # arithmetic: float32 rounds by 6e-8, and a normalization without spread divides that by sqrt(epsilon)
 
 
 def levelled(heard: Iterable[Sequence[Any]]) -> Levelled | None:
@@ -72,11 +71,12 @@ def _told_apart(given: Any, gave: Any) -> bool:
 def _levels_anything(layer: Any, given: Any) -> bool:
     """Whether the layer makes random samples alike too, under random trained weights; not if it refuses them."""
     draw = np.random.default_rng(0)
-    drawn = tf.cast(draw.normal(size=(FEW, *given.shape[1:])), given.dtype)
+    samples = draw.normal(size=(FEW, *given.shape[1:]))
     weights = [(each, tf.cast(draw.uniform(0.5, 1.5, each.shape), each.dtype)) for each in layer.trainable_variables]
     try:
         with keras.StatelessScope(state_mapping=weights, collect_losses=True, initialize_variables=False):
-            answered = layer(drawn)
+            asked = [tf.cast(gain * samples, given.dtype) for gain in GAINS]
+            pairs = [(drawn, layer(drawn)) for drawn in asked]
     except Exception:  # it wants more than one argument, or samples of a certain kind
         return False
-    return _is_numeric(answered) and len(answered) == FEW and not _told_apart(drawn, answered)
+    return all(_is_numeric(gave) and len(gave) == FEW and not _told_apart(drawn, gave) for drawn, gave in pairs)

@@ -9,11 +9,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 MOST = 20_000  # samples remembered, 3 MB: far more than the planned observations of a usual training bring
 ENTRIES = 4096  # of a sample that are hashed, spread over all: two different samples rarely agree in so many
+
+
+class Met(NamedTuple):
+    """Samples of one batch that were met before, as numbers.
+
+    again: in an earlier epoch, and with one label then; relabelled: how many of these have another label now. repeated:
+    in the same epoch; contradicted: how many of these had another label then.
+    """
+
+    again: int
+    relabelled: int
+    repeated: int
+    contradicted: int
 
 
 @dataclass
@@ -27,18 +41,16 @@ class SampleMemory:
     repeated: int = 0
     _labels: dict[bytes, tuple[bytes | None, int]] = field(default_factory=dict)
 
-    def see(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], epoch: int) -> tuple[int, int]:
-        """Remember a batch: how many of its samples were known from an earlier epoch, and how many of these came with
-        another label.
+    def see(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], epoch: int) -> Met:
+        """Remember a batch, and tell what was known of its samples.
 
-        inputs, targets: arrays, samples first. A sample that has several labels within one epoch, as rows of a table
-        may, tells nothing and counts in neither.
+        inputs, targets: arrays, samples first.
 
         >>> memory, x = SampleMemory(), [np.eye(3)]
         >>> memory.see(x, [np.array([0, 1, 2])], 0), memory.see(x, [np.array([0, 2, 1])], 1)
-        ((0, 0), (3, 2))
+        (Met(again=0, relabelled=0, repeated=0, contradicted=0), Met(again=3, relabelled=2, repeated=0, contradicted=0))
         """
-        known = changed = 0
+        known = changed = repeated = contradicted = 0
         for sample, label in zip(hashes(inputs), hashes(targets), strict=False):
             self.met += 1
             before, since = self._labels.get(sample, (label, epoch))
@@ -46,13 +58,15 @@ class SampleMemory:
                 if len(self._labels) < MOST:
                     self._labels[sample] = label, epoch
             elif since == epoch:
-                self.repeated += 1
+                repeated += 1
+                contradicted += before != label
                 if before != label:
                     self._labels[sample] = None, epoch
             elif before is not None:
                 known += 1
                 changed += before != label
-        return known, changed
+        self.repeated += repeated
+        return Met(known, changed, repeated, contradicted)
 
     def trained_on(self, inputs: Sequence[np.ndarray]) -> int:
         """How many of these samples were met in training."""

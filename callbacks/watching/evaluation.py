@@ -62,7 +62,7 @@ class Evaluation:
             self._held.keep(batch, self._position)
 
     def remember(self, batch: Any) -> list[Measurement]:
-        """Remember the samples of a batch: how many were met in an earlier epoch, and how many with another label."""
+        """Remember the samples of a batch: how many were met before, and how many with another label."""
         if not self._is_possible():
             return []
         inputs, targets = input_arrays(batch), target_arrays(batch)
@@ -70,7 +70,7 @@ class Evaluation:
             return []
         step = self._recorder.steps
         counts = self._memory.see(inputs, targets, self._epoch)
-        names = ("batch.seen_again", "batch.relabelled")
+        names = ("batch.seen_again", "batch.relabelled", "batch.repeated", "batch.contradicted")
         return [Measurement(name, "", step, float(count)) for name, count in zip(names, counts, strict=True)]
 
     def wants_validation(self, position: int) -> bool:

@@ -36,6 +36,7 @@ from diagnose.rules.configuration import (
     wrong_accuracy_flavour,
 )
 from diagnose.rules.data import (
+    ambiguous_labels,
     changing_labels,
     class_imbalance,
     constant_input,
@@ -199,6 +200,7 @@ ALL_RULES: tuple[Rule, ...] = (
     unscaled_targets.RULE,
     constant_input.RULE,
     changing_labels.RULE,
+    ambiguous_labels.RULE,
     leaked_validation.RULE,
     class_imbalance.RULE,
     constant_predictions.RULE,

@@ -104,6 +104,8 @@ QUANTITIES: dict[str, Quantity] = {
     "batch.fingerprint": Quantity("a number that tells batches apart: a hash of their inputs, 0 to 2**48", "", 0, 2.0**48, "model"),
     "batch.seen_again": Quantity("samples of the batch that were met in a planned observation of an earlier epoch, told apart by their inputs; those of several labels within one epoch left out", "samples", 0, INF, "model"),
     "batch.relabelled": Quantity("how many of these came with another label than then", "samples", 0, INF, "model"),
+    "batch.repeated": Quantity("samples of the batch that were met in a planned observation of the same epoch", "samples", 0, INF, "model"),
+    "batch.contradicted": Quantity("how many of these had another label then", "samples", 0, INF, "model"),
     "batch.repeated_share": Quantity("share of all samples of planned observations so far that were met before in the same epoch", "", 0, 1, "model"),
     "validation.samples": Quantity("held validation samples that were compared with those of the training", "samples", 0, INF, "model"),
     "validation.trained_on": Quantity("how many of these are equal, input by input, to one of a planned observation", "samples", 0, INF, "model"),
