@@ -270,3 +270,22 @@ def test_the_accuracies_that_keras_logged_are_matched_with_their_outputs():
     outcome = outcome_of(run)
     assert outcome.name == "not-learning"
     assert "output `right`" in outcome.reason and "`left` has 0.90" in outcome.reason
+
+
+def test_targets_that_the_loss_brings_to_other_units_are_no_yardstick():
+    """R squared compares numbers as they stand; the loss divides the targets by their size first."""
+    series = {"loss.train": [3.0, 0.03], "loss.constant": [3.0, 3.0], "skill.train": [-1e9, -1e9]}
+    series |= {"skill.validation": [-1e9, -1e9], "skill.validation_rescaled": [0.1, 0.95]}
+    outcome = outcome_of(run_of(series, steps=LONG, task={"kind": "regression", "held_samples": 500}))
+    assert (outcome.name, outcome.harm) == ("learning", "none")
+
+
+def test_a_fit_that_ended_after_a_few_updates_falls_short_of_what_simple_models_reach():
+    def outcome(finished):
+        series = {"skill.train": [0.0, 0.2], "skill.validation": [0.0, 0.2], "optimizer.updates": [0, 8]}
+        known = {"": {"models": ["forest"], "on": "validation", "samples": 500, "learned_from": 500}}
+        run = run_of(series, steps=[0, 7], task=TEN_CLASSES, references=known, finished=finished)
+        run.add_column("skill.reference", "forest", np.array([7]), np.array([0.9]))
+        return outcome_of(run).name
+
+    assert (outcome("completed"), outcome("")) == ("falling-short", "learning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hand_made import findings, kinds, run_of
 
 from diagnose.rules.generalization.memorized_labels import samples_of
@@ -108,6 +109,50 @@ def test_no_gain_over_a_third_of_the_run_is_a_note():
 def test_validation_far_above_training_is_suspicious():
     assert len(findings("suspicious-validation", run_of(skills([0, 0.5, 0.5], [0, 0.8, 0.8]), **FIT))) == 1
     assert findings("suspicious-validation", run_of(skills([0, 0.5, 0.5], [0, 0.6, 0.6]), **FIT)) == []
+
+
+def test_validation_that_is_decent_all_the_same_is_a_note():
+    (finding,) = findings("suspicious-validation", run_of(skills([0, 0.5, 0.5], [0, 0.81, 0.81]), **FIT))
+    assert finding.severity == "note"
+
+
+def test_samples_with_weights_have_no_plain_skill_to_be_suspicious_of():
+    weighted = {"audit": {"outputs": [{"name": "", "weights": {"given": True}}]}}
+    assert kinds("suspicious-validation", run_of(skills([0, 0.5, 0.5], [0, 0.8, 0.8]), **FIT, **weighted)) == {
+        "NotMeasured"
+    }
+
+
+def beside(reference: float, *, train: float, validation: float):
+    """A run of nine evaluations, in the last six of which nothing changes, with what a simple model reaches."""
+    known = {"": {"models": ["forest"], "on": "validation", "samples": 500, "learned_from": 500}}
+    run = run_of(skills([0.0] * 3 + [train] * 6, [0.0] * 3 + [validation] * 6), **FIT, references=known)
+    run.add_column("skill.reference", "forest", np.array([8]), np.array([reference]))
+    return run
+
+
+@pytest.mark.parametrize(("reference", "severity"), [(0.3, "note"), (0.6, "warning")])
+def test_a_gap_far_beyond_what_simple_models_reach_is_a_note(reference: float, severity: str):
+    (finding,) = findings("overfitting", beside(reference, train=1.0, validation=0.75))
+    assert finding.severity == severity
+
+
+def test_where_simple_models_reach_no_more_the_data_are_named_first():
+    (finding,) = findings("overfitting", beside(0.3, train=1.0, validation=0.3))
+    assert (finding.severity, finding.blames[0]) == ("critical", "data")
+    assert "noise" in finding.remedy
+
+
+@pytest.mark.parametrize(("reference", "rule"), [(0.0, "memorized-labels"), (0.8, "overfitting")])
+def test_what_simple_models_reach_tells_labels_without_sense_from_overfitting(reference: float, rule: str):
+    run = beside(reference, train=0.95, validation=0.0)
+    assert findings(rule, run)[0].severity == "critical"
+    assert bool(findings("memorized-labels", run)) == (rule == "memorized-labels")
+
+
+def test_samples_answered_better_than_by_chance_are_not_known_by_heart():
+    (finding,) = findings("memorized-labels", beside(0.0, train=0.4, validation=0.0))
+    assert "better than by chance" in finding.message and "forest: 0.00" in finding.message
 
 
 def test_dropout_makes_training_mode_the_worse_and_batch_normalization_the_better():

@@ -361,7 +361,7 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
     if _alike(run):
         why = "all targets seen are alike, so that no skill can be read"
     if asked_for_the_opposite(run):
-        why = "the loss asks for small predictions where the targets are large, so that no skill can be read"
+        why = "the loss asks for other predictions than the targets, as they stand, so that no skill can be read"
     fell = loss_fell(losses)
     start, end = float(np.mean(losses.values[:3])), float(np.mean(losses.values[-3:]))
     reason = f"{str(why).rstrip('.')}; the loss went from {start:.3g} to {end:.3g}."

@@ -28,6 +28,7 @@ MEMORIZED_SHARE = 0.5  # a guess: less than half of the skill carries over to va
 STILL_FALLING = 0.02  # a guess: two percent of the loss between the middle and the last third of a run
 LOGGED = 4  # arithmetic: three differences, of which a mean and a scatter can be had
 REGAINED = 0.3  # a guess; where as much of what is predicted is chance as in the targets, a line wins 0.25 of R squared
+BY_HALF = 0.5  # a guess: half of what is to be explained
 RISING = 0.05  # a guess: a skill that gained this much in the last third of its evaluations is under way
 
 
@@ -172,10 +173,24 @@ def balanced_skill(run: Run, where: str) -> float | None:
 
 
 def asked_for_the_opposite(run: Run) -> set[str]:
-    """Outputs of which the loss wants other predictions than the targets (a distance), so that no skill can be read."""
+    """Outputs of which the loss wants other predictions than the targets, so that no skill can be read: a distance, or
+    the targets in other units, which the loss itself brings them to.
+    """
     outputs = run.facts.audit.outputs if run.facts.audit else ()
     names = {output.name for output in outputs if output.loss and output.loss.opposite}
-    return {""} if names and len(outputs) == 1 else names
+    opposite = {""} if names and len(outputs) == 1 else names
+    return opposite | {where for where in run.places("skill.validation_rescaled") if _rescaled_by_the_loss(run, where)}
+
+
+def _rescaled_by_the_loss(run: Run, where: str) -> bool:
+    """Whether neither training nor validation samples are answered as they stand, both are but for a line, and the loss
+    is well under that of a constant answer."""
+    names = ("skill.train", "skill.validation", "skill.validation_rescaled")
+    train, plain, rescaled = (last_finite(run, name, where) for name in names)
+    loss, constant = data_losses(run)
+    if train is None or plain is None or rescaled is None or loss is None or constant is None:
+        return False
+    return max(train, plain) < 0 and rescaled > REGAINED and 0 <= loss < BY_HALF * constant
 
 
 def informed_by_the_loss(run: Run, where: str) -> bool:

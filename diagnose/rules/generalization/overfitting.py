@@ -8,7 +8,8 @@ Harm: what was learned beyond the best epoch holds for the training samples only
 Fires: a gap of skill over GAP that grew since the start, or a validation loss over its best by RISE. A note where the
 gap is under GAP (then only the certainty is overdone, not the answers); or under GRAVE while the validation loss has
 not risen, unless validation is under what is decent and gained nothing over the last third of the training: few samples
-leave such a gap without anything overdone.
+leave such a gap without anything overdone. A note, too, where at least half is left and that is far beyond what simple
+models reach.
 
 Rests: a gap within the noise of the held set; where no skill was gained on the training samples.
 
@@ -41,6 +42,7 @@ from diagnose.wording import percent
 GAP = 0.15  # measured: 0.03 in the median of healthy runs; benchmarks/calibration.md
 RISE = 0.2  # a guess: Prechelt's GL criterion at 20 %
 GRAVE = 0.4  # a guess; or where at most half of what was won is left
+FAR_BEYOND = 0.3  # a guess: of all skill, over what simple models reach
 MORE = 0.1  # a guess: of all skill; simple models that reach no more beyond the network say that there is little more
 GAINED = 0.02  # a guess: of all skill; less in a third of a training is nothing
 EVALUATIONS = 6  # a guess: of fewer none tells whether validation stands still
@@ -79,7 +81,8 @@ def _finding(
 ) -> Finding:
     good, known = decent(case.run, where), best_reference(case.run, where)
     here = case.facts.references.get(where, ReferenceFacts()).on == "validation"
-    little = known is not None and here and known[1] < good and known[1] <= float(validation.values[-1]) + MORE
+    beyond = float(validation.values[-1]) - known[1] if known is not None and here else 0.0
+    little = known is not None and here and known[1] < good and abs(beyond) <= MORE
     wide = np.flatnonzero(gap.values <= GAP)
     since = int(gap.steps[min(int(wide[-1]) + 1, len(gap) - 1)]) if len(wide) else int(gap.steps[0])
     return Finding(
@@ -88,7 +91,7 @@ def _finding(
         f"{validation.values[-1]:.2f} on validation samples; "
         f"the best validation was at evaluation {best + 1} of {len(gap)}."
         + (f" Simple models reach no more ({known[0]}: {known[1]:.2f})." if little and known else ""),
-        severity=_severity(now, train, validation, risen, good),
+        severity=_severity(now, train, validation, risen, good, far_beyond=beyond > FAR_BEYOND),
         blames=("data", "regularization", "epochs") if little else ("regularization", "epochs", "data"),
         since=since,
         evidence={
@@ -106,11 +109,15 @@ def _finding(
     )
 
 
-def _severity(gap: float, train: Series, validation: Series, risen: float, good: float) -> Severity:
+def _severity(
+    gap: float, train: Series, validation: Series, risen: float, good: float, *, far_beyond: bool
+) -> Severity:
     known = float(train.values[-1])
     lost = gap > GRAVE or (known >= MEMORIZED_LEAST and validation.values[-1] <= MEMORIZED_SHARE * known)
     if lost and (risen > RISE or validation.values[-1] < good):
         return "critical"
+    if far_beyond:  # what the gap leaves is more than anyone else reaches
+        return "note"
     early = validation.values[validation.steps < 2 / 3 * validation.steps[-1]]
     gained = float(validation.values.max() - early.max(initial=-np.inf))
     stands_still = len(validation) >= EVALUATIONS and gained <= GAINED and validation.values[-1] < good

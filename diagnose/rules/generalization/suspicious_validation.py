@@ -6,7 +6,7 @@ Harm: labels of training samples are wrong more often than those of validation, 
 or the validation figure promises more than the model can do: a leak, a tiny or an easy validation set.
 
 Fires: validation over training by OVER of skill and beyond the noise of the held set, at each of the last two
-evaluations.
+evaluations. A note where the skill on validation samples is decent: the network has learned all the same.
 
 Rests: within noise; before anything is learned; samples with weights, some of which may count for nothing.
 
@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.outcome import decent
 from diagnose.outcome.references import weighted_outputs
 from diagnose.outcome.skills import gap_noise
 from diagnose.rules.evidence.case import Case
@@ -60,7 +61,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             where,
             f"The skill is {validation.values[-1]:.2f} on validation samples and only {train.values[-1]:.2f} on "
             "training samples: their labels are wrong more often, or validation samples are easier.",
-            severity="warning",
+            severity="note" if validation.values[-1] >= decent(run, where) else "warning",
             blames=("labels", "data"),
             since=int(gap.steps[-2]),
             evidence={
