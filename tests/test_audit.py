@@ -309,3 +309,20 @@ def test_a_distance_is_cut_where_both_labels_cost_the_same() -> None:
     task = task_of(YES, np.ones((N, 1)), wanted(output))
     assert task.cut == pytest.approx(1.5, abs=0.01) and task.below
     assert accuracy(task, np.array([1, 1, 0, 0]), np.array([[0.4], [1.4], [1.6], [9.0]])) == 1.0
+
+
+def ranker(apart: bool):
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    score = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)])
+    one, other = map(score, inputs)
+    joined = layers.Subtract()([one, other]) if apart else layers.Add()([one, other])
+    ranked = keras.Model(inputs, layers.Activation("sigmoid")(joined))
+    ranked.compile("adam", "binary_crossentropy")
+    return ranked
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_model_that_compares_its_inputs_is_known_by_what_it_says_of_equal_ones(apart):
+    x = np.random.default_rng(0).standard_normal((2, 60, 4)).astype("float32")
+    seen = audit(ranker(apart), [x[0], x[1]], np.ones((60, 1)))
+    assert bool(seen.run.facts.audit.compares) is apart

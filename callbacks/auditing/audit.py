@@ -24,7 +24,7 @@ from diagnose.api import Diagnosis, examine
 from diagnose.callbacks.auditing.batch_dependence import mix_facts
 from diagnose.callbacks.auditing.batch_sample import draws, erased, first_batch, sizes_entering
 from diagnose.callbacks.auditing.borrowed_model import borrowed, build
-from diagnose.callbacks.auditing.levelling import levelled
+from diagnose.callbacks.auditing.levelling import compares, levelled
 from diagnose.callbacks.auditing.output_facts import OutputAudit
 from diagnose.callbacks.auditing.outputs_and_losses import parts_of
 from diagnose.callbacks.model.arrays import arrays, leaves, taken
@@ -111,6 +111,7 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> AuditFacts:
         mixed = mix_facts(model, x, batch)  # asks the model anew, which leaves other penalties behind
         drawn = draws(model, x, batch, parts)
         alike = levelled(batch.heard)
+        comparing = compares(model, batch.x, batch.predictions)
         outputs = tuple(
             replace(
                 OutputAudit(model, part, drawn, batch).facts(x, y, sample_weight),
@@ -129,6 +130,7 @@ def facts(model: Any, x: Any, y: Any, sample_weight: Any = None) -> AuditFacts:
         entering=sizes_entering(*batch.entering) if batch.entering else None,
         erased=erased(*batch.entering) if batch.entering else None,
         levelled=alike,
+        compares=comparing,
         outputs=outputs,
     )
 

@@ -1,7 +1,8 @@
-"""Which layer makes all samples alike by construction: a factor that stays 0, a normalization over one entry.
+"""What makes all samples alike by construction: a factor that stays 0, a normalization over one entry, equal inputs
+of a model that compares them.
 
-Its samples are told apart before it and not behind it. That alone may be chance, or the doing of weights that training
-will change, so the layer is asked once more, with inputs and trained weights drawn at random.
+Samples are told apart before such a layer and not behind it. That alone may be chance, or the doing of weights that
+training will change, so the layer is asked once more, with inputs and trained weights drawn at random.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from diagnose.callbacks.auditing.borrowed_model import forward
+from diagnose.callbacks.model.arrays import leaves, mapped
 from diagnose.callbacks.model.layers import leaf_layers, path_of
 from diagnose.run.audit import Levelled
 
@@ -41,6 +44,20 @@ def levelled(heard: Iterable[Sequence[Any]]) -> Levelled | None:
             single=given.shape.rank > 1 and given.shape[-1] == 1,
         )
     return None
+
+
+def compares(model: Any, x: Any, predictions: Any) -> bool:
+    """Whether the model compares its inputs: given one and the same in all of them, it says one thing of all samples.
+
+    x: tensors, samples first; predictions: what the model says of them. A borrowed model is asked.
+    """
+    given, said = leaves(x), leaves(predictions)
+    if len(given) < 2 or len({(str(each.dtype), tuple(each.shape)) for each in given}) > 1 or len(given[0]) < 2:
+        return False
+    alike = leaves(forward(model, mapped(lambda _: given[0], x)))
+    return all(map(_is_numeric, [*alike, *said])) and all(
+        _told_apart(usual, usual) and not _told_apart(usual, other) for usual, other in zip(said, alike, strict=True)
+    )
 
 
 def _is_numeric(value: Any) -> bool:

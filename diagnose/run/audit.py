@@ -298,16 +298,18 @@ class AuditFacts:
     """One audited batch.
 
     samples: how many were looked at. seconds: what it took. multiplications: that a pass over one sample takes, of
-    weights with inputs; 0 in runs of older versions. iterations: optimizer updates so far. entering, erased,
-    levelled: None where there is nothing of the kind. outputs: in Keras' order.
+    weights with inputs. iterations: optimizer updates so far. entering, erased, levelled: None where there is nothing
+    of the kind. compares: given one and the same in all of its inputs, the model says one thing of all samples.
+    outputs: in Keras' order. What a run of an older version does not know is None.
     """
 
     samples: int = 0
     seconds: float = 0.0
-    multiplications: int = 0
+    multiplications: int | None = kept(None, optional=True)
     iterations: int = 0
     loss: WholeLoss = WholeLoss()
     entering: Entering | None = None
     erased: Erased | None = None
     levelled: Levelled | None = None
+    compares: bool | None = kept(None, optional=True)
     outputs: tuple[OutputFacts, ...] = kept((), most=200)
