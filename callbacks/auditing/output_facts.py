@@ -183,7 +183,7 @@ class OutputAudit:
             positive=numeric and wants_positive(at, per_target, per_prediction),
             one_answer=satisfiable and wants_one_answer(at, some, per_prediction, prediction.unit_interval),
             takes_negated=takes_negated(at, per_target, per_prediction),
-            takes_exchanged=takes_exchanged(at, per_target, per_prediction),
+            takes_exchanged=takes_exchanged(at, per_target, per_prediction) or None,
         )
 
     def _loss_value(self) -> tuple[float | None, str]:

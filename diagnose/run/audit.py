@@ -185,7 +185,8 @@ class LossFacts:
     pairs_up: how many times larger it is where each target meets the prediction of every sample, see `pairs_up_wrongly`
     and `pairs_all_up`; None where it does not pair up so. repeats: the narrower of targets and predictions is
     repeated. takes_negated: what it would take if its sign were turned; "" where that is no textbook loss, or the loss
-    itself is one. rescued: it takes logits and is given probabilities, behind which Keras finds the logits.
+    itself is one. takes_exchanged: the same if its arguments were exchanged; None instead of "". rescued: it takes
+    logits and is given probabilities, behind which Keras finds the logits.
 
     Which predictions it is least for, see `callbacks.auditing.loss_optimum`: silent: it is 0 for these targets,
     whatever is predicted (asked of a loss over classes). heeds_labels: other labels change it. heeds_wild_labels: there
@@ -217,7 +218,7 @@ class LossFacts:
     positive: bool = False
     one_answer: bool = False
     takes_negated: str = ""
-    takes_exchanged: str = ""
+    takes_exchanged: str | None = kept(None, optional=True)
 
 
 @dataclass(frozen=True, slots=True)
