@@ -225,7 +225,7 @@ TWINS = {
         replace(DEEP, activation=thirtyfold),
         {"activation": "selu"},
         ("steep-activation", "amplified-gradient", "unstable-signal", "growing-signal"),
-        ("steep-activation", "non-finite-weights", "non-finite-loss"),
+        ("non-finite-weights", "non-finite-loss"),
         "hidden_",
     ),
     "a deep stack of sigmoids": Twin(
@@ -288,8 +288,7 @@ TWINS = {
         replace(DEEP, spoil=(scaled(200.0, 300.0),)),
         {"spoil": ()},
         ("unscaled-input",),
-        ("unscaled-input", "mismatched-initialization"),
-        "",
+        where="",
     ),
     "inputs all 0": Twin(replace(SOUND, spoil=(zeros,)), {"spoil": ()}, ("constant-input",), where=""),
     "initial weights too small": Twin(
@@ -450,7 +449,7 @@ TWINS = {
     ),
     "steps from one side of the valley to the other": Twin(
         Training(cancer, spoil=(beside_0,), depth=0, optimizer=sgd(1.0), batch_size=1000, epochs=24),
-        {"optimizer": sgd(0.03)},
+        {"optimizer": sgd(0.03), "epochs": 400},
         ("large-updates", "oscillating-loss"),
         ("oscillating-loss",),
         "",
@@ -533,8 +532,8 @@ TWINS = {
         where="",
     ),
     "one epoch of small steps": Twin(
-        replace(SOUND, epochs=1, optimizer=adam()),
-        {"epochs": 20},
+        replace(SOUND, epochs=1, optimizer=adam(5e-4)),
+        {"epochs": 40},
         ("unfinished-training",),
         where="",
     ),

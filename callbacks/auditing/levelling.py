@@ -80,9 +80,14 @@ def _differs(given: Any) -> bool:
 
 
 def _told_apart(given: Any, gave: Any) -> bool:
-    """Whether samples differ in what the layer gave, beyond the rounding of that or of what it was given; NaN does."""
+    """Whether samples differ in what the layer gave, beyond the rounding of that or of what it was given.
+
+    Of what is not all finite that is taken for granted.
+    """
     values = _some(gave)
-    return not _spread(values) <= SAME * max(float(np.abs(values).max(initial=0.0)), _spread(_some(given)))
+    return not np.isfinite(values).all() or not _spread(values) <= SAME * max(
+        float(np.abs(values).max(initial=0.0)), _spread(_some(given))
+    )
 
 
 def _levels_anything(layer: Any, given: Any) -> bool:

@@ -110,7 +110,10 @@ class Recorder:
             doubled = self._archive.planned & (self._archive.planned - 1) == 0
             measurements = [*measurements, Measurement("observation.planned", "", step, 1.0)]
             kept = len(self._archive.for_good) + 1
-            if kept <= KEEP_PLANNED and kept * len(measurements) <= MOST_NUMBERS // FIRST_SHARE:
+            if (
+                kept <= min(KEEP_PLANNED, MOST_OBSERVATIONS // FIRST_SHARE)
+                and kept * len(measurements) <= MOST_NUMBERS // FIRST_SHARE
+            ):
                 self._archive.for_good.add(step)
         self._archive.latest = () if doubled else arrays
         self._keep(step, measurements, arrays if doubled else ())

@@ -274,8 +274,8 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     series = skills.series.get(first.output, run.series("skill.validation", first.output).finite())
     updates, still = updates_of(run), rising(run, series)
     early = updates is not None and (updates < TOO_FEW_UPDATES or (updates < EARLY_UPDATES and still_falling(run)))
-    if early and run.facts.finished != "completed":  # what its owner let end is all there will be
-        return None
+    if early and (run.facts.finished != "completed" or first.own >= HALF * first.skill):
+        return None  # it may go on; and where it has ended, it was on its way
     on = "validation samples" if first.validation else "training samples that it has not seen"
     here = "" if first.validation else " on those that it has"
     learned_from = counted(run.facts.references[first.output].learned_from, "sample")
