@@ -326,3 +326,13 @@ def test_a_model_that_compares_its_inputs_is_known_by_what_it_says_of_equal_ones
     x = np.random.default_rng(0).standard_normal((2, 60, 4)).astype("float32")
     seen = audit(ranker(apart), [x[0], x[1]], np.ones((60, 1)))
     assert bool(seen.run.facts.audit.compares) is apart
+
+
+def test_inputs_that_can_not_stand_for_one_another_are_not_compared():
+    """The numbers of users go further than the table of films does."""
+    inputs = [keras.Input((1,), dtype="int32"), keras.Input((1,), dtype="int32")]
+    users, films = layers.Embedding(50, 4)(inputs[0]), layers.Embedding(5, 4)(inputs[1])
+    rated = keras.Model(inputs, layers.Flatten()(layers.Dot(-1)([users, films])))
+    rated.compile("adam", "mse")
+    x = np.random.default_rng(0).integers(5, 50, (60, 1))
+    assert not audit(rated, [x, x % 5], np.ones((60, 1))).run.facts.audit.compares
