@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from configurations import (
     BCE,
     CCE,
@@ -336,3 +337,24 @@ def test_inputs_that_can_not_stand_for_one_another_are_not_compared():
     rated.compile("adam", "mse")
     x = np.random.default_rng(0).integers(5, 50, (60, 1))
     assert not audit(rated, [x, x % 5], np.ones((60, 1))).run.facts.audit.compares
+
+
+def test_a_layer_that_makes_all_alike_is_asked_again_and_holds_what_it_held():
+    class Counting(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.calls, self.total = 0, tf.Variable(0.0)
+
+        def call(self, x):
+            self.calls += 1
+            self.total.assign_add(1.0)
+            return 0.0 * x
+
+    counting = Counting()
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8), counting, layers.Dense(1)])
+    model.compile("adam", "mse")
+    before = counting.calls, float(counting.total)
+    x = np.random.default_rng(0).standard_normal((60, 4)).astype("float32")
+    seen = audit(model, x, x[:, :1])
+    assert seen.run.facts.audit.levelled.where == counting.path
+    assert (counting.calls, float(counting.total)) == before

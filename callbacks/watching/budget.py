@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-DENSE_OBSERVATIONS = 20  # the contract's
+from diagnose.callbacks.watching.grid import DENSE_STEPS
+
 DENSE_SECONDS = 2.0  # the contract's: own time, tracing aside
 CHECK_SHARE = 0.2  # of the overhead: what the finite check may take between observations; the rest is for observing
 
@@ -49,7 +50,7 @@ class Budget:
     @property
     def in_setup(self) -> bool:
         """Whether observations still come densely."""
-        return self.observations < DENSE_OBSERVATIONS and self._dense_seconds < DENSE_SECONDS
+        return self.observations < DENSE_STEPS and self._dense_seconds < DENSE_SECONDS
 
     @property
     def spent(self) -> float:

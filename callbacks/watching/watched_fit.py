@@ -68,6 +68,7 @@ class WatchedFit:
 
     def end(self, finished: str) -> None:
         """The fit has ended; `finished` says how."""
+        self.guard.step_is_done()  # what failed at its end, a validation say, has no step behind it
         self.settle()
         self._recorder.facts = replace(self._recorder.facts, finished=finished)
         self._recorder.save_facts()

@@ -25,10 +25,10 @@ class LayerFacts:
     """One layer, in the order of the calls.
 
     path: Keras path. order: its place. variables: paths. fan_in: entries of its kernel that make one unit, None without
-    a kernel that multiplies. units: also of filters. rate: of dropout. momentum: of moving
-    statistics. constraint: class of the kernel's, "" for none. loose: names of trainable variables that it reads and no
-    layer owns. inbound: paths of the layers that feed it, None where that is not known (subclassed models). within:
-    path of the outermost layer that holds it, as a recurrent layer does its cell; None where none does.
+    a kernel that multiplies. units: also of filters. rate: of dropout. momentum: of moving statistics. constraint:
+    class of the kernel's, "" for none. loose: names of trainable variables that it reads and no layer owns. inbound:
+    paths of the layers that feed it, None where that is not known (subclassed models). within: path of the outermost
+    layer that holds it, as a recurrent layer does its cell; None where none does.
     """
 
     path: str

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.samples import relabelled
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import percent
@@ -31,12 +32,10 @@ SHARE = 0.3  # a guess: labels of which a third is contradicted leave a sixth of
 
 def judge(case: Case) -> Iterator[Verdict]:
     """All samples that were met again in their epoch."""
-    met, contradicted = (case.run.series(name) for name in ("batch.repeated", "batch.contradicted"))
-    again = float(met.values.sum())
+    again, share, since = relabelled(case.run, "batch.repeated", "batch.contradicted")
     if again < LEAST:
         yield NotMeasured("", f"{again:.0f} of the samples observed repeat within an epoch; {LEAST} are needed")
         return
-    share = float(contradicted.values.sum()) / again
     if share <= SHARE:
         yield Healthy("")
         return
@@ -45,7 +44,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         f"Of {again:.0f} samples that were met before in the same epoch {percent(share)} had another label then.",
         severity="warning",
         blames=("labels", "data", "preprocessing"),
-        since=int(contradicted.steps[contradicted.values > 0][0]),
+        since=since,
         evidence={"samples met again": again, "share with another label": share},
         remedy="Look for copies with another label: a table merged twice, augmented copies, a feature that was rounded "
         "or dropped.",

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.samples import relabelled
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import percent
@@ -33,12 +34,10 @@ SHARE = 0.3  # a guess; labels of two classes that are drawn by chance change in
 
 def judge(case: Case) -> Iterator[Verdict]:
     """All samples that came back."""
-    again, changed = (case.run.series(name) for name in ("batch.seen_again", "batch.relabelled"))
-    known = float(again.values.sum())
+    known, share, since = relabelled(case.run, "batch.seen_again", "batch.relabelled")
     if known < LEAST:
         yield NotMeasured("", f"{known:.0f} of the samples observed came back in a later epoch; {LEAST} are needed")
         return
-    share = float(changed.values.sum()) / known
     if share <= SHARE:
         yield Healthy("")
         return
@@ -47,7 +46,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         f"Of {known:.0f} samples that came back in a later epoch {percent(share)} had another label.",
         severity="critical",
         blames=("data", "labels", "preprocessing"),
-        since=int(changed.steps[changed.values > 0][0]),
+        since=since,
         evidence={"samples that came back": known, "share with another label": share},
         remedy="Zip inputs and labels before any shuffle: `tf.data.Dataset.zip((x, y)).shuffle(n)`, or shuffle both by "
         "one permutation.",

@@ -33,7 +33,6 @@ from diagnose.rules.evidence.audited_output import Output, healthy, outputs, pla
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, NotMeasured, Verdict
-from diagnose.wording import times
 
 LARGE = 10.0  # a guess: ten times the unit size that weights and steps are made for
 BEYOND = 30.0  # a guess: an output of a usual start says numbers of about 1, and grows tenfold soon
@@ -65,8 +64,8 @@ def _judged(case: Case, output: Output) -> Verdict:
         return healthy(output)
     return Finding(
         place(output),
-        f"The targets reach {wanted:.3g}, {times(far)} times what {quoted(output)} says before any training "
-        f"({says:.3g}), and the skill got to {skill:.2f}.",
+        f"The targets reach {wanted:.3g}, where the predictions of {quoted(output)} reach {says:.3g} before any "
+        f"training, and the skill got to {skill:.2f} only.",
         severity="critical" if far > FAR else "warning",
         blames=("preprocessing", "learning-rate"),
         since=0,

@@ -1,10 +1,20 @@
-"""How many training samples there are."""
+"""How many training samples there are, and how many of those that were met again had another label."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from diagnose.run.run import Run
+
+
+def relabelled(run: Run, met: str, differ: str) -> tuple[float, float, int]:
+    """Samples that were met again, the share of them with another label, and the first step that shows one.
+
+    met, differ: the quantities that count them. Share and step are 0 where there is none.
+    """
+    again, other = run.series(met), run.series(differ)
+    known, changed = float(again.values.sum()), float(other.values.sum())
+    return (known, changed / known, int(other.steps[other.values > 0][0])) if changed else (known, 0.0, 0)
 
 
 def samples_of(run: Run) -> int | None:

@@ -106,13 +106,13 @@ def _brief(run: Run, skill: float) -> Verdict:
     steps, epochs = run.facts.fit.steps, max(len(run.history.get("loss", ())), 1)
     rows = run.series("batch.size").finite().values
     size = int(np.median(rows)) if len(rows) else 0
-    large = size > USUAL_BATCH and steps is not None and steps < FEW_BATCHES
-    made = counted(updates, "update") if updates is not None else counted(len(losses), "step")
-    of = f" of {size:,} samples each" if large else ""
+    large = size >= 2 * USUAL_BATCH and steps is not None and steps < FEW_BATCHES
+    made = counted(updates if updates is not None else len(losses), "update")
+    of = f" of {size:,} samples" if large else ""
     return Finding(
         "",
-        f"The training made {made} in all{of}, in {counted(epochs, 'epoch')}, and its loss was falling: from "
-        f"{losses[:third].mean():.3g} to {losses[-third:].mean():.3g}.",
+        f"The whole training was {made}{of}, in {counted(epochs, 'epoch')}, and the loss was still falling when it "
+        f"ended: from {losses[:third].mean():.3g} to {losses[-third:].mean():.3g}.",
         severity="warning",
         blames=("batch-size", "epochs") if large else ("epochs", "learning-rate"),
         evidence={"updates": float(updates or len(losses)), "samples in a batch": float(size), "skill": skill},
