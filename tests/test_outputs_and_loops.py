@@ -186,5 +186,5 @@ def test_the_layer_whose_root_of_0_breaks_the_gradient_is_the_place():
     x = numbers(6)
     x[::8] = 0.0
     (cause,) = watched(model, x, numbers(1), epochs=1).diagnosis.causes
-    assert (cause.rule, cause.where, cause.since) == ("non-finite-gradient", "length", 0)
+    assert (cause.rule, cause.where, cause.since) == ("non-finite-gradient", "length/sqrt", 0)
     assert "epsilon" in cause.remedy and "clip" not in cause.remedy

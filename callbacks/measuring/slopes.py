@@ -13,6 +13,7 @@ from diagnose.callbacks.observing.reading import Curve
 INNER = (-3.0, 3.0)  # always part of the working range: where 99.7 % of z lie at a sound initialization
 TAIL = 0.001  # the working range leaves out this share of the z met at either end: single outliers are not the range
 FLAT = 0.01  # of the largest slope; arithmetic: seven such layers leave 1e-14 of a gradient
+PASSES = 0.1  # a guess: what passes a tenth of a gradient is not flat, however steep the function is elsewhere
 FULL = 0.5  # of the largest slope: where one side of f has it, the other side's flatness is one-sided (ReLU, ELU)
 
 
@@ -37,12 +38,19 @@ def working_range(met: tuple[float, float] | None) -> tuple[float, float]:
 def saturated_share(slopes: np.ndarray, z: np.ndarray, curve: Curve) -> float:
     """Share of the entries that lie where f is flat, one-sided flatness aside; in [0, 1], NaN without an entry.
 
+    Flat is a slope under 1 % of the largest, and under 0.1.
+
     slopes, z: f'(z) and z at the entries met, (n,). A flat tail counts only if the other end of the curve is not at
     full slope: a ReLU's dark half is the business of dead units.
 
     >>> z = np.linspace(-4, 4, 801)
     >>> relu = Curve(z, np.maximum(z, 0), (z > 0) * 1.0)
     >>> saturated_share((z > 0) * 1.0, z, relu)
+    0.0
+
+    A function that grows ever faster is flat nowhere for that:
+
+    >>> saturated_share(1 + 3 * z**2, z, Curve(z, z + z**3, 1 + 3 * z**2))
     0.0
     """
     finite = np.isfinite(slopes) & np.isfinite(z)
@@ -52,7 +60,7 @@ def saturated_share(slopes: np.ndarray, z: np.ndarray, curve: Curve) -> float:
     largest = max(float(size.max()), float(grid.max()))
     if largest == 0:
         return 1.0
-    flat = size < FLAT * largest
+    flat = size < min(FLAT * largest, PASSES)
     tail = _one_sided_tail(curve, grid / largest)
     if tail is not None:
         flat &= ~((z[finite] >= tail[0]) & (z[finite] <= tail[1]))

@@ -6,7 +6,7 @@ An observer runs the user's own step once more and gives a `Reading`; of each ac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,7 +101,8 @@ def no_curves(_: Mapping[str, tuple[float, float]]) -> Mapping[str, Curve | None
 class PlacedFunction:
     """A function with the layer or model that keeps it (None: marked by `watch`), its place, and its input's dtype.
 
-    gate: it is the `recurrent_activation` of a cell, which only opens and shuts.
+    gate: it is the `recurrent_activation` of a cell, which only opens and shuts. inline: it is written in the owner's
+    `call`, and nothing that would be saved on its own.
     """
 
     function: Callable[..., Any]
@@ -109,6 +110,7 @@ class PlacedFunction:
     where: str
     dtype: str
     gate: bool = False
+    inline: bool = False
 
 
 @dataclass
@@ -128,4 +130,4 @@ class Sites:
     inside: dict[str, list[str]] = field(default_factory=dict)
     unmeasured: dict[str, str] = field(default_factory=dict)
     customs: dict[str, PlacedFunction] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
+    names: dict[Hashable, str] = field(default_factory=dict)

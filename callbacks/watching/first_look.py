@@ -122,7 +122,7 @@ def _profiled(placed: PlacedFunction) -> FunctionProfile:
     layer = getattr(placed.function, "__self__", None)
     target = layer if isinstance(layer, keras.layers.Layer) else placed.function
     profile = examined(target, dtype=placed.dtype, quick=True)
-    error = saving_error(placed.owner, placed.function)
+    error = "" if placed.inline else saving_error(placed.owner, placed.function)
     if error is not None:
         missing = {part: why for part, why in profile.missing.items() if part != "saving"}
         profile = replace(profile, saving=saving_in_a_layer(target, profile.kind, error), missing=missing)

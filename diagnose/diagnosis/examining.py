@@ -18,6 +18,7 @@ from diagnose.diagnosis.severity import judged_by_harm
 from diagnose.outcome.outcome import why_unmeasured
 from diagnose.rules.catalogue import ALL_RULES, PART_OF
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.met import met
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout
 from diagnose.run.run import Run
@@ -124,9 +125,22 @@ def _of_profiles(run: Run, layout: Layout) -> Iterator[tuple[Rule, Verdict, tupl
                     (where,),
                 )
             continue
+        inputs = met(run, places)
         for rule in rules:
             for verdict in rule.verdicts(profile):
-                yield rule, replace(verdict, where=where), places or ("",)
+                told = replace(verdict, where=where)
+                yield rule, _unless_met(rule, profile, told, inputs), places or ("",)
+
+
+def _unless_met(rule: Rule, profile: FunctionProfile, verdict: Verdict, inputs: tuple[float, float] | None) -> Verdict:
+    """The verdict; a note where what it says of a function is nothing that the inputs of the training met."""
+    if rule.met is None or inputs is None or not isinstance(verdict, Finding) or verdict.severity == "note":
+        return verdict
+    if rule.met(profile, *inputs):
+        return verdict
+    low, high = inputs
+    message = f"{verdict.message} No input of this training came there: they lay between {low:.3g} and {high:.3g}."
+    return replace(verdict, severity="note", message=message)
 
 
 def _linked(nodes: Sequence[Node], ranked: Explanation) -> list[Finding]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from diagnose.activation.function_profile import FunctionProfile
 from diagnose.verdict import Finding, NotMeasured, Verdict
 
 #: Paragraphs that each rule's docstring must have.
@@ -71,6 +72,8 @@ class Rule:
 
     How a finding about a function on its own stands beside what that function did in the training:
 
+    met: whether inputs from a lowest to a highest come to what it finds in a profile; where those of the training do
+        not, it is a note. None: it does not depend on that.
     anywhere: the function is at fault whatever inputs it meets, so no measurement of its effect takes that back.
     own_remedy: only the remedy of the function itself helps, not that of its effect.
     at_work: whether its finding is what the function of that place did in the training: "always" (its slope at work),
@@ -94,6 +97,7 @@ class Rule:
     shows_harm: bool = False
     harms_later: bool = False
     only_unusual: bool = False
+    met: Callable[[FunctionProfile, float, float], bool] | None = None
     anywhere: bool = False
     own_remedy: bool = False
     at_work: AtWork = "never"

@@ -30,6 +30,8 @@ from diagnose.callbacks.model.structures import named_leaves
 from diagnose.callbacks.observing.array_reads import SIZE
 from diagnose.callbacks.observing.reading import PlacedFunction, Reading, SiteReading
 from diagnose.callbacks.observing.tensorflow import reductions
+from diagnose.callbacks.observing.tensorflow.inline_sites import ask_gradients, inline_taps
+from diagnose.callbacks.observing.tensorflow.operations import READING
 from diagnose.callbacks.observing.tensorflow.packing import Packing, site_names
 from diagnose.callbacks.observing.tensorflow.reversible import Reversible
 from diagnose.callbacks.observing.tensorflow.site_roles import assign_roles
@@ -86,12 +88,15 @@ class ShadowStep:
                 for metric in model.metrics:
                     metric.reset_state()
             reported = model.train_step(_without_optionals(data))
-        with tf.name_scope("diagnose_reading"):
+        with tf.name_scope(READING):
             return self._packed(data, tapping, seen, reported)
 
     def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
-        assign_roles(tapping.taps, seen.y_pred, data, tapping.affine)
+        inline = inline_taps(self.model, tapping, data)
         self.taps, self.missed, self.looped = tapping.taps, tapping.missed, tapping.looped
+        assign_roles(self.taps, seen.y_pred, data, tapping.affine)
+        if inline and seen.loss_calls == 1:
+            ask_gradients(inline, seen.loss, next(iter(seen.scales.values()), None))
         self._without_gradient = seen.missing
         self.standard = seen.loss_calls == 1
         self._packing = packing = Packing(self._rows)  # anew: a step may be traced twice

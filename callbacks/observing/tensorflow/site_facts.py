@@ -10,6 +10,7 @@ import numpy as np
 
 from diagnose.callbacks.observing.reading import MIXES, PlacedFunction, Reading, SiteReading, Sites
 from diagnose.callbacks.observing.tensorflow.functions import function_name, identity, is_custom
+from diagnose.callbacks.observing.tensorflow.inline_function import InlineFunction
 from diagnose.callbacks.observing.tensorflow.shadow_step import ShadowStep
 from diagnose.callbacks.observing.tensorflow.site_curves import Question, SiteCurves
 from diagnose.callbacks.observing.tensorflow.taps import Tap
@@ -58,7 +59,9 @@ def _learn_site(sites: Sites, curves: SiteCurves, tap: Tap, order: int, read: Si
     straight = read.slope is not None and np.ptp(read.slope) == 0 and np.any(read.slope)
     unsure = tap.presumed or isinstance(tap.owner, keras.layers.Lambda)
     if custom and not (unsure and (mixing > MIXES or straight)):
-        sites.customs.setdefault(name, PlacedFunction(tap.function, tap.owner, tap.where, tap.a.dtype.name))
+        inline = isinstance(tap.function, InlineFunction)
+        placed = PlacedFunction(tap.function, tap.owner, tap.where, tap.a.dtype.name, inline=inline)
+        sites.customs.setdefault(name, placed)
     if reason and site.role in ("hidden", "recurrent"):
         sites.unmeasured[tap.where] = reason
 

@@ -12,21 +12,16 @@ from typing import Any
 
 import tensorflow as tf
 
+from diagnose.callbacks.observing.tensorflow.operations import (
+    CARRIES,
+    MULTIPLIES,
+    NOT_VALUES,
+    SCALES,
+    batch_operations,
+    depends_on,
+    forward_uses,
+)
 from diagnose.callbacks.observing.tensorflow.taps import Tap
-
-#: Operations that pass a value on as it is, or in another shape or precision.
-_CARRIES = frozenset(
-    {"Cast", "ExpandDims", "Identity", "IdentityN", "Reshape", "Squeeze", "StopGradient", "Transpose", "ConcatV2"}
-)
-#: Operations that scale or shift a value, or drop some of it, where their other operands do not depend on the data.
-_SCALES = frozenset({"AddV2", "BiasAdd", "Mul", "RealDiv", "SelectV2", "Sub"})
-#: Operations that multiply a value with a kernel.
-_MULTIPLIES = frozenset(
-    {"BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv2DBackpropInput", "Conv3D", "Conv3DBackpropInputV2"}
-    | {"DepthwiseConv2dNative", "Einsum", "MatMul"}
-)
-_NOT_VALUES = frozenset({"Shape", "Size", "Rank", "ShapeN", "ZerosLike", "OnesLike"})
-_MOST_OPERATIONS = 20_000  # a bound on the walk, for graphs of any size
 
 
 def assign_roles(taps: list[Tap], predictions: Any, data: Any, affine: Mapping[str, Any]) -> None:
@@ -41,7 +36,7 @@ def assign_roles(taps: list[Tap], predictions: Any, data: Any, affine: Mapping[s
                 tap.role = "output"
     if predictions is None and taps:
         taps[-1].role = "output"
-    fed = _depends_on(data)
+    fed = depends_on(batch_operations(data))
     for tap in taps:
         if tap.role == "hidden" and tap.out is not None and _is_gate(tap.out, fed):
             tap.role = "gate"
@@ -55,7 +50,7 @@ def _sources(prediction: Any, outputs: dict[int, Tap]) -> list[Tap]:
         op = waiting.pop()
         if id(op) in outputs:
             found.append(outputs[id(op)])
-        elif op.type in _CARRIES:
+        elif op.type in CARRIES:
             waiting.extend(tensor.op for tensor in op.inputs)
     return found
 
@@ -66,8 +61,8 @@ def _is_gate(value: Any, fed: Any) -> bool:
     waiting = [value]
     while waiting:
         tensor = waiting.pop()
-        for op in _uses(tensor):
-            if op.type in _CARRIES and op.outputs:
+        for op in forward_uses(tensor):
+            if op.type in CARRIES and op.outputs:
                 waiting.append(op.outputs[0])
                 continue
             others = [other for other in op.inputs if other is not tensor]
@@ -89,45 +84,15 @@ def _leads_into_kernels(value: Any, fed: Any, affine: Mapping[str, Any]) -> bool
         if tensor.op.name in affine:
             waiting.append(affine[tensor.op.name])
             continue
-        for op in _uses(tensor):
+        for op in forward_uses(tensor):
             if id(op) in seen:
                 continue
             seen.add(id(op))
-            if op.type in _CARRIES:
+            if op.type in CARRIES:
                 waiting.append(op.outputs[0])
-            elif op.type in _SCALES | _MULTIPLIES and not any(fed(other) for other in op.inputs if other is not tensor):
-                uses += op.type in _MULTIPLIES
-                waiting += [] if op.type in _MULTIPLIES else op.outputs[:1]
-            elif op.type not in _NOT_VALUES:
+            elif op.type in SCALES | MULTIPLIES and not any(fed(other) for other in op.inputs if other is not tensor):
+                uses += op.type in MULTIPLIES
+                waiting += [] if op.type in MULTIPLIES else op.outputs[:1]
+            elif op.type not in NOT_VALUES:
                 return False
     return uses > 0
-
-
-def _uses(tensor: Any) -> list[Any]:
-    """The operations that take a tensor on the way forward, those of gradients and of our own readings left out."""
-    return [
-        op for op in tensor.consumers() if not op.name.startswith("gradient_tape") and "diagnose_reading" not in op.name
-    ]
-
-
-def _depends_on(data: Any) -> Any:
-    """A function that says whether a tensor's value depends on the batch."""
-    roots = {id(leaf.op) for leaf in tf.nest.flatten(data, expand_composites=True) if isinstance(leaf, tf.Tensor)}
-    known: dict[int, bool] = {}
-
-    def depends(tensor: Any) -> bool:
-        seen: set[int] = set()
-        waiting = [tensor.op]
-        while waiting and len(seen) < _MOST_OPERATIONS:
-            op = waiting.pop()
-            if id(op) in roots or known.get(id(op)):
-                known[id(tensor.op)] = True
-                return True
-            if id(op) in seen or op.type in _NOT_VALUES or known.get(id(op)) is False:
-                continue
-            seen.add(id(op))
-            waiting.extend(inner.op for inner in op.inputs)
-        known[id(tensor.op)] = False
-        return False
-
-    return depends

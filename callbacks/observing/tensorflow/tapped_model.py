@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.models.functional import Functional
 
 from diagnose.callbacks.model.layers import leaf_layers, path_of
 from diagnose.callbacks.observing.tensorflow.functions import ACTIVATION_LAYERS
@@ -44,6 +45,9 @@ def tapped(model: Any, graph: Any) -> Iterator[Tapping]:
             for name, replacement in [*_replacements(layer, tapping), *_attributes(layer, tapping)]:
                 replaced.append((layer, name, layer.__dict__.get(name, _ABSENT)))
                 object.__setattr__(layer, name, replacement)  # past Keras' tracking: it must not see the tap
+        for layer, owner in _written_inline(model):
+            replaced.append((layer, "call", layer.__dict__.get("call", _ABSENT)))
+            object.__setattr__(layer, "call", _spanned_call(tapping, owner, layer.call))
         yield tapping
         tapping.settle()
     finally:
@@ -88,6 +92,21 @@ def _attributes(layer: Any, tapping: Tapping) -> Iterator[tuple[str, Any]]:
         keras_own = name.startswith("_") or name in COMPILED or hasattr(type(layer), name)
         if not keras_own and name not in ("activation", "recurrent_activation") and _is_plain(f):
             yield name, _TappedAttribute(tapping, layer, f"/{name}", f, -1, "hidden")
+
+
+def _written_inline(model: Any) -> list[tuple[Any, Any]]:
+    """All layers, each with itself where activations may be written in its `call`; [] where they may in none.
+
+    That is so of what the user has written, and of a functional model with operations between its layers.
+    """
+    found = [(layer, layer if _may_hold_operations(layer) else None) for layer in [model, *leaf_layers(model)]]
+    return found if any(owner is not None for _, owner in found) else []
+
+
+def _may_hold_operations(layer: Any) -> bool:
+    if isinstance(layer, Functional) and not isinstance(layer, keras.Sequential):
+        return not all(isinstance(operation, keras.layers.Layer) for operation in layer.operations)
+    return not type(layer).call.__module__.startswith(("keras.", "keras_"))
 
 
 def _is_plain(f: Any) -> bool:
@@ -184,6 +203,22 @@ def _noted_call(tapping: Tapping, call: Any) -> Any:
         return outputs
 
     return noted_call
+
+
+def _spanned_call(tapping: Tapping, owner: Any, call: Any) -> Any:
+    """Note which operations of the step that is traced are made by this call."""
+
+    @functools.wraps(call)
+    def spanned_call(*args: Any, **kwargs: Any) -> Any:
+        if tf.compat.v1.get_default_graph() is not tapping.graph:
+            return call(*args, **kwargs)
+        with tapping.span(owner) as span:
+            outputs = call(*args, **kwargs)
+        if owner is not None:
+            span.outputs = [leaf for leaf in tf.nest.flatten(outputs) if isinstance(leaf, tf.Tensor)]
+        return outputs
+
+    return spanned_call
 
 
 def _tapped_output(tapping: Tapping, layer: Any, call: Any) -> Any:

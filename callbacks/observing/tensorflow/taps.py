@@ -20,7 +20,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from diagnose.callbacks.model.layers import path_of
 from diagnose.callbacks.observing.reading import PlacedFunction
 from diagnose.callbacks.observing.tensorflow import reductions
 from diagnose.callbacks.observing.tensorflow.functions import computation, is_custom
+from diagnose.callbacks.observing.tensorflow.operations import READING
 from diagnose.run.meta import Role
 
 LOOP = "it runs inside a loop or a function of its own, where values can't be read from outside"
@@ -111,12 +112,45 @@ class Tap:
 
 
 @dataclass
+class Span:
+    """The operations that were made while something ran: from number `start` on, before number `end`.
+
+    owner: the layer or model whose `call` it was, if activations may be written there; then `outputs` is what it gave.
+    opaque: they belong to nothing around it.
+    """
+
+    owner: Any
+    opaque: bool
+    start: int
+    end: int = 0
+    outputs: list[Any] = field(default_factory=list)
+    inner: list[Span] = field(default_factory=list)
+
+    def own(self, operations: list[Any]) -> Iterator[Any]:
+        """Those of all operations of the graph that were made in it, but not in what is opaque inside of it."""
+        at = self.start
+        for span in self.inner:
+            yield from operations[at : span.start]
+            if not span.opaque:
+                yield from span.own(operations)
+            at = span.end
+        yield from operations[at : self.end]
+
+    def all(self) -> Iterator[Span]:
+        """This one and all inside of it."""
+        yield self
+        for span in self.inner:
+            yield from span.all()
+
+
+@dataclass
 class Tapping:
     """The taps of one traced step, in the order of the calls, and the sites that could not be tapped.
 
     missed: reasons by site. looped: functions inside a loop, to be examined on their own, at the layer that loops.
     loops: for each layer inside a recurrent one (by id), that recurrent layer.
     affine: what leaves a batch normalization, by the name of the operation that hands it its input.
+    spans: which operations each `call` of a layer has made, where some may have written an activation in its own.
     """
 
     graph: Any
@@ -125,6 +159,8 @@ class Tapping:
     looped: list[PlacedFunction] = field(default_factory=list)
     loops: dict[int, Any] = field(default_factory=dict)
     affine: dict[str, Any] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
+    _open: list[Span] = field(default_factory=list)
     _names: dict[str, int] = field(default_factory=dict)
     _asked: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)  # f too: its key holds while it exists
     _resting: bool = False
@@ -152,7 +188,7 @@ class Tapping:
         reason = self._unreadable(x)
         if reason:
             a = f(x, *args, **kwargs)
-            looped = reason == LOOP and (sure or (presumed and _behaves(a, x)))
+            looped = reason == LOOP and (sure or (presumed and behaves(a, x)))
             if looped:
                 place = self.loops.get(id(owner), owner)
                 where = name if place is None else path_of(place)
@@ -162,41 +198,50 @@ class Tapping:
             if sure or looped:
                 self.missed.setdefault(name, reason)
             return a
-        before = len(self.taps)
-        tap = Tap("", owner, _written(f), x, None, unit_axis=unit_axis, role=role, presumed=presumed)
-        z = pass_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(z)
-            a = f(z, *args, **kwargs)
-        if not _behaves(a, x):
-            if sure:
-                self.missed.setdefault(name, "its function does not return one float tensor of its input's shape")
-            return a
-        if presumed and len(self.taps) > before:
-            return a  # it calls layers: the sites are in them
-        self.taps[before:] = [other for other in self.taps[before:] if not (other.presumed and other.owner is owner)]
-        # Of an identity written as `return x` nothing lies between the taps, and a tape finds nothing.
-        tap.slope = tf.ones_like(z) if a is z else _none_on_error(functools.partial(tape.gradient, a, z))
-        # f runs once more to be asked. No site inside it is called that often, and no walk of the graph may take that
-        # for the model's own use of x.
-        self._resting = True
-        # A penalty that f adds on the way is none of the step's.
-        with tf.name_scope("diagnose_reading"), keras.StatelessScope(collect_losses=True, initialize_variables=False):
-            tap.mixing = _none_on_error(lambda: self._mixing(f, args, kwargs, x))
-        self._resting = False
-        tap.where, tap.a = self._numbered(name), a
-        self.taps.append(tap)
-        tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
-        return tap.out
+        with self.span(opaque=False) as span:
+            before = len(self.taps)
+            tap = Tap("", owner, _written(f), x, None, unit_axis=unit_axis, role=role, presumed=presumed)
+            z = pass_on(x, _identity(x, lambda dy: self._received(tap, "gradient_z", dy)))
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(z)
+                a = f(z, *args, **kwargs)
+            if not behaves(a, x):
+                if sure:
+                    self.missed.setdefault(name, "its function does not return one float tensor of its input's shape")
+                return a
+            if presumed and len(self.taps) > before:
+                return a  # it calls layers: the sites are in them
+            within = self.taps[before:]
+            self.taps[before:] = [other for other in within if not (other.presumed and other.owner is owner)]
+            # Of an identity written as `return x` nothing lies between the taps, and a tape finds nothing.
+            tap.slope = tf.ones_like(z) if a is z else _none_on_error(functools.partial(tape.gradient, a, z))
+            with self._asking():
+                tap.mixing = _none_on_error(functools.partial(self._mixing, f, args, kwargs, x))
+            tap.where, tap.a = self.numbered(name), a
+            self.taps.append(tap)
+            span.opaque = True
+            tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
+            return tap.out
 
     def output_of(self, layer: Any, call: Callable[..., Any], a: Any) -> Any:
         """Tap the output of a layer whose activation can't be reached (a recurrent one)."""
         if self._rests() or self._unreadable(a):
             return a
-        tap = Tap(self._numbered(path_of(layer)), layer, call, None, a, role="recurrent")
+        tap = Tap(self.numbered(path_of(layer)), layer, call, None, a, role="recurrent")
         self.taps.append(tap)
         tap.out = pass_on(a, _identity(a, lambda dy: self._received(tap, "gradient_a", dy)))
         return tap.out
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """While the body runs a function once more: none of its sites is called that often.
+
+        No walk of the graph may take that for the model's own use, and a penalty that it adds is none of the step's.
+        """
+        self._resting = True
+        with tf.name_scope(READING), keras.StatelessScope(collect_losses=True, initialize_variables=False):
+            yield
+        self._resting = False
 
     def _mixing(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x: Any) -> Any:
         """`_mixing` of f, traced once for all sites that call the same function alike."""
@@ -224,6 +269,18 @@ class Tapping:
             self._asked[key] = f, few
         return few(x)
 
+    @contextlib.contextmanager
+    def span(self, owner: Any = None, *, opaque: bool = True) -> Iterator[Span]:
+        """Note which operations are made while the body runs."""
+        span = Span(owner, opaque, self.graph.version)
+        (self._open[-1].inner if self._open else self.spans).append(span)
+        self._open.append(span)
+        try:
+            yield span
+        finally:
+            self._open.pop()
+            span.end = self.graph.version
+
     def rest(self) -> None:
         """Read nothing from now on: the step has been traced."""
         self._resting = True
@@ -241,7 +298,8 @@ class Tapping:
             for tap in taps if len(names) == 1 else ():
                 tap.where = path_of(owner) + tap.where[len(*names) :]
 
-    def _numbered(self, name: str) -> str:
+    def numbered(self, name: str) -> str:
+        """The name of a site; from the second call on, with the number of the call."""
         count = self._names[name] = self._names.get(name, 0) + 1
         return name if count == 1 else f"{name}@{count}"
 
@@ -308,7 +366,7 @@ def pass_on(source: Any, copy: Any) -> Any:
     return copy
 
 
-def _behaves(a: Any, x: Any) -> bool:
+def behaves(a: Any, x: Any) -> bool:
     """Whether a is what an activation gives for x: one float tensor of the same shape."""
     if not isinstance(a, tf.Tensor) or not a.dtype.is_floating:
         return False

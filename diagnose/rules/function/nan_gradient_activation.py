@@ -8,6 +8,7 @@ Rests: farther out, or in other dtypes only: a note with the bound. Where the sl
 function itself (exp(z**2)), overflowing-activation tells both.
 Remedy: the double `where`: make the argument safe before the dangerous operation, then select; an epsilon inside a
 root.
+A training whose inputs all stay on the other side of 0, or within half of the bound: a note.
 Refute: z measured at its layers (preactivation.min and .max) never comes near these places; no weight is NaN.
 Source: the chain rule multiplies the 0 that comes out of the branch not selected with an infinite slope inside it, and
 0 times infinity is NaN in IEEE 754; tensorflow issue 38349.
@@ -21,6 +22,7 @@ from dataclasses import replace
 
 from diagnose.activation.facts import Gap, Numerics
 from diagnose.activation.function_profile import FunctionProfile
+from diagnose.rules.evidence.met import reaches
 from diagnose.rules.evidence.profile import missing
 from diagnose.rules.function.overflowing_activation import REACH, REACH_ELSE
 from diagnose.rules.rule import Rule
@@ -79,6 +81,10 @@ def _of_its_own(numerics: Numerics) -> tuple[Gap, ...]:
     )
 
 
+def _met(profile: FunctionProfile, low: float, high: float) -> bool:
+    return reaches(_of_its_own(profile.numerics[0]), low, high)
+
+
 def _words(gap: Gap) -> str:
     kind = "NaN" if gap.kind == "nan" else "infinite"
     if gap.low == gap.high or max(abs(gap.low), abs(gap.high)) < 1e-30:
@@ -112,6 +118,7 @@ RULE = Rule(
     part="function",
     subject="profile",
     judge=judge,
+    met=_met,
     explains=(
         "non-finite-gradient",
         "non-finite-weights",

@@ -8,6 +8,7 @@ Rests: farther out, and in the dtypes that the layer does not compute in: a note
 value really outgrows the dtype, in proportion to itself (exp at 88.7): a note. A sum whose intermediate overflows
 while the value would be small (log(1 + exp(z))) fires.
 Remedy: a built-in that does the same safely (softplus, log1p, expm1), or a clamp on the argument.
+A training whose inputs all stay on the other side of 0, or within half of the bound: a note.
 Refute: the inputs measured (preactivation.min, .max) stay well within the bounds, and the inputs are normalized.
 Source: IEEE 754: exp overflows at 88.7 in float32, at 11.1 in float16. 100: raw pixels through one layer reach it.
 """
@@ -20,6 +21,7 @@ from dataclasses import replace
 
 from diagnose.activation.facts import Gap, Numerics
 from diagnose.activation.function_profile import FunctionProfile
+from diagnose.rules.evidence.met import reaches
 from diagnose.rules.evidence.profile import is_exponential, missing
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
@@ -73,6 +75,10 @@ def _reachable(numerics: Numerics) -> tuple[Gap, ...]:
     return tuple(gap for gap in numerics.forward if abs(gap.nearest) < AT_THE_END * numerics.largest)
 
 
+def _met(profile: FunctionProfile, low: float, high: float) -> bool:
+    return reaches(profile.numerics[0].forward, low, high)
+
+
 def _words(gap: Gap) -> str:
     kind = {"nan": "NaN", "inf": "infinite", "-inf": "minus infinity"}[gap.kind]
     low, high = (edge if abs(edge) > DENORMAL else 0.0 for edge in (gap.low, gap.high))
@@ -112,6 +118,7 @@ RULE = Rule(
     part="function",
     subject="profile",
     judge=judge,
+    met=_met,
     explains=(
         "non-finite-activation",
         "non-finite-gradient",
