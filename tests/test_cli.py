@@ -326,6 +326,7 @@ def demo(tmp_path_factory):
     return directory, subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
+@pytest.mark.shown
 def test_the_demo_writes_a_report_for_each_network_and_an_index(demo):
     directory, result = demo
     assert (result.returncode, result.stderr) == (0, "")
@@ -335,6 +336,7 @@ def test_the_demo_writes_a_report_for_each_network_and_an_index(demo):
         assert (directory / f"{network.file}.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.shown
 def test_the_demo_says_of_each_network_what_was_measured(demo):
     """The report of the run file, made again, says the same."""
     directory, result = demo
@@ -344,6 +346,7 @@ def test_the_demo_says_of_each_network_what_was_measured(demo):
         assert " ".join(again["headline"].split()) in told
 
 
+@pytest.mark.shown
 def test_the_demo_tells_the_healthy_from_the_sick(demo):
     directory, _ = demo
     outcomes = {

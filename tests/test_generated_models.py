@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from generated import compared
+from sweeps import quick
 
 #: What takes time and is covered by others.
 SHORT = {"fits": "one", "validation": "none", "metrics": "none", "blocks": "1", "head": "1"}
@@ -28,8 +29,18 @@ TRAININGS = {
 }
 
 
-@pytest.mark.parametrize(("seed", "plainer"), TRAININGS.values(), ids=TRAININGS)
-def test_a_generated_training_is_the_same_when_it_is_watched(seed, plainer):
-    found = compared(seed, plainer)
+#: Run with each change.
+FIRST = {
+    "masked sequences and numbers, eager, two monitors, validation",
+    "a subclass, eager, Muon",
+    "an own step with float16 and a scaled loss",
+    "built by the fit, with accumulation",
+    "a moving average in a nested model",
+}
+
+
+@pytest.mark.parametrize("training", quick(TRAININGS, first=FIRST))
+def test_a_generated_training_is_the_same_when_it_is_watched(training):
+    found = compared(*TRAININGS[training])
     assert found.outcome == "equal", str(found)
     assert found.observations

@@ -26,6 +26,7 @@ from networks import (
     residual,
     transformer,
 )
+from sweeps import quick
 from trainings import (
     D,
     Data,
@@ -184,7 +185,26 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("what", HEALTHY)
+#: Run with each change: one of each architecture and of each kind of task.
+FIRST = {
+    "relu, one layer, on pixels of 0 to 16",
+    "no hidden layer at all",
+    "convolutions with batch normalization",
+    "lstm and gru",
+    "transformer",
+    "autoencoder",
+    "regression of little that can be known",
+    "a rare class that can be told",
+    "a train_step of one's own",
+    "two epochs",
+    "several labels at once, in mixed precision",
+    "yes or no from logits",
+    "text",
+    "a quantile",
+}
+
+
+@pytest.mark.parametrize("what", quick(HEALTHY, first=FIRST))
 def test_a_healthy_training_is_told_no_cause(what: str) -> None:
     told_nothing(train(HEALTHY[what]))
 

@@ -103,7 +103,13 @@ def batches(x, y):
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"steps_per_execution": 3}, {"run_eagerly": True}, {"jit_compile": True}, "generator", "data set"]
+    "how",
+    [
+        {"steps_per_execution": 3},
+        {"jit_compile": True},
+        "generator",
+        *[pytest.param(how, marks=pytest.mark.sweep) for how in ({}, {"run_eagerly": True}, "data set")],
+    ],
 )
 def test_steps_of_which_samples_are_only_held_train_alike(how):
     """Beyond the first observations most steps of an epoch hand on their batch and nothing else."""

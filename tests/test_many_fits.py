@@ -66,7 +66,9 @@ def anew(traced):
     return count
 
 
-@pytest.mark.parametrize("monitors", ["the same monitor", "a new monitor for each fit"])
+@pytest.mark.parametrize(
+    "monitors", ["a new monitor for each fit", pytest.param("the same monitor", marks=pytest.mark.sweep)]
+)
 def test_a_second_fit_traces_nothing(traced, monitors):
     model, monitor = mlp(), TrainingMonitor()
     fit(model, monitor)
@@ -105,7 +107,7 @@ def change_trainable_layers(model):
     model.compile("adam", "sparse_categorical_crossentropy")
 
 
-@pytest.mark.parametrize("change", [change_compilation, change_trainable_layers])
+@pytest.mark.parametrize("change", [change_compilation, pytest.param(change_trainable_layers, marks=pytest.mark.sweep)])
 def test_what_is_compiled_anew_is_traced_anew(traced, change):
     model = mlp()
     fit(model, TrainingMonitor())

@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 NOTEBOOKS = sorted(Path(__file__).parent.parent.joinpath("notebooks").glob("*.ipynb"))
 
 
+@pytest.mark.shown
 def test_the_notebooks_run_from_top_to_bottom(tmp_path):
     """In one process, which has to load Keras once; each begins without the names of the one before."""
     sources = []

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from sweeps import quick
 from watched_fits import ready
 
 from diagnose.callbacks import TrainingMonitor, watch
@@ -325,11 +326,26 @@ def drawn() -> list[np.ndarray]:
     return [np.array(random.random()), np.random.random(1), tf.random.normal([]).numpy()]
 
 
-CASES = [value for name, value in sorted(globals().items()) if name.startswith("case_")]
+CASES = {name.removeprefix("case_"): case for name, case in sorted(globals().items()) if name.startswith("case_")}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.removeprefix("case_"))
-def test_a_watched_training_is_the_same_training(case):
+#: Run with each change.
+FIRST = {
+    "mlp",
+    "xla",
+    "eager",
+    "mixed_precision",
+    "several_inputs_and_outputs",
+    "subclassed_with_own_step",
+    "own_function_between_random_layers",
+    "second_fit",
+    "data_set_and_early_stopping",
+}
+
+
+@pytest.mark.parametrize("name", quick(CASES, first=FIRST))
+def test_a_watched_training_is_the_same_training(name):
+    case = CASES[name]
     seeded()
     bare = state_of(case([])) + drawn()
     seeded()

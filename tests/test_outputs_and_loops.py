@@ -30,7 +30,7 @@ def two_heads(names: tuple[str, str], as_dict: bool) -> keras.Model:
     return keras.Model(inputs, outputs if as_dict else [outputs[name] for name in names])
 
 
-@pytest.mark.parametrize("as_dict", [True, False])
+@pytest.mark.parametrize("as_dict", [True, pytest.param(False, marks=pytest.mark.sweep)])
 def test_outputs_have_the_names_that_keras_logs_them_by(as_dict: bool):
     x = numbers(6)
     y = {"kind": (x[:, 0] > 0).astype(int), "size": x[:, 1]}
@@ -111,7 +111,11 @@ def test_the_functions_of_a_recurrent_layer_are_examined_on_their_own_and_told_a
 
 @pytest.mark.parametrize(
     ("layer", "function"),
-    [(layers.SimpleRNN, exploding), (layers.GRU, cube), (layers.SimpleRNN, keras.activations.exponential)],
+    [
+        (layers.SimpleRNN, exploding),
+        pytest.param(layers.GRU, cube, marks=pytest.mark.sweep),
+        pytest.param(layers.SimpleRNN, keras.activations.exponential, marks=pytest.mark.sweep),
+    ],
 )
 def test_a_recurrent_layer_that_explodes_is_blamed_for_its_activation(layer: Any, function: Any):
     """At step 0 no update was made: no rate is to blame, nor is an input that is finite."""

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
+from sweeps import quick
 
 from diagnose.callbacks import TrainingMonitor
 
@@ -141,12 +142,13 @@ def trained(model: str, optimizer: str, compiled: dict[str, Any], callbacks: lis
 
 
 #: Which variables the optimizer makes is of no matter where nothing is traced: one will do there.
-KINDS = [("adam", {}), ("sgd", {}), ("adam", {"run_eagerly": True})]
+KINDS = {"adam, graph": ("adam", {}), "sgd, graph": ("sgd", {}), "adam, eager": ("adam", {"run_eagerly": True})}
 
 
-@pytest.mark.parametrize(("optimizer", "compiled"), KINDS, ids=["adam-graph", "sgd-graph", "adam-eager"])
-@pytest.mark.parametrize("model", MODELS)
-def test_what_counts_its_calls_counts_as_in_a_bare_training(model: str, optimizer: str, compiled: dict[str, Any]):
+@pytest.mark.parametrize("kind", quick(KINDS, first={"sgd, graph", "adam, eager"}))
+@pytest.mark.parametrize("model", quick(MODELS, first={"built by its first step", "own train step"}))
+def test_what_counts_its_calls_counts_as_in_a_bare_training(model: str, kind: str):
+    optimizer, compiled = KINDS[kind]
     monitor = TrainingMonitor(every=2)
     bare, watched = trained(model, optimizer, compiled, []), trained(model, optimizer, compiled, [monitor])
     np.testing.assert_equal(watched[1], bare[1])

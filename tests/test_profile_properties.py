@@ -54,6 +54,7 @@ def ends(intervals: Any) -> list[float]:
     return [end for interval in intervals for end in (interval.low, interval.high)]
 
 
+@pytest.mark.sweep
 @FEW
 @given(st.lists(st.floats(0.0, 3.0), min_size=5, max_size=9), st.integers(0, 10_000))
 def test_a_rising_spline_has_no_turning_point(slopes, seed):

@@ -60,6 +60,7 @@ def test_the_figure_has_a_panel_for_the_curve_and_one_for_depth():
     ]
 
 
+@pytest.mark.sweep
 def test_the_comparison_of_all_of_keras_holds_what_textbooks_say():
     table = compare_activations()
     assert len(table) >= 30 and set(table["findings"]) == {""}

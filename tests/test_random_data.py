@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from sweeps import quick
 
 from diagnose.callbacks import TrainingMonitor
 
@@ -99,7 +100,7 @@ def trained(source: str, activation: Any, callbacks: list[Any]) -> tuple[list[np
     return model.get_weights(), drawn.numbers[: 4 * STEPS]
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", quick(SOURCES, first={"a PyDataset with workers", "a generator", "from_generator"}))
 def test_data_drawn_in_python_are_those_of_a_bare_training(source: str):
     monitor = TrainingMonitor(every=3)
     bare, watched = trained(source, "tanh", []), trained(source, "tanh", [monitor])

@@ -113,7 +113,7 @@ def digits(units=24, rate=0.05, epochs=12, validation=True, loss="sparse_categor
     return callbacks[0]
 
 
-@pytest.mark.parametrize("validation", [True, False])
+@pytest.mark.parametrize("validation", [True, pytest.param(False, marks=pytest.mark.sweep)])
 def test_a_training_under_what_a_simple_model_reaches_falls_short(validation):
     """Two units can't tell ten digits apart well."""
     monitor = digits(units=2, rate=0.3, validation=validation)
@@ -132,7 +132,7 @@ def test_a_training_that_reaches_what_simple_models_do_learns():
     assert known.on == "validation" and (known.learned_from, known.samples) == (600, 600)
 
 
-@pytest.mark.parametrize(("rate", "severity"), [(3.0, "note"), (0.3, "warning")])
+@pytest.mark.parametrize(("rate", "severity"), [pytest.param(3.0, "note", marks=pytest.mark.sweep), (0.3, "warning")])
 def test_a_squared_error_on_classes_is_a_note_where_it_reaches_what_simple_models_do(rate, severity):
     diagnosis = digits(rate=rate, epochs=25, loss="mse").diagnosis
     (finding,) = (each for each in diagnosis.findings if each.rule == "mismatched-loss")

@@ -358,7 +358,16 @@ FITS = [(group, mode) for group in GROUPS for mode in ("graph", "eager")] + [("X
 GROUPS["XLA"] = CAN_BE_COMPILED_BY_XLA
 
 
-@pytest.mark.parametrize(("group", "mode"), FITS)
+#: Run with each change.
+FIRST = {("variables", "graph"), ("Python", "eager"), ("XLA", "XLA")}
+
+
+def marked(parameters: list[tuple[Any, ...]]) -> list[Any]:
+    """Parameters that begin with a fit; those of others than the first are a sweep."""
+    return [pytest.param(*each, marks=() if each[:2] in FIRST else pytest.mark.sweep) for each in parameters]
+
+
+@pytest.mark.parametrize(("group", "mode"), marked(FITS))
 def test_weights_are_those_of_a_bare_training(group: str, mode: str, trained: Shared):
     bare, watched, monitor = trained((group, mode), lambda callbacks: fitted(GROUPS[group], mode, callbacks))
     assert_same_weights(bare, watched)
@@ -368,7 +377,7 @@ def test_weights_are_those_of_a_bare_training(group: str, mode: str, trained: Sh
 
 @pytest.mark.parametrize(
     ("group", "mode", "kind"),
-    [(group, mode, kind) for group, mode in FITS for kind in GROUPS[group]],
+    marked([(group, mode, kind) for group, mode in FITS for kind in GROUPS[group]]),
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_the_state_is_that_of_a_bare_training(group: str, mode: str, kind: Callable[[], Kind], trained: Shared):

@@ -38,6 +38,7 @@ from faults import (
 )
 from keras import layers, ops
 from networks import OwnStep
+from sweeps import quick
 from trainings import Data, Training, adam, cancer, circles, clusters, friedman, head, sgd, structure, train, wine
 
 from diagnose import Diagnosis
@@ -594,16 +595,57 @@ def grave(diagnosis: Diagnosis) -> set[str]:
     return {finding.rule for finding in diagnosis.findings if finding.severity != "note"}
 
 
-def together(trainings: dict[str, Training]) -> list[Any]:
+def together(trainings: dict[str, Training], first: set[str]) -> list[Any]:
     """Their names, for tests. Trainings of one structure stay in one process, where it is traced once."""
     groups = [_groups.setdefault(structure(training), f"twins {len(_groups)}") for training in trainings.values()]
-    marks = map(pytest.mark.xdist_group, groups)
-    return [pytest.param(what, marks=mark, id=what) for what, mark in zip(trainings, marks, strict=True)]
+    return quick(trainings, first=first, groups=groups)
 
 
+#: Run with each change: of each part of the catalogue, and of each way in which faults are told, some.
+FIRST = {
+    "a loss that is not reported",
+    "a generator that runs dry",
+    "gradients that are never applied",
+    "one softmax unit",
+    "an ELU whose where hides a NaN",
+    "rounding",
+    "an activation that overflows float16",
+    "NaN among the samples",
+    "inputs of 300",
+    "labels in no relation to the samples",
+    "one batch again and again",
+    "sorted and not shuffled",
+    "validation that was trained on",
+    "all samples again with another label",
+    "targets of thousands",
+    "initial weights too large",
+    "equal initial weights",
+    "a gain that stays 0",
+    "an activation flat around 0",
+    "a sigmoid behind each ReLU",
+    "the same sine in six layers",
+    "units dead from the start",
+    "a rate of 1",
+    "a rate of 1e-7",
+    "a batch as large as the data",
+    "labels that are wrong in training only",
+}
+FIRST_CURED = {
+    "the same sine in six layers",
+    "one batch again and again",
+    "a rate of 1e-7",
+    "initial weights too large",
+    "equal initial weights",
+    "a gain that stays 0",
+    "inputs of 300",
+    "rounding",
+    "NaN among the samples",
+    "targets of thousands",
+    "sorted and not shuffled",
+}
 _groups: dict[Any, str] = {}
-SICK = together({what: twin.sick for what, twin in TWINS.items()})
-CURED = together({what: twin.cured for what, twin in TWINS.items()})
+SICK = together({what: twin.sick for what, twin in TWINS.items()}, FIRST)
+CURED = together({what: twin.cured for what, twin in TWINS.items()}, FIRST_CURED)
 
 
 @pytest.mark.parametrize("what", SICK)
@@ -633,7 +675,7 @@ def test_a_cause_comes_with_its_number_its_remedy_and_what_would_refute_it(what:
     assert len(verdict(TWINS[what].sick).headline) <= 220
 
 
-@pytest.mark.parametrize("what", NOTED)
+@pytest.mark.parametrize("what", quick(NOTED, first={"a tanh that is met around 0 only"}))
 def test_a_note_is_made_on_the_one_twin_only(what: str) -> None:
     sick, cure, rule = NOTED[what]
     assert rule in {finding.rule for finding in verdict(sick).findings}, str(verdict(sick))
