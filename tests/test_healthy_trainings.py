@@ -190,7 +190,7 @@ FIRST = {
     "relu, one layer, on pixels of 0 to 16",
     "no hidden layer at all",
     "convolutions with batch normalization",
-    "lstm and gru",
+    "convolution in time",
     "transformer",
     "autoencoder",
     "regression of little that can be known",
@@ -265,6 +265,7 @@ def test_functions_kept_as_attributes() -> None:
     assert len(diagnosis.run.meta["profiles"]) == 1  # neither the scaling nor the noise bends anything
 
 
+@pytest.mark.sweep
 def test_a_function_of_ones_own_in_a_recurrent_layer() -> None:
     data = waves(made_anew())
     own = layers.GRU(12, activation=lambda z: tf.tanh(z) + 0.01 * z)
@@ -347,6 +348,7 @@ def test_an_embedding_whose_loss_compares_labels() -> None:
     assert "no loss and no accuracy is known to read the targets as class numbers" in diagnosis.outcome_reason
 
 
+@pytest.mark.sweep
 def test_quantiles_of_a_count() -> None:
     rng, shares = made_anew(), np.array([0.1, 0.3, 0.5, 0.7, 0.9], "float32")
     x = rng.normal(size=(1000, 4)).astype("float32")
