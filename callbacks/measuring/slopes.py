@@ -38,7 +38,7 @@ def working_range(met: tuple[float, float] | None) -> tuple[float, float]:
 def saturated_share(slopes: np.ndarray, z: np.ndarray, curve: Curve) -> float:
     """Share of the entries that lie where f is flat, one-sided flatness aside; in [0, 1], NaN without an entry.
 
-    Flat is a slope under 1 % of the largest, and under 0.1.
+    Flat is a slope under 1 % of the largest; of a function that flattens towards neither end, it is also under 0.1.
 
     slopes, z: f'(z) and z at the entries met, (n,). A flat tail counts only if the other end of the curve is not at
     full slope: a ReLU's dark half is the business of dead units.
@@ -60,8 +60,10 @@ def saturated_share(slopes: np.ndarray, z: np.ndarray, curve: Curve) -> float:
     largest = max(float(size.max()), float(grid.max()))
     if largest == 0:
         return 1.0
-    flat = size < min(FLAT * largest, PASSES)
-    tail = _one_sided_tail(curve, grid / largest)
+    relative = grid / largest
+    grows = min(relative[0], relative[-1]) >= FLAT
+    flat = size < (min(FLAT * largest, PASSES) if grows else FLAT * largest)
+    tail = _one_sided_tail(curve, relative)
     if tail is not None:
         flat &= ~((z[finite] >= tail[0]) & (z[finite] <= tail[1]))
     return float(flat.mean())

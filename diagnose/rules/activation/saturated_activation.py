@@ -1,7 +1,7 @@
 """Saturated activation: most inputs of an activation lie where it is flat.
 
 Sees: `activation.saturated_share`, the share of the pre-activations z at which the slope is under 1 % of the largest
-and under 0.1, where f flattens towards both ends; with `preactivation.std` and `preactivation.mean`, then and now.
+(and under 0.1, where f flattens towards neither end); with `preactivation.std` and `preactivation.mean`, then and now.
 
 Harm: on a rail the slope is almost 0, so hardly any gradient reaches the layers below, and they stop learning.
 
