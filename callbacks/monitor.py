@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast, get_args
 
 import keras
 
 from diagnose.api import Diagnosis, examine
+from diagnose.callbacks.watching.live import StopOn, Wishes
 from diagnose.callbacks.watching.session import Session
 from diagnose.callbacks.watching.watched_fit import WatchedFit
+from diagnose.rules.catalogue import rule_names
 from diagnose.run.run import Run
 from diagnose.run.store import Store
 from diagnose.wording import one_line, printable
@@ -35,6 +37,12 @@ class TrainingMonitor(keras.callbacks.Callback):
         numbers, which the rules judge, are observed whatever it allows; what is beyond them is for curves.
     every: observe the steps 0, every, 2 * every ... instead of by budget; at least 1.
     instruments: "all", or any of "activations", "gradients", "numerics", "outputs", "weights".
+    verbose: 0 prints nothing; 1 prints a line when a critical cause first stands, and the headline at the end; "auto"
+        follows fit's own `verbose`.
+    stop_on: what ends the fit early, by `model.stop_training`: "critical", at the end of the epoch in which a critical
+        cause stands; "non-finite", after the batch in which loss or weights were seen to be NaN or infinite; None,
+        nothing. It is the one argument by which a monitor changes a training.
+    ignore: names of rules that judge nothing of this run, such as ("class-imbalance",).
     Raises ValueError or TypeError for a bad argument and OSError for a path that can't be written, all in the
     constructor. From the start of `fit` on nothing of ours raises, but for two monitors with different paths in one
     fit, which is refused before the first step.
@@ -52,27 +60,36 @@ class TrainingMonitor(keras.callbacks.Callback):
         overhead: float = 0.03,
         every: int | None = None,
         instruments: str | Iterable[str] = "all",
+        verbose: str | int = "auto",
+        stop_on: str | None = None,
+        ignore: str | Iterable[str] = (),
     ) -> None:
         super().__init__()
         self.path = None if path is None else _checked_path(path)
         self.overhead = _checked_overhead(overhead)
         self.every = _checked_every(every)
         self.instruments = _checked_instruments(instruments)
+        self.verbose = _checked_verbose(verbose)
+        self.stop_on = _checked_stop_on(stop_on)
+        self.ignore = rule_names(ignore)
         self._session: Session | None = None
+        self._past = Run()
+        self._unwatched: set[str] = set()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> TrainingMonitor:
-        """A monitor with the same arguments and no run: tuners copy callbacks before they use them."""
-        copy = type(self).__new__(type(self))
-        TrainingMonitor.__init__(
-            copy, self.path, overhead=self.overhead, every=self.every, instruments=self.instruments
-        )
-        return copy
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments and the run: what a copy or a pickle takes along. The model stays, and so does the run file."""
+        return {**vars(self), "_model": None, "params": None, "_session": None, "_past": self.run}
+
+    def __repr__(self) -> str:
+        """What it holds, in a line."""
+        where = "in memory" if self.path is None else f"in {self.path!r}"
+        return f"<{type(self).__name__}: {self.run.seen}, {where}>"
 
     @property
     def run(self) -> Run:
         """What was seen so far; also during a fit, and after one that failed or was interrupted."""
         if self._session is None:
-            return Run()
+            return self._past
         self._session.settle()
         return self._session.run
 
@@ -83,8 +100,16 @@ class TrainingMonitor(keras.callbacks.Callback):
 
     # Hooks of Keras, in the order in which fit calls them.
 
-    def set_model(self, model: Any) -> None:
-        """Keras tells the model. Raises ValueError if another monitor of the same fit writes to another path."""
+    def set_model(self, model: Any = None) -> None:
+        """Keras tells the model.
+
+        Raises ValueError if another monitor of the same fit writes to another path, and TypeError where `callbacks`
+        holds the class: Keras calls this method of the class then, with the model for the monitor.
+        """
+        if not isinstance(self, TrainingMonitor):
+            raise TypeError(
+                "callbacks holds the class of a monitor itself; make one: callbacks=[TrainingMonitor()], with brackets."
+            )
         super().set_model(model)
         known = _sessions.get(model)
         if known is not None and known.opening and id(self) not in known.members:
@@ -96,7 +121,7 @@ class TrainingMonitor(keras.callbacks.Callback):
             self._session = known
         else:
             if self._session is None or not self._session.may_watch(model):
-                self._session = Session(self.path, self.overhead, self.every)  # another model is another run
+                self._session = Session(self.path, self.overhead, self.every, self.ignore)  # another model, another run
             self._session.members.clear()
             self._session.instruments = frozenset()
             self._session.opening = True
@@ -115,7 +140,9 @@ class TrainingMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Keras: fit begins."""
         if self._session is not None and self._leads():
-            self._session.begin(self.model, self.params or {})
+            more = f"`keras-diagnose report {one_line(self.path)}`" if self.path else "monitor.diagnosis"
+            wishes = Wishes(self._speaks(), more, self.stop_on)
+            self._session.begin(self.model, self.params or {}, wishes)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Keras: a training step comes."""
@@ -148,9 +175,28 @@ class TrainingMonitor(keras.callbacks.Callback):
         if self._session is None or fit is None:
             return
         self._session.end("completed")
-        if (self.params or {}).get("verbose", 1):
+        if self._speaks():
             with fit.guard.guarded("telling the diagnosis", "telling"):
                 self._tell(None if fit.guard.is_off("file") else self.path)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Keras: an evaluation begins, in a fit or by itself."""
+        self._say_unwatched("evaluate")
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Keras: predictions are to be made."""
+        self._say_unwatched("predict")
+
+    def _say_unwatched(self, what: str) -> None:
+        """Say once that a monitor has nothing to do outside of a fit."""
+        outside = self._session is None or self._session.fit is None
+        if outside and what not in self._unwatched and self._speaks():
+            self._unwatched.add(what)
+            print(f"\nkeras-diagnose: `{what}` is not watched; a monitor watches `fit`.")
+
+    def _speaks(self) -> bool:
+        """Whether lines are printed: as `verbose` says, or as fit's own does."""
+        return bool((self.params or {}).get("verbose", 1) if self.verbose == "auto" else self.verbose)
 
     def _tell(self, path: str | None) -> None:
         """Print the headline. path: of a run file that holds the whole run, None without one."""
@@ -165,9 +211,24 @@ class _Part(TrainingMonitor):
     _parts: tuple[str, ...] = ()
 
     def __init__(
-        self, path: str | os.PathLike[str] | None = None, *, overhead: float = 0.03, every: int | None = None
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        overhead: float = 0.03,
+        every: int | None = None,
+        verbose: str | int = "auto",
+        stop_on: str | None = None,
+        ignore: str | Iterable[str] = (),
     ) -> None:
-        super().__init__(path, overhead=overhead, every=every, instruments=(*self._parts, "outputs"))
+        super().__init__(
+            path,
+            overhead=overhead,
+            every=every,
+            instruments=(*self._parts, "outputs"),
+            verbose=verbose,
+            stop_on=stop_on,
+            ignore=ignore,
+        )
 
 
 class SaturationMonitor(_Part):
@@ -221,6 +282,18 @@ def _checked_every(every: int | None) -> int | None:
     if isinstance(every, bool) or not hasattr(every, "__index__") or every < 1:
         raise ValueError(f"every is {every!r}; it must be a whole number from 1 on (10: each tenth step), or None.")
     return int(every)
+
+
+def _checked_verbose(verbose: str | int) -> str | int:
+    if verbose not in ("auto", 0, 1):
+        raise ValueError(f"verbose is {verbose!r}; it must be 0 (print nothing), 1, or 'auto' (as fit's own verbose).")
+    return verbose
+
+
+def _checked_stop_on(stop_on: str | None) -> StopOn | None:
+    if stop_on is not None and stop_on not in get_args(StopOn):
+        raise ValueError(f"stop_on is {stop_on!r}; it must be 'critical', 'non-finite', or None (never).")
+    return cast("StopOn | None", stop_on)
 
 
 def _checked_instruments(instruments: str | Iterable[str]) -> frozenset[str]:

@@ -7,6 +7,7 @@ both. So nothing below it ever loads HTML, Jinja2 or matplotlib, and each is loa
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from diagnose.diagnosis import examining
 from diagnose.diagnosis.judged_function import JudgedFunction
 from diagnose.diagnosis.record import DiagnosisRecord
+from diagnose.rules.catalogue import rule_names
 from diagnose.run.records import to_plain
 from diagnose.run.run import Run
 
@@ -85,9 +87,14 @@ class ActivationProfile(JudgedFunction):
         return fragment(self)
 
 
-def examine(run: Run) -> Diagnosis:
-    """Judge a run: outcome, rules, ranked causes, headline."""
-    return Diagnosis(**vars(examining.examine(run)))
+def examine(run: Run, ignore: str | Iterable[str] = ()) -> Diagnosis:
+    """Judge a run: outcome, rules, ranked causes, headline.
+
+    ignore: names of rules that judge nothing, told under `not_measured`; those that the monitor was told to ignore come
+        on top.
+    Raises ValueError for a name that is no rule's.
+    """
+    return Diagnosis(**vars(examining.examine(run, rule_names(ignore))))
 
 
 def profile(f: Any, *, dtype: str = "float32") -> ActivationProfile:

@@ -6,7 +6,6 @@ cannot be read or in which nothing was measured, told in one line; 130: interrup
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ import signal
 import textwrap
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -119,8 +118,9 @@ def main(ctx: click.Context) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write the report page to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.option("--ignore", metavar="RULE", multiple=True, help="A rule that is to judge nothing; may be given again.")
 @click.pass_context
-def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> None:
+def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool, ignore: tuple[str, ...]) -> None:
     """Say what a run file tells: RUN is the path given to TrainingMonitor.
 
     Exit code 1 says that there is something to change, 2 that nothing was measured, so that nobody can tell.
@@ -131,7 +131,7 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool) -> N
         from diagnose.run.loading import load
 
         seen = load(run)
-    diagnosis = examine(seen)
+        diagnosis = examine(seen, ignore)
     if page is not None:
         with _refusing(OSError):
             written = diagnosis.to_html(page)
@@ -185,22 +185,17 @@ def rules(name: str | None) -> None:
     """List the rules, or show the manual page of the one called NAME."""
     from rich.console import Console
 
-    from diagnose.rules.catalogue import ALL_RULES
+    from diagnose.rules.catalogue import ALL_RULES, rule_named
 
-    known = {rule.name: rule for rule in ALL_RULES}
     console = Console(width=_columns(), highlight=False)
     if name is None:
-        _list_rules(console, list(known.values()))
+        _list_rules(console, ALL_RULES)
         return
-    wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
-    if wanted not in known:
-        close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(close)}?" if close else "see the list: keras-diagnose rules"
-        raise Refused(f"there is no rule {name!r}; {hint}")
-    _show_rule(console, known[wanted])
+    with _refusing(ValueError):
+        _show_rule(console, rule_named(name))
 
 
-def _list_rules(console: Console, known: list[Rule]) -> None:
+def _list_rules(console: Console, known: Sequence[Rule]) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -37,22 +37,23 @@ class Alarm:
             return False
         return _is_broken(logs) or self._budget.may_check()
 
-    def check(self, step: int, logs: Mapping[str, Any] | None, all_finite: Callable[[], bool]) -> None:
+    def check(self, step: int, logs: Mapping[str, Any] | None, all_finite: Callable[[], bool]) -> bool:
         """Whether all weights are finite after this step; if not for the first time, observe the next step at once.
 
-        logs: of this step. all_finite: reads the weights.
+        logs: of this step. all_finite: reads the weights. Gives whether it rang.
         """
         if "numerics" not in self._instruments:
-            return
+            return False
         finite = all_finite()
         if finite and not _is_broken(logs):
             self._last_good = step
-            return
+            return False
         self._rang = True
         self._schedule.force()
         self._search_ends = self._recorder.steps + (self._schedule.epoch_steps or SEARCHED)
         known = [] if self._last_good is None else [Measurement("weight.finite", "", self._last_good, 1.0)]
         self._recorder.add([*known, Measurement("weight.finite", "", step, float(finite))], for_good=True)
+        return True
 
     def searches(self, step: int) -> bool:
         """Whether the data of this step is to be searched."""

@@ -25,6 +25,7 @@ Part = Literal[
     "evaluation",
     "file",
     "history",
+    "live",
     "observation",
     "profiles",
     "references",

@@ -64,6 +64,11 @@ class Recorder:
         self._archive, self._guard = archive, guard
 
     @property
+    def run(self) -> Run:
+        """All that was kept so far."""
+        return self._archive.run
+
+    @property
     def facts(self) -> Facts:
         """What is known of the run besides its measurements; to be replaced as a whole where more is known."""
         return self._archive.run.facts

@@ -17,6 +17,7 @@ from diagnose.callbacks.observing.tensorflow.kept_traces import traces_of
 from diagnose.callbacks.watching.budget import Budget
 from diagnose.callbacks.watching.context import Context
 from diagnose.callbacks.watching.guard import Guard
+from diagnose.callbacks.watching.live import Wishes
 from diagnose.callbacks.watching.recorder import Archive, Recorder
 from diagnose.callbacks.watching.watched_fit import WatchedFit
 from diagnose.run.meta import FitFacts, MonitorFacts
@@ -27,10 +28,11 @@ class Session:
     """Watches a model over one or several fits, and fills one run.
 
     path: of the run file, None for memory only. overhead: see `Budget`. every: fixed spacing of observed steps.
+    ignore: names of rules that judge nothing.
     """
 
-    def __init__(self, path: str | None, overhead: float, every: int | None) -> None:
-        self.path, self.every = path, every
+    def __init__(self, path: str | None, overhead: float, every: int | None, ignore: tuple[str, ...] = ()) -> None:
+        self.path, self.every, self.ignore = path, every, ignore
         self.budget = Budget(overhead)
         #: The monitors of the fit by their id, the one that leads first, and what they watch together.
         self.members: list[int] = []
@@ -52,8 +54,8 @@ class Session:
         """Whether a fit of this model goes on in this run: a run is of one model."""
         return self._model is None or self._model() is model
 
-    def begin(self, model: Any, params: Mapping[str, Any]) -> None:
-        """A fit of this model begins. params: what Keras tells its callbacks of it."""
+    def begin(self, model: Any, params: Mapping[str, Any], wishes: Wishes) -> None:
+        """A fit of this model begins. params: what Keras tells its callbacks of it. wishes: what its owner wants."""
         self.opening, self._model = False, weakref.ref(model)
         self._measuring.instruments = self.instruments
         guard = Guard(self.run.notes, self._archive.write_note)
@@ -61,8 +63,9 @@ class Session:
         traces = functools.cache(functools.partial(traces_of, model))
         context = Context(model, self.instruments, guard, recorder, self.budget, self._measuring, self._sites, traces)
         plan = FitFacts(_whole(params.get("epochs")), _whole(params.get("steps")))
-        monitor = MonitorFacts(self.budget.overhead, self.every, tuple(sorted(self.instruments)))
-        self.fit = WatchedFit(context, plan, monitor)
+        instruments = tuple(sorted(self.instruments))
+        monitor = MonitorFacts(self.budget.overhead, self.every, instruments, self.ignore or None)
+        self.fit = WatchedFit(context, plan, monitor, wishes)
         self.fit.begin(self.path)
 
     def end(self, finished: str) -> None:

@@ -18,6 +18,7 @@ from diagnose.callbacks.watching.alarm import Alarm
 from diagnose.callbacks.watching.context import Context
 from diagnose.callbacks.watching.evaluation import Evaluation
 from diagnose.callbacks.watching.first_look import FirstLook
+from diagnose.callbacks.watching.live import Live, Wishes
 from diagnose.callbacks.watching.observer import CANNOT, Observer
 from diagnose.callbacks.watching.schedule import Schedule
 from diagnose.run.meta import FitFacts, MonitorFacts
@@ -26,10 +27,10 @@ from diagnose.run.meta import FitFacts, MonitorFacts
 class WatchedFit:
     """Watches one fit. The hooks are called in the order in which Keras calls those of a callback.
 
-    plan: what `fit` planned. monitor: the arguments of the monitors.
+    plan: what `fit` planned. monitor: the arguments of the monitors. wishes: what their owner wants during the fit.
     """
 
-    def __init__(self, context: Context, plan: FitFacts, monitor: MonitorFacts) -> None:
+    def __init__(self, context: Context, plan: FitFacts, monitor: MonitorFacts, wishes: Wishes) -> None:
         model = context.model
         self._model, self._plan, self._monitor = model, plan, monitor
         self._recorder, self._budget = context.recorder, context.budget
@@ -43,6 +44,7 @@ class WatchedFit:
         )
         self._planned = self._due = False
         self._alarm = Alarm(context, self._schedule)
+        self._live = Live(context, wishes)
         self._first_look = FirstLook(context)
         self._evaluation = Evaluation(context)
         self._observer = Observer(context, self._first_look, self._evaluation)
@@ -121,9 +123,13 @@ class WatchedFit:
             self.guard.failed("counting a step", "count", error)
         self._budget.hook_ends(began)
         self.guard.step_is_done()
+        rang = False
         if weights is not None:
             with self.guard.guarded("checking the weights", "check"), self._budget.own("check"):
-                self._alarm.check(first, logs, weights.all_finite)
+                rang = self._alarm.check(first, logs, weights.all_finite)
+        if rang:
+            self._live.is_broken()
+        self._live.step_is_done()
 
     def _observe(self, batches: list[Any], spec: Any, ends: bool) -> None:
         self._schedule.observation_begins()
@@ -145,6 +151,7 @@ class WatchedFit:
             self._recorder.save_epoch()
         with self.guard.guarded("planning an evaluation", "evaluation"):
             self._evaluation.evaluate_if_due(planned=self._schedule.epoch_ends())
+        self._live.epoch_is_done()
 
     def before_validation_batch(self, batch: int) -> None:
         """A validation step comes: hold some of its samples, in the first validation only."""

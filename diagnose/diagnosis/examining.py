@@ -7,7 +7,7 @@ symptoms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from diagnose.activation.function_profile import FunctionProfile
@@ -25,14 +25,20 @@ from diagnose.run.run import Run
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Verdict
 
 UNTRAINED = "an audit looks before any training"
+IGNORED = "ignored, as asked"
 SPELLED_OUT = 4  # names of rules in a sentence; the evidence holds them all
 
 
-def examine(run: Run) -> DiagnosisRecord:
-    """Judge a run: outcome, rules, ranked causes, headline."""
+def examine(run: Run, ignore: Iterable[str] = ()) -> DiagnosisRecord:
+    """Judge a run: outcome, rules, ranked causes, headline.
+
+    ignore: names of rules that judge nothing, beside those that the monitor was told to ignore.
+    """
     case = Case.of(run)
     outcome, layout = case.outcome, case.layout
-    verdicts = [*_of_run(case), *_of_profiles(run, layout)]
+    ignored = {*ignore, *(run.facts.monitor.ignore or ())}
+    rules = [rule for rule in ALL_RULES if rule.name not in ignored]
+    verdicts = [*_of_run(case, rules), *_of_profiles(run, layout, rules), *_of_ignored(ignored)]
     looked = {rule.name for rule, verdict, _ in verdicts if not isinstance(verdict, NotMeasured)}
     not_measured = tuple(
         dict.fromkeys([*_unseen(run), *(verdict for _, verdict, _ in verdicts if isinstance(verdict, NotMeasured))])
@@ -88,8 +94,14 @@ def _unseen(run: Run) -> Iterator[NotMeasured]:
             yield NotMeasured(where, f"no simple model stands beside the network: {asked.reason}")
 
 
-def _of_run(case: Case) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
+def _of_ignored(names: Iterable[str]) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
     for rule in ALL_RULES:
+        if rule.name in names:
+            yield rule, NotMeasured("", IGNORED, rule.name), ("",)
+
+
+def _of_run(case: Case, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
+    for rule in rules:
         if rule.subject == "run":
             for verdict in rule.verdicts(case):
                 if case.run.before_training and isinstance(verdict, NotMeasured) and rule.part != "configuration":
@@ -97,10 +109,10 @@ def _of_run(case: Case) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
                 yield rule, verdict, (verdict.where,)
 
 
-def _of_profiles(run: Run, layout: Layout) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
+def _of_profiles(run: Run, layout: Layout, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Verdict, tuple[str, ...]]]:
     """What the rules say of each profiled activation, at the first hidden site, or the layer that loops."""
     profiles = run.facts.profiles
-    rules = [rule for rule in ALL_RULES if rule.subject == "profile"]
+    rules = [rule for rule in rules if rule.subject == "profile"]
     if not profiles or not rules:
         own = any(site.custom for site in layout.sites.values())
         what = "no activation of the model's own was profiled" if own else "all activations of the model are Keras' own"

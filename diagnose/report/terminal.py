@@ -65,13 +65,9 @@ def _source(run: Run) -> str:
         samples = run.facts.audit.samples if run.facts.audit else 0
         size = f" of {counted(samples, 'sample')}" if samples else ""
         return f"From one batch{size}, before any training."
-    steps = run.facts.steps_seen
-    if steps is not None and run.observations:
-        steps = max(steps, int(run.observed_steps[-1]) + 1)  # a killed training had no time to write its steps down
-    seen = "" if steps is None else f" of {counted(steps, 'step')}"
     broke_off = run.facts.finished == ""
     more = " The training was interrupted or killed, or still goes on." if broke_off else ""
-    return f"From {counted(run.observations, 'observation')}{seen}.{more}"
+    return f"From {run.seen}.{more}"
 
 
 def _not_measured(entries: Sequence[NotMeasured], width: int, style: Style) -> Iterator[str]:

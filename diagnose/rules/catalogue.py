@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from diagnose.rules.activation import (
     amplified_gradient,
     blocked_gradient,
@@ -227,3 +230,27 @@ ALL_RULES: tuple[Rule, ...] = (
 
 #: The part of the catalogue that each rule belongs to, by its name.
 PART_OF = {rule.name: rule.part for rule in ALL_RULES}
+
+
+def rule_named(name: str) -> Rule:
+    """The rule of this name, however that is written: "Class imbalance" and "class_imbalance" are class-imbalance.
+
+    Raises ValueError for a name that is no rule's, with those that come near it.
+
+    >>> rule_named("class imbalances")
+    Traceback (most recent call last):
+        ...
+    ValueError: there is no rule 'class imbalances'; did you mean class-imbalance?
+    """
+    known = {rule.name: rule for rule in ALL_RULES}
+    wanted = str(name).strip().lower().replace(" ", "-").replace("_", "-")
+    if wanted not in known:
+        close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see the list: keras-diagnose rules"
+        raise ValueError(f"there is no rule {name!r}; {hint}")
+    return known[wanted]
+
+
+def rule_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of rules as they are kept, of one name or several. Raises ValueError as `rule_named` does."""
+    return tuple(rule_named(name).name for name in ([names] if isinstance(names, str) else names))

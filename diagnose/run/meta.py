@@ -119,11 +119,12 @@ class FitFacts:
 
 @dataclass(frozen=True, slots=True)
 class MonitorFacts:
-    """The arguments of the monitors, those of several joined."""
+    """The arguments of the monitors, those of several joined. ignore: names of rules that judge nothing of this run."""
 
     overhead: float | None = None
     every: int | None = None
     instruments: tuple[str, ...] = ()
+    ignore: tuple[str, ...] | None = kept(None, optional=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from diagnose.run.meta import Facts, FitFacts, SiteFacts
 from diagnose.run.quantities import BY_ITSELF, EVALUATED
+from diagnose.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +91,19 @@ class Run:
         self._size = 0
         self._arrays: dict[tuple[str, str], dict[int, np.ndarray]] = {}
         self._observed: dict[int, None] = {}
+
+    def __repr__(self) -> str:
+        """What it holds, in a line."""
+        return f"<Run: {self.seen}>"
+
+    @property
+    def seen(self) -> str:
+        """How much of the training it holds, in words: "28 observations of 225 steps"."""
+        steps = self.facts.steps_seen
+        if steps is not None and self.observations:
+            steps = max(steps, int(self.observed_steps[-1]) + 1)  # a killed training had no time to write its steps
+        of = "" if steps is None else f" of {counted(steps, 'step')}"
+        return f"{counted(self.observations, 'observation')}{of}"
 
     def add(self, *measurements: Measurement) -> None:
         """Add measurements; for each quantity and place in the order of their steps."""

@@ -71,7 +71,8 @@ def judge(case: Case) -> Iterator[Verdict]:
         )
         return
     validation = np.array(run.history.get("val_loss", ()), float)
-    if (epochs := np.flatnonzero(~np.isfinite(validation))).size:
+    broke = np.any(run.series("weight.finite").values == 0)  # and with the weights, whatever is validated with them
+    if not broke and (epochs := np.flatnonzero(~np.isfinite(validation))).size:
         yield _of_validation(float(validation[epochs[0]]), int(epochs[0]) + 1)
         return
     yield Healthy("")
