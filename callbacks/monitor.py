@@ -6,17 +6,21 @@ Several monitors in one fit observe once: the first is asked for path and pace, 
 from __future__ import annotations
 
 import os
+import warnings
 import weakref
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import keras
 
 from diagnose.api import Diagnosis, examine
 from diagnose.callbacks.watching.live import StopOn, Wishes
+from diagnose.callbacks.watching.recorder import Archive
 from diagnose.callbacks.watching.session import Session
 from diagnose.callbacks.watching.watched_fit import WatchedFit
 from diagnose.rules.catalogue import rule_names
+from diagnose.run.loading import load
 from diagnose.run.run import Run
 from diagnose.run.store import Store
 from diagnose.wording import one_line, printable
@@ -43,6 +47,8 @@ class TrainingMonitor(keras.callbacks.Callback):
         cause stands; "non-finite", after the batch in which loss or weights were seen to be NaN or infinite; None,
         nothing. It is the one argument by which a monitor changes a training.
     ignore: names of rules that judge nothing of this run, such as ("class-imbalance",).
+    append: go on in the run file at `path`, if one is there, instead of keeping it as NAME.1: the same model trained
+        further, in another process, say.
     Raises ValueError or TypeError for a bad argument and OSError for a path that can't be written, all in the
     constructor. From the start of `fit` on nothing of ours raises, but for two monitors with different paths in one
     fit, which is refused before the first step.
@@ -63,6 +69,7 @@ class TrainingMonitor(keras.callbacks.Callback):
         verbose: str | int = "auto",
         stop_on: str | None = None,
         ignore: str | Iterable[str] = (),
+        append: bool = False,
     ) -> None:
         super().__init__()
         self.path = None if path is None else _checked_path(path)
@@ -72,6 +79,7 @@ class TrainingMonitor(keras.callbacks.Callback):
         self.verbose = _checked_verbose(verbose)
         self.stop_on = _checked_stop_on(stop_on)
         self.ignore = rule_names(ignore)
+        self.append = _checked_append(append, self.path)
         self._session: Session | None = None
         self._past = Run()
         self._unwatched: set[str] = set()
@@ -121,7 +129,8 @@ class TrainingMonitor(keras.callbacks.Callback):
             self._session = known
         else:
             if self._session is None or not self._session.may_watch(model):
-                self._session = Session(self.path, self.overhead, self.every, self.ignore)  # another model, another run
+                archive = self._archive() if self._session is None else None  # another model is another run
+                self._session = Session(self.path, self.overhead, self.every, self.ignore, archive)
             self._session.members.clear()
             self._session.instruments = frozenset()
             self._session.opening = True
@@ -129,6 +138,17 @@ class TrainingMonitor(keras.callbacks.Callback):
         self._session.path = self._session.path or self.path
         self._session.members.append(id(self))
         self._session.instruments |= self.instruments
+
+    def _archive(self) -> Archive | None:
+        """The run to go on in; None for a new one."""
+        if not self.append or self.path is None or not Path(self.path).exists():
+            return None
+        try:
+            return Archive.resumed(self.path)
+        except (OSError, ValueError) as error:  # it could be read when the monitor was made
+            what = f"the run file could not be gone on in, and a new one is begun: {one_line(str(error))}"
+            warnings.warn(f"keras-diagnose: {what}", RuntimeWarning, stacklevel=2)
+            return None
 
     def _leads(self) -> bool:
         return self._session is not None and self._session.members[:1] == [id(self)]
@@ -219,6 +239,7 @@ class _Part(TrainingMonitor):
         verbose: str | int = "auto",
         stop_on: str | None = None,
         ignore: str | Iterable[str] = (),
+        append: bool = False,
     ) -> None:
         super().__init__(
             path,
@@ -228,6 +249,7 @@ class _Part(TrainingMonitor):
             verbose=verbose,
             stop_on=stop_on,
             ignore=ignore,
+            append=append,
         )
 
 
@@ -294,6 +316,15 @@ def _checked_stop_on(stop_on: str | None) -> StopOn | None:
     if stop_on is not None and stop_on not in get_args(StopOn):
         raise ValueError(f"stop_on is {stop_on!r}; it must be 'critical', 'non-finite', or None (never).")
     return cast("StopOn | None", stop_on)
+
+
+def _checked_append(append: bool, path: str | None) -> bool:
+    """Raises ValueError where there is no run that could be gone on in, and OSError as `diagnose.load` does."""
+    if append and path is None:
+        raise ValueError("append is True, and there is no path: pass the path of the run file to go on in.")
+    if append and path is not None and Path(path).exists():
+        load(path)
+    return bool(append)
 
 
 def _checked_instruments(instruments: str | Iterable[str]) -> frozenset[str]:

@@ -154,3 +154,25 @@ def test_evaluate_and_predict_say_once_that_they_are_not_watched(capsys):
     model.predict(X, verbose=1, callbacks=[monitor])
     lines = told(capsys.readouterr().out)
     assert [line.split("`")[1] for line in lines] == ["evaluate", "predict"]
+
+
+def test_a_run_file_is_gone_on_in(tmp_path):
+    path = tmp_path / "run.sqlite"
+    fit(TrainingMonitor(path), epochs=2, verbose=0)
+    before = diagnose.load(path)
+    further = TrainingMonitor(path, append=True)
+    fit(further, epochs=3, verbose=0)
+    both = diagnose.load(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["run.sqlite"]
+    assert both.steps == 5 * 26 and len(both.history["loss"]) == 5
+    assert both.history["loss"][:2] == before.history["loss"]
+    assert {*before.observed_steps} < {*both.observed_steps} and max(both.observed_steps) >= 52
+    assert both.series("batch.loss").values.tolist() == further.run.series("batch.loss").values.tolist()
+    assert further.run.steps == both.steps
+
+
+def test_there_need_be_no_run_to_go_on_in_but_a_path(tmp_path):
+    fit(TrainingMonitor(tmp_path / "new.sqlite", append=True), epochs=1, verbose=0)
+    assert diagnose.load(tmp_path / "new.sqlite").steps == 26
+    with pytest.raises(ValueError, match="no path"):
+        TrainingMonitor(append=True)

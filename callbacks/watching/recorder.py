@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from diagnose.callbacks.watching.guard import Guard
+from diagnose.run.loading import load
 from diagnose.run.meta import Facts
 from diagnose.run.run import Measurement, Run
 from diagnose.run.store import ArrayEntry, Store
@@ -50,6 +51,27 @@ class Archive:
     answers: Sequence[ArrayEntry] = ()
     epochs: int = 0
     epochs_written: int = 0
+
+    @classmethod
+    def resumed(cls, path: str) -> Archive:
+        """That of the run file at this path, to go on in it.
+
+        Raises OSError or ValueError where it can't be read, as `load` does.
+        """
+        run = load(path)
+        observed = run.observed_steps.tolist()
+        planned = run.series("observation.planned").steps.tolist()
+        evaluated = {int(step) for step in run.series("evaluation.planned").steps}
+        return cls(
+            run,
+            Store.resume(path),
+            steps=run.steps or 0,
+            observed=observed,
+            aside=sorted(evaluated.difference(observed)),
+            planned=len(planned),
+            for_good={*planned[:KEEP_PLANNED], *map(int, run.series("weight.finite").steps)},
+            epochs=max(map(len, run.history.values()), default=0),
+        )
 
     def write_note(self, note: str) -> None:
         """Add a note to the run file, if there is one. Raises OSError where the disk refuses it."""

@@ -28,10 +28,17 @@ class Session:
     """Watches a model over one or several fits, and fills one run.
 
     path: of the run file, None for memory only. overhead: see `Budget`. every: fixed spacing of observed steps.
-    ignore: names of rules that judge nothing.
+    ignore: names of rules that judge nothing. archive: of a run to go on in, None for a new one.
     """
 
-    def __init__(self, path: str | None, overhead: float, every: int | None, ignore: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        overhead: float,
+        every: int | None,
+        ignore: tuple[str, ...] = (),
+        archive: Archive | None = None,
+    ) -> None:
         self.path, self.every, self.ignore = path, every, ignore
         self.budget = Budget(overhead)
         #: The monitors of the fit by their id, the one that leads first, and what they watch together.
@@ -41,7 +48,7 @@ class Session:
         self.opening = False
         #: The fit under watch; None before the first, and after one that has ended. One that failed stays.
         self.fit: WatchedFit | None = None
-        self._archive = Archive()
+        self._archive = archive or Archive()
         self._measuring, self._sites = Measuring(frozenset()), Sites()
         self._model: weakref.ref[Any] | None = None
 

@@ -99,11 +99,16 @@ class Run:
     @property
     def seen(self) -> str:
         """How much of the training it holds, in words: "28 observations of 225 steps"."""
+        of = "" if self.steps is None else f" of {counted(self.steps, 'step')}"
+        return f"{counted(self.observations, 'observation')}{of}"
+
+    @property
+    def steps(self) -> int | None:
+        """How many steps the training took as far as the run knows; None where it does not."""
         steps = self.facts.steps_seen
         if steps is not None and self.observations:
             steps = max(steps, int(self.observed_steps[-1]) + 1)  # a killed training had no time to write its steps
-        of = "" if steps is None else f" of {counted(steps, 'step')}"
-        return f"{counted(self.observations, 'observation')}{of}"
+        return steps
 
     def add(self, *measurements: Measurement) -> None:
         """Add measurements; for each quantity and place in the order of their steps."""

@@ -107,6 +107,19 @@ class Store:
             raise OSError(f"the run file {path} could not be made: {error}. Pass another path, or None.") from error
         return store
 
+    @classmethod
+    def resume(cls, path: str | Path) -> Store:
+        """Go on in the run file at this path. Raises OSError where that can't be read."""
+        path = cls.check(path)
+        try:
+            with closing(connect(path)) as connection:
+                store = cls(path, str(connection.execute(TOKEN).fetchone()[0]))
+                facts = connection.execute("SELECT part, name, json FROM facts WHERE part != 'file'").fetchall()
+        except (sqlite3.Error, TypeError) as error:
+            raise OSError(f"the run file {path} could not be gone on in: {error}.") from error
+        store._facts = {(part, name): text for part, name, text in facts}
+        return store
+
     def write(
         self, observed: int | None, measurements: Iterable[Measurement], arrays: Iterable[ArrayEntry] = ()
     ) -> None:
