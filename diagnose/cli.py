@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
     from diagnose.report.index import Entry
     from diagnose.rules.rule import Rule
+    from diagnose.run.run import Run
 
 WRONG = 1
 UNREADABLE = 2
+SILENT = 120.0  # seconds; a guess: the slowest epochs that users watch write sooner
 
 #: How a tone of the report looks in a terminal.
 STYLES: dict[str, dict[str, Any]] = {
@@ -149,6 +151,62 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool, igno
             "wrong."
         )
     ctx.exit(WRONG if diagnosis.causes else 0)
+
+
+@main.command(short_help="Look at a training while it goes on.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--every", metavar="SECONDS", type=click.FloatRange(0.1), default=2.0, show_default=True, help="How often to look."
+)
+@click.option("--once", is_flag=True, help="Print what there is now, and end.")
+@click.pass_context
+def watch(ctx: click.Context, run: Path, every: float, once: bool) -> None:
+    """Look at a training from another terminal: RUN is the path given to TrainingMonitor.
+
+    The view is drawn anew until the fit has ended, and waits for a run file that is not there yet. A fit that was
+    killed, or stands still, is told by how long nothing was written. Exit codes as of `report`.
+    """
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from diagnose.api import examine
+    from diagnose.report.live_view import live_view
+    from diagnose.run.loading import load
+
+    console = Console(highlight=False)
+    once = once or not console.is_terminal
+    with Live(console=console, auto_refresh=False, transient=False) as screen:
+        while True:
+            try:
+                seen = load(run)
+            except (FileNotFoundError, BlockingIOError) as error:  # not begun yet, or being written at this moment
+                if once and isinstance(error, FileNotFoundError):
+                    raise Refused(str(error)) from error
+                screen.update(Text(f"waiting for {run}", style="dim"), refresh=True)
+                time.sleep(every)
+                continue
+            except (OSError, ValueError) as error:
+                raise Refused(str(error)) from error
+            diagnosis = examine(seen)
+            screen.update(live_view(diagnosis, _state(seen, run)), refresh=True)
+            if once or seen.facts.finished:
+                break
+            time.sleep(every)
+    ctx.exit(WRONG if diagnosis.causes else 0 if seen.measured else UNREADABLE)
+
+
+def _state(seen: Run, path: Path) -> str:
+    """How far the fit is, and whether it goes on as far as one can tell."""
+    steps, epochs = seen.steps, max(map(len, seen.history.values()), default=0)
+    of = f" of {seen.facts.fit.epochs}" if seen.facts.fit.epochs else ""
+    done = f"step {steps or 0:,}, epoch {epochs}{of}"
+    if seen.facts.finished:
+        return f"{done}, the fit has ended"
+    silent = max(0.0, time.time() - path.stat().st_mtime)
+    if silent < SILENT:
+        return f"{done}, the fit goes on"
+    return f"{done}; nothing was written for {silent:,.0f} s: the fit stands still, or was killed"
 
 
 @main.command(short_help="Examine an activation on its own.")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import pty
+import subprocess
+import sys
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from keras import layers
 from watched_fits import made_anew, ready
 
 import diagnose
 from diagnose import Run
 from diagnose.callbacks import SaturationMonitor, TrainingMonitor
+from diagnose.cli import main
 
 SAMPLES = 512
 rng = np.random.default_rng(0)
@@ -176,3 +182,63 @@ def test_there_need_be_no_run_to_go_on_in_but_a_path(tmp_path):
     assert diagnose.load(tmp_path / "new.sqlite").steps == 26
     with pytest.raises(ValueError, match="no path"):
         TrainingMonitor(append=True)
+
+
+def watch(path: Any) -> tuple[int, str]:
+    """What `keras-diagnose watch` prints of a run where it is no terminal, and its exit code."""
+    result = CliRunner().invoke(main, ["watch", str(path)])
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_watch_shows_a_fit_that_goes_on_and_one_that_has_ended(tmp_path):
+    path, seen = tmp_path / "run.sqlite", []
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(watch(path)))
+    fit([TrainingMonitor(path), look], rate=1e4, epochs=2, verbose=0)
+    assert "step 26, epoch 1 of 2, the fit goes on" in seen[0][1]
+    code, text = watch(path)
+    assert code == 1
+    assert "epoch 2 of 2, the fit has ended" in text
+    assert "critical" in text and "skill, validation" in text and "relu" in text
+
+
+def test_watch_says_how_long_nothing_was_written(tmp_path):
+    path = tmp_path / "run.sqlite"
+    monitor = TrainingMonitor(path)
+
+    def killed(epoch: int, logs: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit([monitor, keras.callbacks.LambdaCallback(on_epoch_end=killed)], rate=0.3, verbose=0)
+    assert "the fit goes on" in watch(path)[1]
+    os.utime(path, (0, 0))
+    assert "the fit stands still, or was killed" in watch(path)[1]
+
+
+def test_watch_waits_in_a_terminal_for_a_fit_that_is_not_begun(tmp_path):
+    path = tmp_path / "run.sqlite"
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "diagnose", "watch", str(path), "--every", "0.2"]
+    with subprocess.Popen(command, stdin=end, stdout=end, stderr=end) as process:
+        os.close(end)
+        fit(TrainingMonitor(path), rate=0.3, epochs=4, verbose=0)
+        shown = b""
+        while chunk := _read(terminal):
+            shown += chunk
+    os.close(terminal)
+    assert process.returncode == 0
+    assert "the fit has ended" in shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    """What comes from a terminal; nothing once nobody writes to it any more."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
+def test_watch_refuses_what_is_no_run(tmp_path):
+    (tmp_path / "notes.txt").write_text("no run")
+    assert watch(tmp_path / "notes.txt")[0] == 2
+    assert watch(tmp_path / "nothing.sqlite")[0] == 2
