@@ -115,6 +115,15 @@ def place(where: str) -> str:
     return where or "the whole model"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its start.
+
+    >>> sentence("the loss is 0"), sentence("R squared is 1")
+    ('The loss is 0', 'R squared is 1')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def listed(items: Iterable[str], limit: int = 3) -> str:
     """Items in a row; beyond the limit their number stands for the rest.
 

@@ -187,7 +187,7 @@ def test_a_real_training_in_which_nothing_was_measured_is_no_all_clear(tmp_path,
 
 def test_a_fault_of_our_own_does_not_end_as_a_standing_warning_does(sick, monkeypatch):
     """A traceback would end with 1."""
-    monkeypatch.setattr("diagnose.api.examine", lambda run: 1 / 0)
+    monkeypatch.setattr("diagnose.api.examine", lambda run, ignore: 1 / 0)
     in_one_line(keras_diagnose("report", sick), r"failed by itself.*ZeroDivisionError.*test_cli\.py, line \d+")
 
 

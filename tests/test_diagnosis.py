@@ -51,7 +51,9 @@ def test_a_run_without_taps_is_not_called_healthy():
 def test_a_good_training_is_called_healthy_with_the_numbers_that_say_so():
     diagnosis = examine(run_of(GOOD, layers="az", **SEEN))
     assert diagnosis.healthy
-    assert diagnosis.headline.startswith("healthy: the skill is 0.97 (accuracy 0.97")
+    assert diagnosis.headline.startswith(
+        "healthy: the accuracy is 97 % on training samples (always predicting the commonest class: 10 %)"
+    )
 
 
 def test_the_flat_activation_is_the_cause_and_the_lost_gradient_its_consequence():

@@ -106,7 +106,7 @@ def test_a_gap_of_a_quarter_is_learning():
 def test_no_skill_after_a_thousand_updates_is_not_learning():
     run = run_of({"skill.train": [0.0, 0.01], "batch.loss": [2.3] * 5}, steps=LONG, task=TEN_CLASSES, steps_seen=1001)
     assert outcome_of(run).name == "not-learning"
-    assert "accuracy 0.11" in outcome_of(run).reason  # 0.1 + 0.01 * 0.9
+    assert "the accuracy is 11 %" in outcome_of(run).reason  # 0.1 + 0.01 * 0.9
 
 
 def test_no_skill_after_ten_updates_is_too_early_to_tell():
@@ -150,7 +150,7 @@ def test_learning_little_is_harm_in_part():
 def test_losing_most_of_a_skill_is_harm_and_the_reason_names_the_best():
     run = run_of({"skill.train": [0.0, 0.9, 0.9, 0.0, 0.0]}, steps=LONG, task=TEN_CLASSES, steps_seen=1001)
     assert outcome_of(run).name == "not-learning"
-    assert "had been 0.90" in outcome_of(run).reason
+    assert "had been 91 %" in outcome_of(run).reason
 
 
 def test_without_skill_the_accuracy_of_the_batches_stands_in():
@@ -224,7 +224,7 @@ def of_two_outputs(size: float, kind: float, start: float = 0.0):
 def test_one_of_two_outputs_that_does_not_learn_is_the_outcome_and_is_named():
     outcome = outcome_of(of_two_outputs(size=0.0, kind=0.9))
     assert (outcome.name, outcome.harm, outcome.train) == ("not-learning", "partial", 0.0)
-    assert "the skill of output `size` is 0.00" in outcome.reason and "`kind` has 0.90" in outcome.reason
+    assert "R squared of output `size` is 0.00" in outcome.reason and "`kind`: accuracy 95 %" in outcome.reason
 
 
 def test_the_band_of_each_output_is_its_own():
@@ -237,7 +237,7 @@ def test_the_band_of_each_output_is_its_own():
 def test_two_outputs_that_learn_are_told_both_the_worse_first():
     outcome = outcome_of(of_two_outputs(size=0.85, kind=0.95))
     assert (outcome.name, outcome.harm) == ("learning", "none")
-    assert outcome.reason.startswith("the skill of output `size` is 0.85") and "`kind` has 0.95" in outcome.reason
+    assert outcome.reason.startswith("R squared of output `size` is 0.85") and "`kind`: accuracy 98 %" in outcome.reason
 
 
 def test_where_no_output_learns_the_harm_is_clear():
@@ -269,7 +269,7 @@ def test_the_accuracies_that_keras_logged_are_matched_with_their_outputs():
     run.history = {"left_accuracy": [0.5, 0.95], "right_accuracy": [0.5, 0.5], "val_left_accuracy": [0.5, 0.9]}
     outcome = outcome_of(run)
     assert outcome.name == "not-learning"
-    assert "output `right`" in outcome.reason and "`left` has 0.90" in outcome.reason
+    assert "output `right`" in outcome.reason and "`left`: accuracy 95 %" in outcome.reason
 
 
 def test_targets_that_the_loss_brings_to_other_units_are_no_yardstick():

@@ -203,7 +203,7 @@ def test_validation_targets_in_other_units_are_a_shift_and_no_memorized_labels()
     (finding,) = findings("train-validation-shift", run)
     assert (
         finding.blames[0] == "preprocessing"
-        and "on another scale the validation skill would be 0.90" in finding.message
+        and "on another scale R squared on validation samples would be 0.90" in finding.message
     )
     assert findings("memorized-labels", run) == []
     assert outcome_of(run).name == "learning" and "(0.90 on another scale)" in outcome_of(run).reason

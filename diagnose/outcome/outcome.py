@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from diagnose.outcome.figures import Side, baseline, measure, one_of, reached, value
 from diagnose.outcome.references import best_reference, nothing_carries_over, references_of
 from diagnose.outcome.skills import (
     LOPSIDED,
@@ -28,7 +29,6 @@ from diagnose.outcome.skills import (
     loss_fell,
     majority_share,
     rising,
-    skill_in_words,
     skills_of,
     still_falling,
     updates_of,
@@ -177,8 +177,8 @@ def _hollow(run: Run, skills: Skills) -> Outcome | None:
         logged = last_of(run.history.get(f"{where}_loss", ()))
         if logged is not None and abs(logged) <= ZERO_LOSS:
             skill = skills.train[where]
-            reason = f"the loss of output `{where}` is {logged:.3g} while {skill_in_words(run, skill, where)}"
-            return Outcome("hollow-loss", f"{reason}{_beside(skills, where)}.", "clear", skill)
+            reason = f"the loss of output `{where}` is {logged:.3g} while {reached(run, skills, where)}"
+            return Outcome("hollow-loss", f"{reason}{_beside(run, skills, where)}.", "clear", skill)
     if len(skills.stuck) < len(skills.train):
         return None
     batches = run.series("batch.loss").finite().values
@@ -190,7 +190,7 @@ def _hollow(run: Run, skills: Skills) -> Outcome | None:
         return None
     where = skills.stuck[0]
     skill = skills.train[where]
-    told = f"while {skill_in_words(run, skill, where)}{_beside(skills, where)}"
+    told = f"while {reached(run, skills, where)}{_beside(run, skills, where)}"
     if abs(loss) <= ZERO_LOSS:
         return Outcome("hollow-loss", f"the loss is {loss:.3g} {told}.", "clear", skill, _worst(skills.validation))
     if constant is None or constant <= 0:
@@ -224,8 +224,7 @@ def _memorizing(run: Run, skills: Skills) -> Outcome | None:
         if skill < MEMORIZED_LEAST and not nothing_carries_over(run, skills, where):
             continue
         if validation <= MEMORIZED_SHARE * skill and skill - validation > gap_noise(run, skill, validation, where):
-            reason = f"{skill_in_words(run, skill, where)}, and on validation samples it is {validation:.2f}"
-            reason += f"{_beside(skills, where)}."
+            reason = f"{reached(run, skills, where)}{_beside(run, skills, where)}."
             return Outcome("memorizing", reason, "clear", skill, validation)
     return None
 
@@ -251,8 +250,9 @@ def _not_learning(run: Run, skills: Skills) -> Outcome | None:
     skill, series = skills.known[where], skills.series.get(where)
     after = f"after {counted(updates, 'update')} " if updates is not None else ""
     best = float(series.values.max()) if series is not None and len(series) else skill
-    fell = f", after it had been {best:.2f}" if best - skill > FELL_BACK and best > skills.band(where) else ""
-    reason = f"{after}{skill_in_words(run, skill, where)}{fell}{_beside(skills, where)}."
+    had = value(run, best, where)
+    fell = f", after it had been {had} in training" if best - skill > FELL_BACK and best > skills.band(where) else ""
+    reason = f"{after}{reached(run, skills, where)}{fell}{_beside(run, skills, where)}."
     harm: Harm = "partial" if some_learn else "clear"
     return Outcome("not-learning", reason, harm, skill, skills.validation.get(where))
 
@@ -279,18 +279,21 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     on = "validation samples" if first.validation else "training samples that it has not seen"
     here = "" if first.validation else " on those that it has"
     learned_from = counted(run.facts.references[first.output].learned_from, "sample")
-    output = f" of output `{first.output}`" if first.output else ""
+    side: Side = "validation" if first.validation else "train"
     reason = (
-        f"a simple model ({first.model}) fitted to {learned_from} reaches a skill{output} of {first.skill:.2f} on "
-        f"{on}, and the network one of {first.own:.2f}{here}"
+        f"a simple model ({first.model}) fitted to {learned_from} reaches "
+        f"{one_of(run, first.skill, first.output, side)} on {on}, and the network "
+        f"{value(run, first.own, first.output, side)}{here}"
     )
     known = skills.known.get(first.output)
+    beside = [baseline(run, first.output, side)]
     if first.validation and known is not None and skills.train:
-        reason += f" (on training samples {known:.2f})"
+        beside.insert(0, f"on training samples {value(run, known, first.output)}")
+    reason += f" ({'; '.join(beside)})"
     harm: Harm = "clear" if first.own < HALF * first.skill else "partial"
     return Outcome(
         "falling-short",
-        f"{reason}{_beside(skills, first.output)}.",
+        f"{reason}{_beside(run, skills, first.output)}.",
         harm,
         known,
         skills.validation.get(first.output),
@@ -308,27 +311,26 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
     if known and len(skills.stuck) < len(known):
         where = min(known, key=lambda name: known[name])
         skill, validation = known[where], skills.validation.get(where)
-        beside = (
-            f", and on validation samples it is {validation:.2f}" if skills.train and validation is not None else ""
-        )
+        beside = ""
         series = skills.series.get(where, run.series("skill.validation", where).finite())
         if best := best_reference(run, where):
             unseen = "" if run.facts.references[where].on == "validation" else " on samples that it has not seen"
-            beside += f", where a simple model ({best[0]}) reaches {best[1]:.2f}{unseen}"
+            side: Side = "validation" if not unseen else "train"
+            beside += f", where a simple model ({best[0]}) reaches {value(run, best[1], where, side)}{unseen}"
         if validation is not None and (rescaled := in_other_units(run, where)) is not None:
-            beside += f" ({rescaled:.2f} on another scale)"
+            beside += f" ({value(run, rescaled, where, 'validation')} on another scale)"
         still = rising(run, series)
         fell = len(series) > 0 and float(series.values.max()) - skill > FELL_BACK
         harm: Harm = "none" if skill >= decent(run, where) and not fell else "partial"
-        reason = f"{skill_in_words(run, skill, where)}{beside}{_beside(skills, where)}."
+        reason = f"{reached(run, skills, where)}{beside}{_beside(run, skills, where)}."
         asked = references_of(run, skills)
-        reached = {each.output for each in asked} == known.keys() and not any(each.short for each in asked)
-        return Outcome("learning", reason, harm, skill, validation, still, reached)
+        all_of_it = {each.output for each in asked} == known.keys() and not any(each.short for each in asked)
+        return Outcome("learning", reason, harm, skill, validation, still, all_of_it)
     balanced = {where: balanced_skill(run, where) for where in known}
     if balanced and None not in balanced.values():
         where = min(balanced, key=lambda name: balanced[name] or 0.0)
         skill = balanced[where] or 0.0
-        reason = f"{skill_in_words(run, known[where], where)}; if every class counted the same, {skill:.2f}."
+        reason = f"{reached(run, skills, where)}; a skill of {skill:.2f} if every class counted the same."
         return Outcome("learning", reason, "none" if skill >= DECENT else "partial", skill, _worst(skills.validation))
     if not all(informed_by_the_loss(run, where) for where in known or ("",)):
         return None
@@ -341,10 +343,10 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
     updates = updates_of(run)
     if skills.known:
         where = min(skills.known, key=lambda name: skills.known[name])
-        skill, output = skills.known[where], f" of output `{where}`" if where else ""
+        skill = skills.known[where]
         seen = f"after {counted(updates, 'update')}" if updates is not None else "so far"
         falling = " and the loss still falls" if still_falling(run) else ""
-        reason = f"too early to tell: {seen} the skill{output} is {skill:.2f}{falling}."
+        reason = f"too early to tell: {seen} {reached(run, skills, where)}{falling}."
         started = updates is not None and updates >= STARTED and skill < BARELY
         return Outcome("unknown", reason, "untold" if started else "none", skill)
     losses = run.series("batch.loss").finite()
@@ -378,10 +380,11 @@ def _alike(run: Run) -> bool:
     )
 
 
-def _beside(skills: Skills, where: str) -> str:
+def _beside(run: Run, skills: Skills, where: str) -> str:
     """What the other outputs reach, the worst first, as a clause; "" for a single output."""
-    others = sorted((skill, name) for name, skill in skills.known.items() if name != where)
-    told = [f"`{name}` has {skill:.2f}" for skill, name in others[:OTHERS]]
+    others = sorted((skill, each) for each, skill in skills.known.items() if each != where)
+    side: Side = "train" if skills.train else "validation"
+    told = [f"`{each}`: {measure(run, each)} {value(run, skill, each, side)}" for skill, each in others[:OTHERS]]
     more = [f"{len(others) - OTHERS} others have more"] if others[OTHERS:] else []
     return f"; {', '.join(told + more)}" if told else ""
 

@@ -247,26 +247,6 @@ def still_falling(run: Run) -> bool:
     return lower and drop > max(STILL_FALLING * abs(float(middle.mean())), _error(middle, last))
 
 
-def skill_in_words(run: Run, skill: float, where: str = "") -> str:
-    """The skill with what stands behind it, for one output or the whole model.
-
-    >>> skill_in_words(Run({"task": {"kind": "categorical", "majority_share": 0.5}}), 0.9)
-    'the skill is 0.90 (accuracy 0.95, where the commonest class alone gives 0.50)'
-    """
-    share, kind = majority_share(run, where), run.facts.task.of(where).kind
-    output = f" of output `{where}`" if where else ""
-    loss, constant = data_losses(run)
-    if run.facts.task.of(where).by_loss and loss is not None and constant is not None:
-        return f"the skill{output} is {skill:.2f} (the loss is {loss:.3g}; the best constant answer has {constant:.3g})"
-    if kind == "regression":
-        return f"the skill{output} is {skill:.2f} (R squared; always answering the mean gives 0)"
-    if share is not None and kind in ("categorical", "binary"):
-        accuracy = share + skill * (1.0 - share)
-        alone = f"where the commonest class alone gives {share:.2f}"
-        return f"the skill{output} is {skill:.2f} (accuracy {accuracy:.2f}, {alone})"
-    return f"the skill{output} is {skill:.2f} (0 is a constant answer's, 1 is perfect)"
-
-
 def data_losses(run: Run) -> tuple[float | None, float | None]:
     """Last loss on the training samples, and that of the best constant answer; the latter None where it can't be
     compared.

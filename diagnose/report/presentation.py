@@ -12,7 +12,7 @@ from functools import cache
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.rules.catalogue import ALL_RULES, PART_OF
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity
-from diagnose.wording import listed
+from diagnose.wording import listed, sentence
 
 #: Tone of an outcome or a severity: the name of a colour in the style sheet.
 TONES: dict[str, str] = {
@@ -78,11 +78,7 @@ def verdict(diagnosis: DiagnosisRecord) -> tuple[str, str]:
     A headline that begins with the name of a function keeps its small letter.
     """
     headline, reason = diagnosis.headline, diagnosis.outcome_reason
-    return headline if diagnosis.causes else _sentence(headline), "" if reason in headline else _sentence(reason)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return headline if diagnosis.causes else sentence(headline), "" if reason in headline else sentence(reason)
 
 
 def no_cause(diagnosis: DiagnosisRecord) -> str:

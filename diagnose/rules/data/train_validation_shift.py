@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from diagnose.outcome.figures import one_of, subject, value
 from diagnose.outcome.skills import in_other_units, last_finite
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -99,8 +100,8 @@ def _labels(run: Run) -> Iterator[Finding]:
             renumbered.add(where)
             yield _finding(
                 where,
-                "With its classes renamed the model would have a validation skill of "
-                f"{renamed[-1]:.2f} in place of {plain[-1]:.2f}: "
+                f"With its classes renamed the model would have {one_of(run, renamed[-1], where, 'validation')} on "
+                f"validation samples in place of {value(run, plain[-1], where, 'validation')}: "
                 "the classes are numbered otherwise in validation.",
                 {"skill with classes renamed": float(renamed[-1]), "skill": float(plain[-1])},
                 "labels",
@@ -133,7 +134,8 @@ def _targets(run: Run, lost: Sequence[str]) -> Iterator[Finding]:
         told = f"{apart:.2g} times the spread of the training targets away from them, and {width:.2g} times as spread"
         evidence: dict[str, float | str] = {"distance in spreads": apart, "spread over training spread": width}
         if rescaled is not None:
-            told += f"; on another scale the validation skill would be {rescaled:.2f}"
+            told += f"; on another scale {subject(run, where)} on validation samples would be "
+            told += value(run, rescaled, where, "validation")
             evidence["validation skill on another scale"] = rescaled
         yield _finding(
             where,

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.outcome.figures import subject, value
 from diagnose.outcome.outcome import decent
 from diagnose.outcome.references import best_reference
 from diagnose.rules.evidence.audited_output import Output, healthy, outputs, place, quoted, takes, untold
@@ -65,7 +66,7 @@ def _judged(case: Case, output: Output) -> Verdict:
     return Finding(
         place(output),
         f"The targets reach {wanted:.3g}, where the predictions of {quoted(output)} reach {says:.3g} before any "
-        f"training, and the skill got to {skill:.2f} only.",
+        f"training, and {subject(case.run, name)} got to {value(case.run, skill, name)} only.",
         severity="critical" if far > FAR else "warning",
         blames=("preprocessing", "learning-rate"),
         since=0,

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import baseline, measure, subject, value
 from diagnose.outcome.outcome import MEMORIZED_LEAST
 from diagnose.outcome.references import best_reference, nothing_carries_over
 from diagnose.outcome.skills import in_other_units, majority_share, noise_band
@@ -36,6 +37,7 @@ from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
 from diagnose.rules.evidence.samples import samples_of
 from diagnose.rules.rule import Rule
+from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import counted
 
@@ -82,9 +84,10 @@ def judge(case: Case) -> Iterator[Verdict]:
         apart = np.flatnonzero(gap.values > EVER)
         yield Finding(
             where,
-            f"{_known(float(train.values[-1]))}, and on validation samples the model "
-            f"is worth a constant answer (skill {validation.values[-1]:.2f}, never over {ever:.2f})"
-            f"{_and_others(best) if nothing else ''}.{few}",
+            f"{_known(run, float(train.values[-1]), where)}; on validation samples {subject(run, where)} is "
+            f"{value(run, validation.values[-1], where, 'validation')} "
+            f"({baseline(run, where, 'validation')}), and was never over {value(run, ever, where, 'validation')}"
+            f"{_and_others(run, where, best) if nothing else ''}.{few}",
             severity="critical",
             blames=("data", "labels", "preprocessing") if few else ("labels", "data", "preprocessing"),
             since=int(gap.steps[apart[0]]),
@@ -100,13 +103,15 @@ def judge(case: Case) -> Iterator[Verdict]:
         )
 
 
-def _known(skill: float) -> str:
-    how = "are known by heart" if skill >= BY_HEART else "are answered better than by chance"
-    return f"The training samples {how} (skill {skill:.2f})"
+def _known(run: Run, skill: float, where: str) -> str:
+    how = "are known by heart" if skill >= BY_HEART else "are predicted better than by chance"
+    return f"The training samples {how} ({measure(run, where)} {value(run, skill, where)})"
 
 
-def _and_others(best: tuple[str, float] | None) -> str:
-    return f"; simple models find nothing either ({best[0]}: {best[1]:.2f})" if best else ""
+def _and_others(run: Run, where: str, best: tuple[str, float] | None) -> str:
+    return (
+        f"; simple models find nothing either ({best[0]}: {value(run, best[1], where, 'validation')})" if best else ""
+    )
 
 
 RULE = Rule(

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import subject, value
 from diagnose.outcome.outcome import MEMORIZED_LEAST, decent
 from diagnose.outcome.references import best_reference
 from diagnose.outcome.skills import MEMORIZED_SHARE, gap_noise
@@ -37,7 +38,7 @@ from diagnose.rules.rule import Rule
 from diagnose.run.meta import ReferenceFacts
 from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Severity, Verdict
-from diagnose.wording import percent
+from diagnose.wording import percent, sentence
 
 GAP = 0.15  # measured: 0.03 in the median of healthy runs; benchmarks/calibration.md
 RISE = 0.2  # a guess: Prechelt's GL criterion at 20 %
@@ -87,10 +88,14 @@ def _finding(
     since = int(gap.steps[min(int(wide[-1]) + 1, len(gap) - 1)]) if len(wide) else int(gap.steps[0])
     return Finding(
         where,
-        f"The skill is {train.values[-1]:.2f} on training samples and "
-        f"{validation.values[-1]:.2f} on validation samples; "
+        f"{sentence(subject(case.run, where))} is {value(case.run, train.values[-1], where)} on training samples and "
+        f"{value(case.run, validation.values[-1], where, 'validation')} on validation samples; "
         f"the best validation was at evaluation {best + 1} of {len(gap)}."
-        + (f" Simple models reach no more ({known[0]}: {known[1]:.2f})." if little and known else ""),
+        + (
+            f" Simple models reach no more ({known[0]}: {value(case.run, known[1], where, 'validation')})."
+            if little and known
+            else ""
+        ),
         severity=_severity(now, train, validation, risen, good, far_beyond=beyond > FAR_BEYOND),
         blames=("data", "regularization", "epochs") if little else ("regularization", "epochs", "data"),
         since=since,
@@ -127,8 +132,8 @@ def _severity(
 def _overdone(where: str, gap: float, risen: float, best: int) -> Finding:
     return Finding(
         where,
-        f"The validation loss is {percent(risen)} over its best (evaluation {best + 1}) while the skill still holds: "
-        "the model grows too certain.",
+        f"The validation loss is {percent(risen)} over its best (evaluation {best + 1}) while what it "
+        "predicts is right as often: the model grows too certain.",
         severity="note",
         blames=("epochs", "regularization"),
         evidence={"gap": gap, "rise of validation loss": risen},

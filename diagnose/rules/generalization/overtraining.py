@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import subject, value
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -49,14 +50,15 @@ def judge(case: Case) -> Iterator[Verdict]:
             continue
         yield Finding(
             where,
-            f"The validation skill reached {skill.values[best]:.2f} at evaluation {best + 1} "
-            f"of {len(skill)} and gained nothing after it.",
+            f"On validation samples {subject(run, where)} reached "
+            f"{value(run, skill.values[best], where, 'validation')} at evaluation {best + 1} of {len(skill)} and "
+            "gained nothing after it.",
             severity="note",
             blames=("epochs",),
             since=int(skill.steps[best]),
             evidence={"best evaluation": float(best + 1), "evaluations": float(len(skill))},
             remedy=f"Add EarlyStopping(patience={max(idle // 3, 2)}, restore_best_weights=True).",
-            refute="The skill rises again with more epochs.",
+            refute="It rises again with more epochs.",
             confidence=0.7,
         )
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import subject, value
 from diagnose.outcome.outcome import decent
 from diagnose.outcome.references import weighted_outputs
 from diagnose.outcome.skills import gap_noise
@@ -31,7 +32,7 @@ from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import counted
+from diagnose.wording import counted, sentence
 
 OVER = 0.15  # a guess: as much as counts as overfitting the other way round
 
@@ -59,8 +60,9 @@ def judge(case: Case) -> Iterator[Verdict]:
             continue
         yield Finding(
             where,
-            f"The skill is {validation.values[-1]:.2f} on validation samples and only {train.values[-1]:.2f} on "
-            "training samples: their labels are wrong more often, or validation samples are easier.",
+            f"{sentence(subject(run, where))} is {value(run, validation.values[-1], where, 'validation')} on "
+            f"validation samples and only {value(run, train.values[-1], where)} on training samples: their labels are "
+            "wrong more often, or validation samples are easier.",
             severity="note" if validation.values[-1] >= decent(run, where) else "warning",
             blames=("labels", "data"),
             since=int(gap.steps[-2]),

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import subject, value
 from diagnose.outcome.skills import gap_noise, majority_share
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -71,7 +72,8 @@ def judge(case: Case) -> Iterator[Verdict]:
         place = max(slow, key=slow.__getitem__, default=where)
         yield Finding(
             place,
-            f"On training samples the skill is {training:.2f} in training mode and {inference:.2f} in inference mode."
+            f"On training samples {subject(run, where)} is {value(run, training, where)} in training mode and "
+            f"{value(run, inference, where)} in inference mode."
             + (_behind(place, momenta[place], slow[place], updates) if slow else ""),
             severity="note" if early else "critical" if inference < training / 2 else "warning",
             blames=("layers", "batch-size"),

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import one_of
 from diagnose.outcome.outcome import EARLY_UPDATES, Outcome, decent
 from diagnose.outcome.skills import LOPSIDED, last_finite, majority_share, still_falling, updates_of
 from diagnose.rules.evidence.case import Case
@@ -80,7 +81,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         "",
         f"The loss was still falling by {percent(pace)} an epoch when the training ended after {seen}"
         + (" with the validation loss at its best" if stopped else "")
-        + f", at a skill of {outcome.train:.2f}.",
+        + f", at {one_of(run, outcome.train)}.",
         severity="warning" if stopped or little or short else "note",
         blames=("epochs", "learning-rate"),
         evidence={"fall an epoch": pace, "skill": outcome.train},

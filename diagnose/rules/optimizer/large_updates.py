@@ -28,6 +28,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import subject, value
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.evidence.updates import GOOD, advised_rate, typical_ratio
@@ -139,8 +140,9 @@ def _raised(run: Run) -> Finding | None:
         if 0 < RAISED * then <= now:
             return Finding(
                 "",
-                f"The learning rate rose from {then:.3g} to {now:.3g} after the best skill, "
-                f"{skill.values[best]:.2f} at step {skill.steps[best]}; {skill.values[-1]:.2f} is left.",
+                f"The learning rate rose from {then:.3g} to {now:.3g} after {subject(run, where)} was best, "
+                f"{value(run, skill.values[best], where)} at step {skill.steps[best]}; "
+                f"{value(run, skill.values[-1], where)} is left.",
                 severity="critical",
                 blames=("learning-rate", "optimizer"),
                 since=int(skill.steps[best]),
