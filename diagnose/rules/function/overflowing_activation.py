@@ -30,6 +30,7 @@ REACH = {"float16": 12.0}  # for the others:
 REACH_ELSE = 100.0  # see Source
 DENORMAL = 1.2e-38  # float32's smallest number of full precision; what is nearer to 0 counts as 0
 AT_THE_END = 0.25  # arithmetic: 4 z overflows there
+NEVER = 1e30  # a guess: what brings z there has overflowed somewhere else before
 OUTGROWN = 0.1  # of the dtype's largest number, beside the gap: the value itself is what overflows
 
 
@@ -71,8 +72,10 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
 
 
 def _reachable(numerics: Numerics) -> tuple[Gap, ...]:
-    """The gaps without those at the dtype's own end, where whatever is over z overflows (selu at 97 % of it)."""
-    return tuple(gap for gap in numerics.forward if abs(gap.nearest) < AT_THE_END * numerics.largest)
+    """The gaps without those at the dtype's own end, where whatever is over z overflows (selu at 97 % of it, 10 * z at
+    a tenth)."""
+    end = min(AT_THE_END * numerics.largest, NEVER)
+    return tuple(gap for gap in numerics.forward if abs(gap.nearest) < end)
 
 
 def _met(profile: FunctionProfile, low: float, high: float) -> bool:
