@@ -50,6 +50,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "regularizers":
+        return import_module("diagnose.regularizers")
     if name not in _HOMES:
         raise AttributeError(f"module 'diagnose' has no attribute {name!r}")
     found = getattr(import_module(_HOMES[name]), name)

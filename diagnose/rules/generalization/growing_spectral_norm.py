@@ -10,7 +10,8 @@ a note.
 
 Rests: no validation samples; a gap that stays small.
 
-Remedy: spectral norm regularization (`keras.layers.SpectralNormalization` around a layer), or weight decay.
+Remedy: spectral norm regularization (`diagnose.regularizers.SpectralNorm`), or weight decay. Not to be confused with
+`keras.layers.SpectralNormalization`, which divides the kernel by its norm.
 
 Refute: the gap stays the same with the norms held down.
 
@@ -54,7 +55,8 @@ def judge(case: Case) -> Iterator[Verdict]:
         severity="note",
         blames=("regularization",),
         evidence={"growth of the norms": growth, "gap": float(gap[-1])},
-        remedy="Wrap the largest layers in keras.layers.SpectralNormalization, or add weight decay.",
+        remedy="Give the largest layers kernel_regularizer=diagnose.regularizers.SpectralNorm(0.01), or add weight "
+        "decay.",
         refute="The gap stays the same with the norms held down.",
         confidence=0.5,
     )
