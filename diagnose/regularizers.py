@@ -53,15 +53,20 @@ class SpectralNorm(keras.regularizers.Regularizer):
         fixed = ops.stop_gradient(matrix)
         # No direction that a kernel is likely to have: its angles repeat nowhere.
         right = ops.cos(ops.cast(ops.arange(1, matrix.shape[1] + 1), matrix.dtype) ** 2)
-        for _ in range(self.iterations):
-            left = _unit(ops.matmul(fixed, right))
-            right = _unit(ops.matmul(left, fixed))
+        right = ops.fori_loop(0, self.iterations, lambda _, found: _stretched(fixed, found), _unit(right))
+        right = ops.stop_gradient(right)
+        left = ops.stop_gradient(_unit(ops.matmul(fixed, right)))
         norm = ops.sum(ops.matmul(left, matrix) * right)
         return 0.5 * self.coefficient * ops.square(norm)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {"coefficient": self.coefficient, "iterations": self.iterations}
+
+
+def _stretched(matrix: Any, direction: Any) -> Any:
+    """The direction after one iteration: nearer to the one that the matrix stretches most."""
+    return _unit(ops.matmul(_unit(ops.matmul(matrix, direction)), matrix))
 
 
 def _unit(vector: Any) -> Any:
