@@ -262,3 +262,17 @@ def test_a_function_made_of_operations_computes_in_any_precision_and_shape(all_o
     z = np.linspace(-1, 1, 7)
     np.testing.assert_allclose(wave(tf.constant(z)), np.sin(30 * z), rtol=1e-12)
     assert wave(tf.constant(z, tf.float16)).dtype == tf.float16
+
+
+def test_where_they_cannot_be_looked_for_all_others_are_still_read(monkeypatch: pytest.MonkeyPatch):
+    def fails(*_: Any) -> Any:
+        raise RuntimeError("no such graph")
+
+    monkeypatch.setattr("diagnose.callbacks.observing.tensorflow.inline_sites.depends_on", fails)
+    model = keras.Sequential(
+        [keras.Input((UNITS,)), Own(lambda self, x: ops.sin(self.first(x)), "wave"), D(UNITS, "relu"), D(1)]
+    )
+    monitor = watched(model, numbers(UNITS), numbers(1), epochs=1)
+    assert {site.function for site in monitor.run.facts.sites} == {"linear", "relu"}
+    assert monitor.run.observations > 0
+    assert any("no such graph" in entry.reason for entry in monitor.diagnosis.not_measured)

@@ -92,7 +92,7 @@ class ShadowStep:
             return self._packed(data, tapping, seen, reported)
 
     def _packed(self, data: Any, tapping: Tapping, seen: _Seen, reported: Any) -> dict[str, Any]:
-        inline = inline_taps(self.model, tapping, data)
+        inline = self._inline(tapping, data)
         self.taps, self.missed, self.looped = tapping.taps, tapping.missed, tapping.looped
         assign_roles(self.taps, seen.y_pred, data, tapping.affine)
         if inline and seen.loss_calls == 1:
@@ -119,6 +119,15 @@ class ShadowStep:
             for index, value in enumerate(values if self.standard and dense else []):
                 packing.array(f"{side}/{index}", _first_rows(value))
         return packing.packed()
+
+    def _inline(self, tapping: Tapping, data: Any) -> list[Tap]:
+        """The activations written in a `call`; where these can't be looked for, all others are still read."""
+        try:
+            return inline_taps(self.model, tapping, data)
+        except Exception as error:
+            why = f"{type(error).__name__}: {str(error)[:200]}"
+            tapping.missed["activations written in a call"] = f"they could not be looked for: {why}"
+            return []
 
     def _pack_variables(self, seen: _Seen) -> None:
         """Sizes of gradients and weights, and a sample of the gradients of all kernels."""
