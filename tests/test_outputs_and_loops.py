@@ -79,7 +79,7 @@ def test_the_output_that_does_not_learn_is_named_beside_one_that_does():
     x = numbers(6)
     diagnosis = watched(model, x, {"found": x[:, :1], "lost": x[:, :1]}, epochs=80, rate=0.03, every=15).diagnosis
     assert diagnosis.outcome == "not-learning"
-    assert "of output `lost`" in diagnosis.outcome_reason and "`found` has" in diagnosis.outcome_reason
+    assert "of output `lost`" in diagnosis.outcome_reason and "`found`: R squared" in diagnosis.outcome_reason
     assert any(cause.rule == "dead-units" for cause in diagnosis.causes)
 
 
