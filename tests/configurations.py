@@ -45,6 +45,14 @@ def model(last: Any, loss: Any = None, asked: Any = "accuracy", *, shape: Any = 
     return made
 
 
+def of_two(y: Any, p: Any) -> Any:
+    """Negative log likelihood of a mixture of two normal densities: of logits, means and deviations only the last must
+    be over 0."""
+    logits, means, deviations = p[:, :2], p[:, 2:4], p[:, 4:]
+    apart = (ops.reshape(y, (-1, 1)) - means) / deviations
+    return -ops.logsumexp(ops.log_softmax(logits) - ops.log(deviations) - 0.5 * ops.square(apart), axis=-1)
+
+
 def softmax(units: int = 4) -> Any:
     return D(units, activation="softmax")
 

@@ -39,6 +39,7 @@ from configurations import (
     model,
     normal,
     normed,
+    of_two,
     one_line_of_text,
     own_compute_loss,
     quantiles,
@@ -105,6 +106,13 @@ SOUND: dict[str, Case] = {
     "sigmoid, BCE, shares": lambda: (model(sigmoid(), BCE, "mae"), X, SHARE),
     "sigmoid, MSE, labels 0 and 1 (a note)": lambda: (model(sigmoid(), "mse"), X, YES),
     "tanh, MSE": lambda: (model(D(1, activation="tanh"), "mse", "mae"), X, np.tanh(REAL)),
+    "a mixture of densities": lambda: (
+        model(
+            [D(6), layers.Lambda(lambda p: ops.concatenate([p[:, :4], ops.softplus(p[:, 4:]) + 0.01], axis=-1))], of_two
+        ),
+        X,
+        REAL,
+    ),
     "relu, positive targets": lambda: (model(D(1, activation="relu"), "mse", "mae"), X, np.abs(REAL)),
     "exponential, Poisson": lambda: (model(D(1, activation="exponential"), "poisson", None), X, COUNTS),
     "softplus, Poisson": lambda: (model(D(1, activation="softplus"), "poisson", None), X, RNG.poisson(2, N)),

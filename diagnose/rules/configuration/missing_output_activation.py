@@ -8,7 +8,8 @@ sum to 1 are divided by their sum, so a reported probability is none. Loss 7 to 
 Fires: predictions outside [0, 1], or under 0 where the loss has no value for them (Poisson); or, for a loss over
 classes, rows that don't sum to 1 (sigmoids where a softmax belongs).
 
-Rests: a loss that takes logits, distances or margins; one whose nature could not be told.
+Rests: a loss that takes logits, distances or margins; one whose nature could not be told; predictions under 0 for which
+the loss of the batch has a value (it takes the logarithm of some columns only).
 
 Remedy: `activation="softmax"` (one of many classes) or `"sigmoid"` in the output layer, or `from_logits=True` in the
 loss. Where the predictions sum to 1 over another axis, such as that of the batch: a softmax over axis=-1.
@@ -52,7 +53,8 @@ def judge(case: Case) -> Iterator[Verdict]:
 def _look(output: Output) -> Verdict:
     loss = output.loss
     falls = (output.prediction.min or 0.0) < 0 or (output.reach.negative or 0.0) > 0
-    if loss is not None and loss.positive and falls:
+    valued = loss is not None and loss.free is not None and (output.prediction.min or 0.0) < 0
+    if loss is not None and loss.positive and falls and not valued:
         return Finding(
             place(output),
             f"{quoted(output)} gives {span(output)}, and its loss `{loss.name}` has no value for numbers under 0.",
