@@ -1,8 +1,9 @@
 """How the diagnosis does on programs written by someone who had not read the rules.
 
-    python benchmarks/fresh.py [--only NAME ...]
+    python benchmarks/fresh.py [--inline] [--only NAME ...]
 
-`fresh_programs/` holds 44 sick programs (`s...`) and 30 healthy ones (`h...`), as they were written: each says in
+`fresh_programs/` holds 44 sick programs (`s...`) and 30 healthy ones (`h...`), as they were written;
+`fresh_programs_inline/` 12 and 14, whose activations are written in a `call` or between layers. Each says in
 `TRUTH` what is wrong with it and what cures it, and trains in `train(callbacks)`; the sick ones also cured. Printed
 are, for each, its outcome, its causes, and beside them the truth: whether a cause says the same is for a reader to
 judge. Counted are the sick ones whose first cause blames what `TRUTH` blames, and the healthy ones with a cause.
@@ -24,7 +25,7 @@ import keras
 from diagnose import Diagnosis
 from diagnose.callbacks import TrainingMonitor
 
-PROGRAMS = Path(__file__).parent / "fresh_programs"
+HERE = Path(__file__).parent
 
 
 def loaded(path: Path) -> ModuleType:
@@ -54,9 +55,12 @@ def main() -> None:
     """Judge and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[], help="names, or how they begin")
-    only = tuple(parser.parse_args().only)
+    parser.add_argument("--inline", action="store_true", help="those whose activations are written inline")
+    arguments = parser.parse_args()
+    only = tuple(arguments.only)
+    programs = HERE / ("fresh_programs_inline" if arguments.inline else "fresh_programs")
     sick = blamed = silent = healthy = accused = 0
-    for path in sorted(PROGRAMS.glob("*.py")):
+    for path in sorted(programs.glob("*.py")):
         if only and not path.stem.startswith(only):
             continue
         program = loaded(path)
