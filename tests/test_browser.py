@@ -20,7 +20,10 @@ const frame = document.getElementById("page");
 frame.onload = () => {{
   const page = frame.contentDocument, root = page.documentElement;
   const style = frame.contentWindow.getComputedStyle(page.body);
+  const boxes = [...page.querySelectorAll(".graph .box")], room = page.querySelector(".graph").getBoundingClientRect();
   document.title = JSON.stringify({{
+    boxes: boxes.length,
+    outside: boxes.filter((box) => box.getBoundingClientRect().bottom > room.bottom + 1).length,
     width: root.scrollWidth, height: root.scrollHeight, heading: page.querySelector("h1").innerText,
     pictures: page.querySelectorAll("svg").length, scripts: page.querySelectorAll("script").length,
     ink: style.color, paper: style.backgroundColor,
@@ -62,6 +65,12 @@ def test_the_page_shows_headline_and_pictures_without_a_script(folder):
     assert seen["heading"].strip()
     assert seen["pictures"] >= 3
     assert seen["scripts"] == 0
+
+
+def test_what_leads_to_what_stays_in_its_figure(folder):
+    seen = look(folder, 1100)
+    assert seen["boxes"] >= 2
+    assert seen["outside"] == 0
 
 
 def test_it_fits_a_phone(folder):
