@@ -1,6 +1,7 @@
 """The Keras callbacks. They hold arguments and pass hooks on; the work is done by the fit of the `Session` they share.
 
-Several monitors in one fit observe once: the first is asked for path and pace, and the instruments of all are joined.
+Several monitors in one fit observe once: the instruments of all are joined, the path is the first that is given, and
+all other arguments are those of the first monitor.
 """
 
 from __future__ import annotations

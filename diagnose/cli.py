@@ -7,13 +7,12 @@ cannot be read or in which nothing was measured, told in one line; 130: interrup
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import textwrap
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from diagnose.report.index import Entry
-    from diagnose.rules.rule import Rule
     from diagnose.run.run import Run
 
 WRONG = 1
@@ -243,85 +241,15 @@ def rules(name: str | None) -> None:
     """List the rules, or show the manual page of the one called NAME."""
     from rich.console import Console
 
+    from diagnose.report.rule_pages import list_rules, show_rule
     from diagnose.rules.catalogue import ALL_RULES, rule_named
 
     console = Console(width=_columns(), highlight=False)
     if name is None:
-        _list_rules(console, ALL_RULES)
+        list_rules(console, ALL_RULES)
         return
     with _refusing(ValueError):
-        _show_rule(console, rule_named(name))
-
-
-def _list_rules(console: Console, known: Sequence[Rule]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from diagnose.rules.rule import PARTS
-
-    for part, title in PARTS.items():
-        members = [rule for rule in known if rule.part == part]
-        if not members:
-            continue
-        console.print(Text(f"\n{title}", style="bold"))
-        table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True, min_width=30)
-        table.add_column()
-        for rule in members:
-            table.add_row(Text(f"  {rule.name}", style="cyan"), Text(_sentence(rule)))
-        console.print(table)
-    console.print(Text(f"\n{len(known)} rules. The page of one: keras-diagnose rules NAME", style="dim"))
-
-
-def _sentence(rule: Rule) -> str:
-    """What stands after the title's colon."""
-    return rule.title.split(": ", 1)[-1]
-
-
-def _show_rule(console: Console, rule: Rule) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from diagnose.rules.rule import PARTS, STORY_PARTS
-
-    console.print(Text(rule.name, style="bold cyan"), Text(f"  {PARTS[rule.part]}", style="dim"), sep="")
-    console.print(Text(rule.title))
-    console.print()
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for part, text in _paragraphs(rule.story, STORY_PARTS):
-        table.add_row(Text(part, style="bold"), Text(_with_values(text, rule)))
-    if rule.explains:
-        table.add_row(Text("Explains", style="bold"), Text(", ".join(rule.explains)))
-    console.print(table)
-
-
-def _with_values(text: str, rule: Rule) -> str:
-    """The text with the value behind each threshold of the rule's module that it names: CROWD becomes CROWD (0.5)."""
-
-    thresholds = rule.thresholds
-
-    def with_value(name: re.Match[str]) -> str:
-        value = thresholds.get(name[0])
-        return name[0] if value is None else f"{name[0]} ({value:g})"
-
-    return re.sub(r"\b[A-Z][A-Z0-9_]+\b", with_value, text)
-
-
-def _paragraphs(story: str, parts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Each part of a rule's story with its text as one paragraph; a line that starts no part goes on with the last."""
-    name, lines = "", list[str]()
-    for line in story.split("\n\n", 1)[-1].splitlines():
-        start, colon, rest = line.partition(": ")
-        if colon and start in parts:
-            if name:
-                yield name, " ".join(" ".join(lines).split())
-            name, lines = start, [rest]
-        else:
-            lines.append(line)
-    if name:
-        yield name, " ".join(" ".join(lines).split())
+        show_rule(console, rule_named(name))
 
 
 @main.command(short_help="Train six small networks, and report on each.")

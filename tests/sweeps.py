@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
+
+#: A parameter that is a sweep, as `pytest.param`.
+further = functools.partial(pytest.param, marks=pytest.mark.sweep)
 
 
 def quick(names: Iterable[str], *, first: Iterable[str], groups: Sequence[str] = ()) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
+from sweeps import further
 from watched_fits import made_anew, numbers, watched
 
 from diagnose.callbacks import TrainingMonitor, watch
@@ -94,10 +95,7 @@ class Blocks(keras.Model):
         return self.answer(self.block(x))
 
 
-@pytest.mark.parametrize(
-    "act",
-    [tf.function(flat_around_0), *[pytest.param(f, marks=pytest.mark.sweep) for f in (flat_around_0, ops.gelu)]],
-)
+@pytest.mark.parametrize("act", [tf.function(flat_around_0), further(flat_around_0), further(ops.gelu)])
 def test_the_only_activation_of_a_layer_has_the_layers_path(act: Any):
     monitor = watched(Blocks(act), numbers(6), numbers(1))
     assert sites_of(monitor) == {"blocks/block": act.__name__, "blocks/answer": "linear"}
@@ -309,20 +307,13 @@ def unbent(model: keras.Model) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "between",
-    [
-        lambda x: x + 0.1 * ops.sin(x),
-        pytest.param(ops.relu, marks=pytest.mark.sweep),
-        pytest.param(lambda x: ops.max(x, -1, keepdims=True), marks=pytest.mark.sweep),
-    ],
+    "between", [lambda x: x + 0.1 * ops.sin(x), further(ops.relu), further(lambda x: ops.max(x, -1, keepdims=True))]
 )
 def test_a_function_called_on_a_dense_layers_output_bends_it(between: Any):
     assert unbent(ByCall(between)) == []
 
 
-@pytest.mark.parametrize(
-    "between", [lambda x: ops.reshape(2 * x, (-1, 8)) - 1, pytest.param(lambda x: x, marks=pytest.mark.sweep)]
-)
+@pytest.mark.parametrize("between", [lambda x: ops.reshape(2 * x, (-1, 8)) - 1, further(lambda x: x)])
 def test_nothing_but_a_scale_between_two_dense_layers_bends_nothing(between: Any):
     assert set(unbent(ByCall(between))) == {"by_call/first", "by_call/second"}
 
