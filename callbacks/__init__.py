@@ -1,4 +1,4 @@
-"""All that knows a Keras model: the callbacks that watch a training, and the audit before it.
+"""All that knows a Keras model: the callbacks that watch a training, the audit before it, and trials of remedies.
 
 Imported as `diagnose.callbacks`; this folder is a room of its own at the top of the tree (see the link in diagnose/).
 """
@@ -13,6 +13,7 @@ from diagnose.callbacks.monitor import (
     TrainingMonitor,
 )
 from diagnose.callbacks.observing.tensorflow.taps import watch
+from diagnose.callbacks.proving.prove import prove
 
 __all__ = [
     "GapMonitor",
@@ -22,5 +23,6 @@ __all__ = [
     "SaturationMonitor",
     "TrainingMonitor",
     "audit",
+    "prove",
     "watch",
 ]

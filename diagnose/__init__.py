@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from diagnose._version import __version__
 
 if TYPE_CHECKING:
-    from diagnose.api import ActivationProfile, Diagnosis, examine, profile
+    from diagnose.api import ActivationProfile, Diagnosis, Proof, examine, profile
     from diagnose.comparing import compare_activations
+    from diagnose.remedy import Remedy
     from diagnose.run.loading import load
     from diagnose.run.run import Measurement, Run
     from diagnose.verdict import Finding, Healthy, NotMeasured
@@ -26,6 +27,8 @@ _HOMES = {
     "Healthy": "diagnose.verdict",
     "Measurement": "diagnose.run.run",
     "NotMeasured": "diagnose.verdict",
+    "Proof": "diagnose.api",
+    "Remedy": "diagnose.remedy",
     "Run": "diagnose.run.run",
     "compare_activations": "diagnose.comparing",
     "examine": "diagnose.api",
@@ -40,6 +43,8 @@ __all__ = [
     "Healthy",
     "Measurement",
     "NotMeasured",
+    "Proof",
+    "Remedy",
     "Run",
     "__version__",
     "compare_activations",

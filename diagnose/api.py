@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagnose.diagnosis import examining
 from diagnose.diagnosis.judged_function import JudgedFunction
+from diagnose.diagnosis.proof import ProofRecord, reordered
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.rules.catalogue import rule_names
 from diagnose.run.records import to_plain
@@ -21,6 +22,7 @@ from diagnose.run.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,57 @@ class Diagnosis(DiagnosisRecord):
         from diagnose.report.notebook import to_fragment
 
         return to_fragment(self)
+
+
+@dataclass(frozen=True)
+class Proof(ProofRecord):
+    """What trials showed of a fault and its remedies. The fields are those of `ProofRecord`."""
+
+    @property
+    def trials(self) -> DataFrame:
+        """All trainings, a row each: remedy ("" for the unchanged program), seed, outcome, skill_train,
+        skill_validation (0: always guessing, 1: perfect; NaN where not measured), loss, seconds."""
+        import pandas
+
+        columns = ("outcome", "skill_train", "skill_validation", "loss", "seconds")
+        rows = [
+            {
+                "remedy": trial.remedy.text if trial.remedy else "",
+                "seed": trial.seed,
+                **{name: getattr(trial, name) for name in columns},
+            }
+            for trial in (*self.unchanged, *self.tried)
+        ]
+        table = pandas.DataFrame(rows, columns=["remedy", "seed", *columns])
+        return table.astype(dict.fromkeys(columns[1:], "float64"))
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The diagnosis with its causes in the order that the trials leave: proven ones first, refuted ones last."""
+        return Diagnosis(**vars(reordered(self)))
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the proof, one self-contained page, and give its path."""
+        from diagnose.report.proof.page import write_proof
+
+        return write_proof(self, path)
+
+    def to_json(self) -> str:
+        """All trials and verdicts as JSON text."""
+        from diagnose.report.proof.page import to_json
+
+        return to_json(self)
+
+    def __str__(self) -> str:
+        """The proof as terminal text."""
+        from diagnose.report.proof.text import to_text
+
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        from diagnose.report.proof.page import fragment
+
+        return fragment(self)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import textwrap
 import time
 import traceback
@@ -233,6 +234,74 @@ def activation(ctx: click.Context, function: str, page: Path | None) -> None:
         with _refusing(OSError):
             click.echo(printable(f"profile: {profiled.to_html(page)}"))
     ctx.exit(WRONG if any(finding.severity != "note" for finding in profiled.findings) else 0)
+
+
+@main.command(short_help="Try what a diagnosis advises, and say what cures.")
+@click.argument("builder", metavar="FILE.py:BUILD", required=False)
+@click.option(
+    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many seeds each is trained on."
+)
+@click.option("--budget", type=click.IntRange(1), default=30, show_default=True, help="Trainings beyond the unchanged.")
+@click.option("--remedy", "wanted", metavar="KIND=VALUE@LAYER", multiple=True, help="Try this one; may be given again.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that train side by side.  [default: one for two cores]")
+@click.option("--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write the page to FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print all trials as JSON.")
+@click.option("--skeleton", metavar="RUN", type=click.Path(path_type=Path), help="Print a builder for this run file.")
+@click.pass_context
+def prove(
+    ctx: click.Context,
+    builder: str | None,
+    seeds: int,
+    budget: int,
+    wanted: tuple[str, ...],
+    jobs: int | None,
+    page: Path | None,
+    as_json: bool,
+    skeleton: Path | None,
+) -> None:
+    """Train a program unchanged, and with each remedy of its diagnosis, on the same seeds; say which one cures.
+
+    FILE.py:BUILD names a function of a seed that gives a new compiled model and the keyword arguments of its fit. The
+    file is run to get at it: pass one that you trust. `--skeleton RUN` prints such a function, to be filled in.
+
+    Exit code 1 says that the fault was reproduced and nothing that was tried cures it.
+    """
+    if skeleton is not None:
+        with _refusing(OSError, ValueError):
+            from diagnose.report.skeleton import skeleton as written
+            from diagnose.run.loading import load
+
+            click.echo(printable(written(load(skeleton))), nl=False)
+        return
+    from diagnose.activation.calling.spec import check_spec, resolve
+    from diagnose.remedy import parsed
+
+    with _refusing(ValueError):
+        if builder is None or ":" not in builder:
+            raise ValueError(f"name the function, too: {builder or 'FILE.py'}:build; or see --skeleton RUN.")
+        place, _ = check_spec(builder)
+        remedies = [parsed(each) for each in wanted] or None
+    sys.path.insert(0, str(Path(place).resolve().parent if place.endswith(".py") else Path.cwd()))
+    _load_keras()
+    with _refusing(ValueError, TypeError, RuntimeError, OSError):
+        from diagnose.callbacks import prove as tried
+
+        proof = tried(resolve(builder), seeds=seeds, budget=budget, remedies=remedies, executor=jobs)
+    if page is not None:
+        with _refusing(OSError):
+            click.echo(printable(f"proof: {proof.to_html(page)}"), err=as_json)
+    if as_json:
+        click.echo(proof.to_json())
+    else:
+        from rich.console import Console
+
+        from diagnose.report.proof.text import show
+
+        show(proof, Console(width=_columns(), highlight=False))
+    if proof.interrupted == "interrupted":
+        raise Interrupted("interrupted; what was found until then is above.")
+    cured = any(each.verdict == "cures" for each in proof.verdicts)
+    ctx.exit(WRONG if proof.fault_reproduced and not cured else 0)
 
 
 @main.command(short_help="List the rules, or show one rule's page.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from diagnose.remedy import Remedy, advice, sentence_of
+
 Severity = Literal["critical", "warning", "note"]
 
 #: From the gravest down; the order in which findings are shown.
@@ -45,7 +47,8 @@ class Finding:
     blames: what to change, the main one first; each one of `BLAMES`.
     since: the first observed step that shows it; None where steps have no meaning (a profile, a configuration).
     evidence: the numbers behind the message, by name, in the units of `quantities.QUANTITIES`.
-    remedy: what to change, pasteable where that is possible.
+    remedy: what to change, in words; made from `remedies` where it is not given.
+    remedies: what to change, as data, the best first; one piece of advice where only `remedy` is given.
     refute: what would prove the finding wrong.
     confidence: in [0, 1], how often a finding with such evidence is right.
     explains: names of the rules whose findings this one explains; the diagnosis fills it in.
@@ -67,8 +70,13 @@ class Finding:
     explains: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     rule: str = ""
+    remedies: tuple[Remedy, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.remedy:
+            object.__setattr__(self, "remedy", sentence_of(self.remedies))
+        elif not self.remedies:
+            object.__setattr__(self, "remedies", (advice(self.remedy),))
         if self.severity not in SEVERITIES:
             raise ValueError(f"severity is {self.severity!r}; it must be one of {', '.join(SEVERITIES)}.")
         if unknown := [blame for blame in self.blames if blame not in BLAMES]:

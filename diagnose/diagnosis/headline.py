@@ -39,7 +39,7 @@ def headline(
     """
     count = f"{looked} of {len(ALL_RULES)} rules"
     if causes:
-        return _of_cause(causes[0], (*causes[1:], *consequences))
+        return headline_of_cause(causes[0], (*causes[1:], *consequences))
     if not measured:
         return f"nothing measured: {unmeasured or f'{count} could look'}"
     if outcome.name == "learning" and outcome.harm == "partial" and (outcome.train or 0.0) < MODEST:
@@ -52,7 +52,8 @@ def headline(
     return f"{name}: {outcome.reason} No rule found why; {count} could look, {silent} found nothing."
 
 
-def _of_cause(cause: Finding, others: Sequence[Finding]) -> str:
+def headline_of_cause(cause: Finding, others: Sequence[Finding]) -> str:
+    """The verdict where something is wrong. others: findings beside the likeliest cause."""
     room = MOST - len(brief(cause.remedy, MOST // 3)) - 1
     what = brief(cause.message.split(BY_ITSELF)[0], room)
     if cause.where and cause.where.rpartition("/")[2] not in what:

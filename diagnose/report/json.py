@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,12 @@ def to_json(diagnosis: DiagnosisRecord) -> str:
             "notes": run.notes,
         },
     }
-    text = json.dumps(_plain(verdict), indent=2, ensure_ascii=False, allow_nan=False)
+    return plain_json(verdict)
+
+
+def plain_json(value: Any) -> str:
+    """Records, numbers and text as indented JSON text."""
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
     return STEERING.sub(_escaped, text)  # JSON itself escapes few of them, and the text may go to a terminal
 
 
@@ -64,6 +69,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """The same with what JSON knows only."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

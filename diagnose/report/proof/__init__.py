@@ -1,0 +1,1 @@
+"""A proof shown: as text, as a page, in a notebook, as JSON."""
