@@ -8,6 +8,10 @@ from collections.abc import Iterable, Sequence
 
 MINUS = "\u2212"
 
+LEAST_SHARE = 1e-4  # below it the digits of a share tell a reader nothing
+LEAST_CHANGE = 1e-6  # the same of one step of an optimizer, of which 0.001 is usual
+MANIFOLD = 10.0  # from here on a factor reads better than a percentage
+
 #: Characters that are not seen and steer what shows them: of control (line break and tab aside), of the direction of
 #: writing, of no width, separators of lines, tags, and halves of a pair (Unicode's Cc, Cf, Cs, Zl and Zp).
 STEERING = re.compile(
@@ -93,6 +97,46 @@ def percent(share: float | None) -> str:
         digits = 3 if value > 99 else 2
         return f"{value:.{digits}g} %"
     return f"{value:.0f} %"
+
+
+def portion(share: float) -> str:
+    """A share in [0, 1] as it stands before "of": what is next to nothing is said without a number.
+
+    >>> portion(0.914), portion(7.7e-21), portion(0.0), portion(1.0)
+    ('91 %', 'practically none', 'none', 'all')
+    """
+    if share in (0.0, 1.0):
+        return "all" if share else "none"
+    return "practically none" if 0 < share < LEAST_SHARE else percent(share)
+
+
+def small(share: float) -> str:
+    """A share that may be next to nothing.
+
+    >>> small(0.0042), small(7.7e-21)
+    ('0.42 %', 'under 0.01 %')
+    """
+    return f"under {percent(LEAST_SHARE)}" if share < LEAST_SHARE else percent(share)
+
+
+def change(ratio: float) -> str:
+    """By how much something changes, relative to its size; large changes as a factor.
+
+    >>> change(4512.0), change(0.25), change(2.3e-5), change(1e-12)
+    ('4,500-fold', 'by 25 %', 'by 0.0023 %', 'by under 0.0001 %')
+    """
+    if ratio >= MANIFOLD:
+        return f"{times(ratio)}-fold"
+    return f"by under {percent(LEAST_CHANGE)}" if ratio < LEAST_CHANGE else f"by {percent(ratio)}"
+
+
+def aside(text: str) -> str:
+    """A text in brackets behind another; "" stays "".
+
+    >>> "accuracy 95 %" + aside("guessing: 50 %") + aside("")
+    'accuracy 95 % (guessing: 50 %)'
+    """
+    return f" ({text})" if text else ""
 
 
 def times(factor: float) -> str:

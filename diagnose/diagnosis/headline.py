@@ -34,22 +34,24 @@ def headline(
 ) -> str:
     """The verdict.
 
-    consequences: of the first cause. looked, silent: rules that could look, and that found nothing. measured: whether
-    anything was; unmeasured: why not, "" where nobody knows.
+    consequences: of the first cause. looked, silent: rules that had data, and that found nothing at all. measured:
+    whether anything was; unmeasured: why not, "" where nobody knows.
     """
-    count = f"{looked} of {len(ALL_RULES)} rules"
     if causes:
         return headline_of_cause(causes[0], (*causes[1:], *consequences))
     if not measured:
-        return f"nothing measured: {unmeasured or f'{count} could look'}"
+        return f"nothing measured: {unmeasured or f'{looked} of {len(ALL_RULES)} checks ran'}"
+    clear = f"{counted(looked, 'check')} found nothing to change."
     if outcome.name == "learning" and outcome.harm == "partial" and (outcome.train or 0.0) < MODEST:
-        return f"no fault found, though little is learned: {outcome.reason} {count} could look."
+        return f"no fault found, though little is learned: {outcome.reason} {clear}"
+    if outcome.name == "learning" and outcome.harm == "partial" and not outcome.reached:
+        return f"no fault found, but it may not be the best possible: {outcome.reason} {clear}"
     if outcome.name == "learning":
-        return f"healthy: {outcome.reason} {count} found nothing that harms."
+        return f"healthy: {outcome.reason} {clear}"
     if outcome.name == "unknown":
-        return f"no fault found, but what the training achieved is unknown: {outcome.reason} {count} could look."
+        return f"no fault found, but what the training achieved is unknown: {outcome.reason} {clear}"
     name = outcome.name.replace("-", " ")
-    return f"{name}: {outcome.reason} No rule found why; {count} could look, {silent} found nothing."
+    return f"{name}: {outcome.reason} {counted(looked, 'check')} ran, {silent} passed; none found the cause."
 
 
 def headline_of_cause(cause: Finding, others: Sequence[Finding]) -> str:
@@ -72,12 +74,12 @@ def brief(text: str, most: int) -> str:
     It never ends within backticks or brackets, so that what it names stays whole; where nothing ends well within
     `most` letters, it goes on to what does.
 
-    >>> brief("It is NaN from z = 88.7 on; f itself is finite. What does it: exp.", 55)
-    'It is NaN from z = 88.7 on; f itself is finite.'
+    >>> brief("It is NaN for z > 88.7, where f is finite. The cause: exp.", 50)
+    'It is NaN for z > 88.7, where f is finite.'
     >>> brief("Scale its inputs by 2 (`f(2 * x)`), or use `tanh` instead of it.", 40)
     'Scale its inputs by 2 (`f(2 * x)`).'
-    >>> brief("It takes one class for right, but half of the rows hold none, which matters.", 40)
-    'It takes one class for right, but half of the rows hold none.'
+    >>> brief("It expects one class a row, but half of the rows hold none, which matters.", 40)
+    'It expects one class a row, but half of the rows hold none.'
     >>> brief("`tanh_of_the_fifth_power` passes nothing, it seems", 20)
     '`tanh_of_the_fifth_power` passes nothing.'
     """

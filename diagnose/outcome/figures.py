@@ -10,10 +10,12 @@ from typing import Literal
 
 from diagnose.outcome.skills import Skills, data_losses, majority_share
 from diagnose.run.run import Run
-from diagnose.wording import percent
+from diagnose.wording import aside, percent
 
 Side = Literal["train", "validation"]
 Measure = Literal["accuracy", "R squared", "loss", "skill"]
+
+SCALE = "0 = always guessing, 1 = perfect"  # stands beside "skill" wherever a user reads it
 
 ON = {"train": "training samples", "validation": "validation samples"}
 
@@ -33,10 +35,11 @@ def subject(run: Run, where: str = "") -> str:
     """The number's name, to begin a sentence with that tells what it is.
 
     >>> subject(Run({"task": {"kind": "regression"}})), subject(Run())
-    ('R squared', 'the skill')
+    ('R squared', 'the skill (0 = always guessing, 1 = perfect)')
     """
     known = measure(run, where)
-    return (known if known == "R squared" else f"the {known}") + (f" of output `{where}`" if where else "")
+    name = known if known == "R squared" else f"the {known}"
+    return name + (f" of output `{where}`" if where else "") + (aside(SCALE) if known == "skill" else "")
 
 
 def value(run: Run, skill: float, where: str = "", side: Side = "train") -> str:
@@ -66,11 +69,12 @@ def one_of(run: Run, skill: float, where: str = "", side: Side = "train") -> str
     known = measure(run, where)
     article = "an" if known in ("accuracy", "R squared") else "a"
     output = f" of output `{where}`" if where else ""
-    return f"{article} {known}{output} of {value(run, skill, where, side)}"
+    scale = aside(SCALE) if known == "skill" else ""
+    return f"{article} {known}{output} of {value(run, skill, where, side)}{scale}"
 
 
 def baseline(run: Run, where: str = "", side: Side = "train") -> str:
-    """What the best constant prediction gives, as a clause for brackets.
+    """What the best constant prediction reaches, as a clause for brackets; "" of a skill, whose scale says it.
 
     >>> baseline(Run({"task": {"kind": "categorical", "majority_share": 0.5}}))
     'always predicting the commonest class: 50 %'
@@ -83,7 +87,7 @@ def baseline(run: Run, where: str = "", side: Side = "train") -> str:
         case "loss":
             return f"the best constant prediction: {value(run, 0.0, where, side)}"
         case _:
-            return "0 is the best constant prediction's, 1 is perfect"
+            return ""
 
 
 def reached(run: Run, skills: Skills, where: str = "") -> str:
@@ -95,7 +99,7 @@ def reached(run: Run, skills: Skills, where: str = "") -> str:
     """
     side: Side = "train" if where in skills.train else "validation"
     told = f"{subject(run, where)} is {value(run, skills.known[where], where, side)} on {ON[side]}"
-    told += f" ({baseline(run, where, side)})"
+    told += aside(baseline(run, where, side))
     if side == "train" and where in skills.validation:
         told += f" and {value(run, skills.validation[where], where, 'validation')} on {ON['validation']}"
     return told

@@ -1,4 +1,4 @@
-"""What the training achieved, against what a constant answer would have achieved. Asked before any rule.
+"""What the training achieved, against what a constant prediction would have achieved. Found before any rule.
 
 The outcome also says whether harm shows (`Outcome.harm`): a finding about an activation, a gradient or the data is a
 fault only where the training suffers, and the diagnosis lowers it to a note where it does not.
@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from diagnose.outcome.figures import Side, baseline, measure, one_of, reached, value
+from diagnose.outcome.figures import SCALE, Side, baseline, measure, one_of, reached, value
 from diagnose.outcome.references import best_reference, nothing_carries_over, references_of
 from diagnose.outcome.skills import (
     LOPSIDED,
@@ -35,7 +35,7 @@ from diagnose.outcome.skills import (
 )
 from diagnose.run.meta import FitFacts
 from diagnose.run.run import Run
-from diagnose.wording import counted
+from diagnose.wording import aside, counted
 
 OutcomeName = Literal["diverged", "hollow-loss", "memorizing", "not-learning", "falling-short", "learning", "unknown"]
 
@@ -121,7 +121,7 @@ def why_unmeasured(run: Run) -> str:
         return run.notes[0].rstrip(".")
     if run.facts.fit != FitFacts():
         seen = run.facts.steps_seen
-        return f"none of {counted(seen, 'step')} was observed" if seen else "the run holds no step: none was done yet"
+        return f"none of {counted(seen, 'step')} was observed" if seen else "no training step was done yet"
     return ""
 
 
@@ -166,7 +166,7 @@ def _exploded(run: Run, worst: float | None) -> Outcome | None:
         bound = GROWN * max(abs(start), constant)
     if end <= bound:
         return None
-    against = f", and a constant answer reaches {constant:.3g}" if constant is not None else ""
+    against = f" (best constant prediction: {constant:.3g})" if constant is not None else ""
     return Outcome("diverged", f"the loss grew from {start:.3g} to {end:.3g}{against}.", "clear", worst)
 
 
@@ -196,7 +196,7 @@ def _hollow(run: Run, skills: Skills) -> Outcome | None:
     if constant is None or constant <= 0:
         return None
     if loss < min(_hollow_bound(majority_share(run, where)) for where in skills.train) * constant:
-        reason = f"the loss is {loss:.3g}, where the best constant answer has {constant:.3g}, {told}."
+        reason = f"the loss is {loss:.3g} (best constant prediction: {constant:.3g}) {told}."
         return Outcome("hollow-loss", reason, "clear", skill, _worst(skills.validation))
     return None
 
@@ -251,7 +251,7 @@ def _not_learning(run: Run, skills: Skills) -> Outcome | None:
     after = f"after {counted(updates, 'update')} " if updates is not None else ""
     best = float(series.values.max()) if series is not None and len(series) else skill
     had = value(run, best, where)
-    fell = f", after it had been {had} in training" if best - skill > FELL_BACK and best > skills.band(where) else ""
+    fell = f"; it had been {had} before" if best - skill > FELL_BACK and best > skills.band(where) else ""
     reason = f"{after}{reached(run, skills, where)}{fell}{_beside(run, skills, where)}."
     harm: Harm = "partial" if some_learn else "clear"
     return Outcome("not-learning", reason, harm, skill, skills.validation.get(where))
@@ -276,8 +276,8 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     early = updates is not None and (updates < TOO_FEW_UPDATES or (updates < EARLY_UPDATES and still_falling(run)))
     if early and (run.facts.finished != "completed" or first.own >= HALF * first.skill):
         return None  # it may go on; and where it has ended, it was on its way
-    on = "validation samples" if first.validation else "training samples that it has not seen"
-    here = "" if first.validation else " on those that it has"
+    on = "validation samples" if first.validation else "training samples that it was not fitted to"
+    here = "" if first.validation else " on samples that it was trained on"
     learned_from = counted(run.facts.references[first.output].learned_from, "sample")
     side: Side = "validation" if first.validation else "train"
     reason = (
@@ -289,7 +289,7 @@ def _falling_short(run: Run, skills: Skills) -> Outcome | None:
     beside = [baseline(run, first.output, side)]
     if first.validation and known is not None and skills.train:
         beside.insert(0, f"on training samples {value(run, known, first.output)}")
-    reason += f" ({'; '.join(beside)})"
+    reason += aside("; ".join(filter(None, beside)))
     harm: Harm = "clear" if first.own < HALF * first.skill else "partial"
     return Outcome(
         "falling-short",
@@ -314,9 +314,9 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
         beside = ""
         series = skills.series.get(where, run.series("skill.validation", where).finite())
         if best := best_reference(run, where):
-            unseen = "" if run.facts.references[where].on == "validation" else " on samples that it has not seen"
+            unseen = "" if run.facts.references[where].on == "validation" else " on samples that it was not fitted to"
             side: Side = "validation" if not unseen else "train"
-            beside += f", where a simple model ({best[0]}) reaches {value(run, best[1], where, side)}{unseen}"
+            beside += f"; a simple model ({best[0]}) reaches {value(run, best[1], where, side)}{unseen}"
         if validation is not None and (rescaled := in_other_units(run, where)) is not None:
             beside += f" ({value(run, rescaled, where, 'validation')} on another scale)"
         still = rising(run, series)
@@ -330,12 +330,13 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
     if balanced and None not in balanced.values():
         where = min(balanced, key=lambda name: balanced[name] or 0.0)
         skill = balanced[where] or 0.0
-        reason = f"{reached(run, skills, where)}; a skill of {skill:.2f} if every class counted the same."
+        reason = f"{reached(run, skills, where)}; with every class counting the same, the skill is {skill:.2f} "
+        f"({SCALE})."
         return Outcome("learning", reason, "none" if skill >= DECENT else "partial", skill, _worst(skills.validation))
     if not all(informed_by_the_loss(run, where) for where in known or ("",)):
         return None
     loss, constant = data_losses(run)
-    reason = f"the loss on training samples is {loss:.3g}, where the best constant answer has {constant:.3g}."
+    reason = f"the loss on training samples is {loss:.3g} (best constant prediction: {constant:.3g})."
     return Outcome("learning", reason, "partial" if known else "none", _worst(known), _worst(skills.validation))
 
 
@@ -355,15 +356,17 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
         if not run.measured:
             return Outcome("unknown", f"{what}: {why}." if (why := why_unmeasured(run)) else f"{what}.")
         if run.observations:
-            what = "neither a loss nor a skill could be measured"
+            what = "neither a loss nor accuracy or R squared could be measured"
         if run.history and "loss" not in run.history:
-            what = f"the training step reports {_listed([*run.history])}, and no loss that a constant answer has, too"
+            what = f"the training step reports {_listed([*run.history])}, and no loss to compare with that of a "
+            "constant prediction"
         return Outcome("unknown", f"{what}.")
-    why = run.facts.task.reason or "no skill was measured"
+    why = run.facts.task.reason or "neither accuracy nor R squared was measured"
     if _alike(run):
-        why = "all targets seen are alike, so that no skill can be read"
+        why = "all targets seen are equal, so neither accuracy nor R squared can be measured"
     if asked_for_the_opposite(run):
-        why = "the loss asks for other predictions than the targets, as they stand, so that no skill can be read"
+        why = "the loss is least for other predictions than the targets, so neither accuracy nor R squared can "
+        "be measured"
     fell = loss_fell(losses)
     start, end = float(np.mean(losses.values[:3])), float(np.mean(losses.values[-3:]))
     reason = f"{str(why).rstrip('.')}; the loss went from {start:.3g} to {end:.3g}."

@@ -21,6 +21,7 @@ from diagnose import wording
 from diagnose._version import __version__
 from diagnose.diagnosis.headline import BY_ITSELF
 from diagnose.diagnosis.record import DiagnosisRecord
+from diagnose.outcome.figures import SCALE
 from diagnose.outcome.references import best_reference
 from diagnose.report import presentation
 from diagnose.report.figures import (
@@ -73,7 +74,7 @@ class Cause:
 
 
 def write_html(diagnosis: DiagnosisRecord, path: str | Path) -> Path:
-    """Write the report to `path` and give it back. Raises OSError, saying what to do, where it cannot be written."""
+    """Write the report to `path` and return it. Raises OSError, saying what to do, where it cannot be written."""
     return write_page(render(diagnosis), path)
 
 
@@ -238,6 +239,7 @@ def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
         ),
         "causes": causes,
         "nothing": presentation.no_cause(diagnosis),
+        "checks": presentation.checks(diagnosis),
         "graph": cause_graph(diagnosis.causes, diagnosis.consequences_of),
         "pictures": others,
         "pictured_above": bool(above),
@@ -279,17 +281,17 @@ def _other_pictures(run: Run, above: set[str], told: set[str]) -> tuple[Activati
 def key_figures(run: Run) -> Iterator[tuple[str, str]]:
     """The numbers at the head of the page: (name, value)."""
     for name, quantity in (
-        ("skill, training", "skill.train"),
-        ("skill, validation", "skill.validation"),
+        (f"skill, training ({SCALE})", "skill.train"),
+        (f"skill, validation ({SCALE})", "skill.validation"),
         ("loss, training", "loss.train"),
         ("loss, validation", "loss.validation"),
-        ("loss of a constant answer", "loss.constant"),
+        ("loss of the best constant prediction", "loss.constant"),
     ):
         outputs = run.places(quantity)
         if len(outputs) == 1 and len(series := run.series(quantity, outputs[0])):
             yield name, wording.number(_rounded(float(series.values[-1])))
         if quantity == "skill.validation" and (best := best_reference(run, outputs[0] if len(outputs) == 1 else "")):
-            yield f"skill of a simple model ({best[0]})", wording.number(_rounded(best[1]))
+            yield f"skill, simple model ({best[0]})", wording.number(_rounded(best[1]))
     for name in ("val_accuracy", "accuracy"):
         if run.history.get(name):
             yield (

@@ -9,11 +9,12 @@ from pathlib import Path
 from diagnose import wording
 from diagnose._version import __version__
 from diagnose.diagnosis.record import DiagnosisRecord
+from diagnose.outcome.figures import SCALE
 from diagnose.report import presentation
 from diagnose.report.figures import history_charts, training_charts
 from diagnose.report.html import environment, tone_of, write_page
 
-COLUMNS = ("Accuracy, validation", "Skill, validation", "Loss, last epoch")
+COLUMNS = ("Accuracy, validation", f"Skill, validation ({SCALE})", "Loss, last epoch")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from diagnose.diagnosis.record import DiagnosisRecord
+from diagnose.outcome.figures import SCALE
 from diagnose.report.presentation import TONES, no_cause, title_of_outcome, titled, verdict
 from diagnose.run.layout import Layout
 from diagnose.run.run import Run
-from diagnose.wording import number, one_line, percent, printable
+from diagnose.wording import aside, number, one_line, percent, printable
 
 BARS = "▁▂▃▄▅▆▇█"
 POINTS = 24  # columns of a course
@@ -78,7 +79,7 @@ def _courses(run: Run) -> Table:
     for side in ("train", "validation"):
         for where in run.places(f"skill.{side}"):
             skill = run.series(f"skill.{side}", where)
-            label = f"skill, {side}" + (f" of {one_line(where)}" if where else "")
+            label = f"skill, {side}" + (f" of {one_line(where)}" if where else "") + aside(SCALE)
             table.add_row(Text(label, style="cyan"), number(float(skill.values[-1])), course(skill.values))
     if not table.row_count:
         losses = run.series("batch.loss")

@@ -12,7 +12,7 @@ from functools import cache
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.rules.catalogue import ALL_RULES, PART_OF
 from diagnose.verdict import SEVERITIES, Finding, NotMeasured, Severity
-from diagnose.wording import listed, sentence
+from diagnose.wording import counted, listed, sentence
 
 #: Tone of an outcome or a severity: the name of a colour in the style sheet.
 TONES: dict[str, str] = {
@@ -82,12 +82,24 @@ def verdict(diagnosis: DiagnosisRecord) -> tuple[str, str]:
 
 
 def no_cause(diagnosis: DiagnosisRecord) -> str:
-    """What to say of a diagnosis without causes: "looked and found nothing" is another answer than "could not look"."""
+    """What to say of a diagnosis without causes: a check that passed is not one that did not run."""
     if diagnosis.healthy:
-        return "No cause for concern was found."
+        return "Nothing needs to be changed."
     if not diagnosis.run.measured:
-        return "Nothing was measured, so nothing can be said: that no cause was found is no sign of health."
+        return "Nothing was measured, so this training may be healthy or not."
     return "No cause was found."
+
+
+def checks(diagnosis: DiagnosisRecord) -> str:
+    """How many checks ran; how many do not apply to such a training, and how many had no data."""
+    missed = {entry.rule for entry in diagnosis.not_measured if entry.applies}
+    seen = {*diagnosis.ruled_out, *(finding.rule for finding in diagnosis.findings)}
+    idle = len({entry.rule for entry in diagnosis.not_measured} - missed - seen)
+    failed = max(len(ALL_RULES) - diagnosis.looked - idle, 0)
+    told = [f"{counted(diagnosis.looked, 'check')} ran"]
+    told += [f"{idle} {'does' if idle == 1 else 'do'} not apply here"] if idle else []
+    told += [f"{failed} could not run"] if failed else []
+    return ", ".join(told)
 
 
 def by_itself(cause: Finding, explained: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:

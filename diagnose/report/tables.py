@@ -26,7 +26,7 @@ ACCURACIES = {
     "zero": "an entry over 0 means 1",
     "sign": "the sign is the label",
     "exact": "equal to the label",
-    "first": "class 0 is always right",
+    "first": "class 0 always counts as correct",
 }
 
 TABLE_ROWS = 150  # of any table on the page; the run file and the JSON hold the rest
@@ -128,9 +128,7 @@ def _batch_facts(output: OutputFacts) -> Iterator[tuple[str, str]]:
 def batch_losses(run: Run) -> str:
     """The loss of the first batch as a whole, and what the first observed step reported, in sentences."""
     own = run.facts.audit.loss.value if run.facts.audit else None
-    told = (
-        [] if own is None else [f"The model's own compute_loss gives {wording.number(own)} for it in inference mode."]
-    )
+    told = [] if own is None else [f"The model's own compute_loss is {wording.number(own)} for it in inference mode."]
     trained, reported = run.series("batch.loss").finite(), run.series("batch.loss_reported").finite()
     if len(trained) and len(reported) and trained.steps[0] == reported.steps[0]:
         theirs, ours = (wording.number(float(series.values[0])) for series in (reported, trained))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.report.presentation import (
     TONES,
     by_itself,
+    checks,
     consequences,
     inside,
     no_cause,
@@ -19,7 +20,7 @@ from diagnose.report.presentation import (
     verdict,
 )
 from diagnose.run.run import Run
-from diagnose.verdict import Finding, NotMeasured
+from diagnose.verdict import Finding
 from diagnose.wording import counted, listed, number, one_line, percent, printable
 
 WIDTH = 92
@@ -54,8 +55,10 @@ def _lines(diagnosis: DiagnosisRecord, width: int, style: Style) -> Iterator[str
         yield style(f"Worth knowing ({len(notes)})", "strong")
         for note in notes:
             yield from _item(f"{titled(note.rule, [note.where])}: {note.message}", width)
-    yield from _not_measured(diagnosis.not_measured, width, style)
+    yield from _not_measured(diagnosis, width, style)
     yield ""
+    if diagnosis.looked:
+        yield style(f"{checks(diagnosis)}.", "quiet")
     yield style(_source(diagnosis.run), "quiet")
 
 
@@ -70,8 +73,13 @@ def _source(run: Run) -> str:
     return f"From {run.seen}.{more}"
 
 
-def _not_measured(entries: Sequence[NotMeasured], width: int, style: Style) -> Iterator[str]:
-    """What could not be looked at, in full; what there was nothing to look at for, as a count."""
+def _not_measured(diagnosis: DiagnosisRecord, width: int, style: Style) -> Iterator[str]:
+    """What could not be measured, in full; what does not apply, in a line; of a run without data only why there are
+    none, since every check would repeat that.
+    """
+    entries = diagnosis.not_measured
+    if not diagnosis.run.measured:
+        entries = tuple(entry for entry in entries if not entry.rule)
     missed = [entry for entry in entries if entry.applies]
     if missed:
         yield ""
@@ -81,7 +89,7 @@ def _not_measured(entries: Sequence[NotMeasured], width: int, style: Style) -> I
             yield from _item(f"{listed(map(title_of, rules), 6)}{at}: {reason}" if rules else f"{reason}{at}", width)
     if idle := list(dict.fromkeys(entry.rule for entry in entries if not entry.applies)):
         yield ""
-        what = f"{counted(len(idle), 'rule')} had nothing to look at in such a training"
+        what = f"{counted(len(idle), 'check')} {'does' if len(idle) == 1 else 'do'} not apply to this training"
         yield from (style(text, "quiet") for text in _paragraph(f"{what}: {listed(idle, 4)}.", width))
 
 

@@ -12,7 +12,7 @@ from diagnose.diagnosis.judged_function import JudgedFunction
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import Chart, Mark, Scale, Tick
 from diagnose.run.run import Run
-from diagnose.wording import number, percent
+from diagnose.wording import number, percent, small
 
 #: Slope under which a curve counts as flat in the picture, relative to its largest.
 FLAT = 0.01
@@ -63,10 +63,10 @@ def activation_picture(run: Run, where: str) -> ActivationPicture | None:
     key: list[tuple[str, str, str]] = []
     if last is not None:
         ground.append(Mark("bars", "histogram", _histogram(usable[last], across)))
-        key.append(("histogram", "bars", f"z met at step {last:,}"))
+        key.append(("histogram", "bars", f"inputs z at step {last:,}"))
     if first is not None and first != last:
         ground.append(Mark("line", "faint", _histogram_outline(usable[first], across)))
-        key.append(("faint", "line", f"z at step {first:,}"))
+        key.append(("faint", "line", f"inputs z at step {first:,}"))
     site = run.site(where)
     function = (site.function if site else "") or "f"
     slope: Chart | None = None
@@ -120,7 +120,7 @@ def _curve_chart(
     if span[0] < 0 < span[1]:
         marks.append(Mark("line", "axis", f"M0 {plane.px(1 - float(up(0.0)))}H{plane.SIDE}"))
     marks.append(Mark("line", tone, plane.line(across(z), np.where(np.isfinite(values), up(values), np.nan))))
-    says = f"{title} against z, over the histogram of the z met."
+    says = f"{title} against z, over the histogram of the inputs z."
     y_ticks = tuple(Tick(100 * (1 - at), text) for at, text in up.ticks(5 if size == "tall" else 3))
     return Chart(title, says, tuple(marks), x_ticks, y_ticks, "z", key, size)
 
@@ -131,9 +131,9 @@ def _stretches(z: np.ndarray, df: np.ndarray, across: Scale) -> tuple[list[Mark]
     largest = float(np.abs(df[finite]).max(initial=0.0))
     with np.errstate(invalid="ignore"):
         kinds = (
-            ("flat", np.abs(df) < FLAT * largest if largest else finite, "f is flat here"),
+            ("flat", np.abs(df) < FLAT * largest if largest else finite, "slope almost 0 here"),
             ("falling", df <= -FLAT * largest if largest else np.zeros_like(finite), "f falls here"),
-            ("broken", ~finite, "slope is no number here"),
+            ("broken", ~finite, "slope is NaN or infinite here"),
         )
     half = np.diff(z, prepend=z[:1], append=z[-1:]) / 2  # each grid point stands for half the way to its neighbours
     marks, key = [], []
@@ -215,8 +215,8 @@ def _without_overflow(values: np.ndarray) -> np.ndarray:
 def _site_facts(run: Run, where: str) -> Iterable[tuple[str, str]]:
     """What the picture is about, in numbers: (name, latest value), with the first one where it differs."""
     for name, quantity, say in (
-        ("of z where f is flat", "activation.saturated_share", percent),
-        ("of the slope on falling branches", "activation.falling_share", percent),
+        ("of the inputs where the slope is almost 0", "activation.saturated_share", percent),
+        ("of the slope negative", "activation.falling_share", percent),
         ("of the units dead", "activation.dead_share", percent),
         ("of the gradient passed (gate gain)", "activation.gate_gain", _gain),
     ):
@@ -230,4 +230,4 @@ def _gain(value: float) -> str:
     """A gate gain: a share of the gradient, or how many times it grows."""
     if value > 1:
         return f"{number(value)} times"
-    return percent(value) if value >= 1e-4 or value == 0 else number(value)
+    return small(value)

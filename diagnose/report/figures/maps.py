@@ -40,9 +40,10 @@ GAINS: Classes = (
 #: Quantity, title, what it is, classes (None: powers of ten as measured), palette of the style sheet, how a value is
 #: said, and which of the values that share a column is its worst (`_reduced`).
 MAPS = (
-    ("activation.saturated_share", "Saturated share", "share of z where f is flat", SHARES, "s", percent, "largest"),
+    ("activation.saturated_share", "Saturated share", "share of inputs where the slope is almost "
+    "0", SHARES, "s", percent, "largest"),
     ("activation.dead_share", "Dead units", "share of units whose slope is always 0", SHARES, "s", percent, "largest"),
-    ("activation.gate_gain", "Gate gain", "how much of the gradient f lets through", GAINS, "d", number, "farthest"),
+    ("activation.gate_gain", "Gate gain", "how much of the gradient passes (1: all)", GAINS, "d", number, "farthest"),
     ("gradient.rms", "Gradient size", "root mean square of the loss gradient", None, "g", number, "farthest"),
 )  # fmt: skip
 

@@ -68,12 +68,14 @@ def _class_figure(run: Run, where: str) -> ClassFigure:
     shown = sorted(sorted(lowest, key=lambda name: lowest[name])[:ROWS])
     rest = [lowest[name] for name in lowest if name not in shown]
     hidden = (
-        f"{counted(len(rest), f'more {word}')}, each found {percent(min(rest))} of the time or more" if rest else ""
+        f"{counted(len(rest), f'more {word}')}, each predicted correctly in {percent(min(rest))} of the cases or more"
+        if rest
+        else ""
     )
     rows = tuple(_class_row(word, name, by_side) for name in shown)
     what = f" of {where}" if where else ""
     return ClassFigure(
-        f"Share of each {word}{what} that is found", tuple(WORDS[side] for side in by_side), rows, hidden
+        f"Share of each {word}{what} that is predicted correctly", tuple(WORDS[side] for side in by_side), rows, hidden
     )
 
 
@@ -120,7 +122,7 @@ def _residual_chart(run: Run, where: str) -> Iterator[Chart]:
         Tick(100 * float(across(value)), ends.get(value, "{}").format(number(value))) for value in range(-4, 5, 2)
     )
     y_ticks = tuple(Tick(100 * (1 - at), percent(up.low + at * (up.high - up.low))) for at, _ in up.ticks(4))
-    title = f"How far the answers{f' of {where}' if where else ''} miss"
+    title = f"Errors of the predictions{f' of {where}' if where else ''}"
     says = f"{title}: prediction minus target, in standard deviations of the targets."
     yield Chart(
         f"{title} (prediction minus target, in standard deviations of the targets)",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from diagnose.outcome.figures import SCALE
 from diagnose.outcome.references import best_reference
 from diagnose.report.figures import plane
 from diagnose.report.figures.plane import Chart, Mark, Scale, Tick
@@ -20,7 +21,7 @@ FEW = 30  # points of a line that are marked one by one, so that it shows where 
 def training_charts(run: Run) -> tuple[Chart, ...]:
     """Skill and loss on training and validation samples, compared fairly; the gap between the two is shaded."""
     charts = []
-    for name, title, words in (("skill", "Skill", "0: as a constant answer; 1: perfect"), ("loss", "Loss", "")):
+    for name, title, words in (("skill", "Skill", SCALE), ("loss", "Loss", "")):
         outputs = run.places(f"{name}.train") or run.places(f"{name}.validation")
         for output in outputs[:4]:
             chart = _fair_chart(run, name, output, f"{title}{f' of {output}' if output else ''}", words)
@@ -62,7 +63,7 @@ def _fair_chart(run: Run, name: str, output: str, title: str, words: str) -> Cha
             marks += _series_marks(tone, series, across, up)
             key.insert(0, (tone, "line", f"{said}, {number(float(series.values[-1]))} at the end"))
     if math.isfinite(baseline):
-        key.append(("baseline", "line", "best constant answer" if name == "loss" else "a constant answer"))
+        key.append(("baseline", "line", "best constant prediction" if name == "loss" else "always guessing"))
     if best:
         key.append(("reference", "line", f"a simple model ({best[0]}), {number(best[1])}"))
     says = f"{title} by step: {'; '.join(text for _, _, text in key)}."

@@ -37,9 +37,9 @@ def curve_charts(profile: JudgedFunction) -> tuple[Chart, ...]:
         Mark("bars", "falling", _bands(_falling(z, value))),
         Mark("area", "broken", _bands(_broken(profile))),
     ]
-    words = {"flat": "flat (slope under 1 % of its largest)", "falling": "falling", "broken": "not finite"}
+    words = {"flat": "slope under 1 % of its largest", "falling": "falling", "broken": "not finite"}
     bands = [mark for mark in bands if mark.d]
-    key = [("histogram", "bars", "inputs of unit scale"), *((mark.tone, "bars", words[mark.tone]) for mark in bands)]
+    key = [("histogram", "bars", "standard normal inputs"), *((mark.tone, "bars", words[mark.tone]) for mark in bands)]
     bell = density(np.linspace(-WIDTH, WIDTH, 121))
     ground = Mark("area", "histogram", _area(np.linspace(0, 1, 121), 0.45 * bell / bell.max()))
     jumps = [jump.z for jump in profile.shape.jumps]
@@ -53,7 +53,7 @@ def depth_charts(found: Propagation | None) -> tuple[Chart, ...]:
     """Second moment of signal and gradient over the layers, for each initialization."""
     if found is None:
         return ()
-    titles = (("Signal through depth", "path"), ("Gradient on its way back", "gradient_path"))
+    titles = (("Signal through depth", "path"), ("Gradient through depth", "gradient_path"))
     return tuple(
         _depth(title, [(depth.initializer, getattr(depth, column)) for depth in found.depths])
         for title, column in titles
@@ -101,7 +101,7 @@ def _depth(title: str, paths: list[tuple[str, tuple[float, ...]]]) -> Chart:
     key = tuple((_TONES.get(name, "f"), "line", name) for name, _ in paths)
     x_ticks = tuple(Tick(100 * at, text) for at, text in across.ticks(6))
     y_ticks = tuple(Tick(100 * (1 - at), text) for at, text in up.ticks(5))
-    says = f"{title}: second moment over the layers, for unit input."
+    says = f"{title}: second moment over the layers, for standard normal input."
     return Chart(title, says, tuple(marks), x_ticks, y_ticks, "layer", key, "short")
 
 

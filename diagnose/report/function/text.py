@@ -116,10 +116,10 @@ def _shape_rows(shape: Shape) -> list[tuple[str, str]]:
         ),
         ("Lipschitz", f"{shape.lipschitz:.4g}"),
         ("monotone", shape.monotone + (f"; turns at {turns}" if shape.turn_count else "")),
-        ("flat", flats or "nowhere that inputs of unit scale reach"),
+        ("flat", flats or "nowhere that standard normal inputs reach"),
         ("breaks", ", ".join(breaks) or "none"),
         (
-            "unit input",
+            "standard normal input",
             f"mean {shape.mean if abs(shape.mean) > 1e-12 else 0.0:.3g}, standard deviation {shape.std:.3g}, E f^2 = "
             f"{shape.second_moment:.3g}",
         ),

@@ -8,7 +8,7 @@ Fires: a gain over HIGH at a hidden activation, at 4 of the last 5 observations.
 
 Rests: gates, attention and outputs; a training that learns well (then it is a note).
 
-Remedy: scale the activation's inputs and output so that its slope is about 1 where the inputs lie, or replace it.
+Remedy: scale the activation's inputs and output so that its slope is about 1 at its inputs, or replace it.
 
 Refute: the gradients of the layers below stay as large with another activation in this place.
 
@@ -35,7 +35,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     run, layout = case.run, case.layout
     places = [where for where in run.places("activation.gate_gain") if layout.hidden(where)]
     if not places:
-        yield NotMeasured("", "no gradient was seen to pass an activation")
+        yield NotMeasured("", "no gradient of an activation was measured")
     for where in places:
         gain = run.series("activation.gate_gain", where).finite()
         since = lasting(gain, gain.values > HIGH)
@@ -47,7 +47,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             now = recent(gain)
             yield Finding(
                 where,
-                f"{site_name(layout, where)} multiplies the gradient by {times(now)}.",
+                f"{site_name(layout, where)} multiplies the gradient by {times(now)} (usual: about 1).",
                 severity="critical" if now > CRITICAL else "warning",
                 blames=("activation", "initialization"),
                 since=since,

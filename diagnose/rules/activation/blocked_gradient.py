@@ -1,4 +1,4 @@
-"""Blocked gradient: an activation lets hardly any of the gradient through.
+"""Blocked gradient: hardly any of the gradient passes through an activation.
 
 Sees: `activation.gate_gain`, rms(dL/dz) over rms(dL/da): what the activation alone does to the gradient that arrives.
 
@@ -8,10 +8,10 @@ Fires: a gain under LOW at a hidden activation, at 4 of the last 5 observations.
 
 Rests: what a share of ReLU zeros explains (with a quarter of the units passing, the gain is 0.5; LOW would need 1 in
 400); gates, attention and outputs; a function that mixes its inputs and keeps the size of what passes (a
-normalization of large inputs gives back a small gradient, and the layer below makes up for it); a training that learns
+normalization of large inputs returns a small gradient, and the layer below makes up for it); a training that learns
 well (then it is a note).
 
-Remedy: replace the activation, or scale or shift its inputs to where its slope is.
+Remedy: replace the activation, or scale or shift its inputs to where its slope is not almost 0.
 
 Refute: the layers below learn no faster with another activation in this place.
 
@@ -30,7 +30,7 @@ from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout, site_name
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import percent
+from diagnose.wording import portion
 
 LOW = 0.05  # measured: healthy runs stay over 0.16, sick ones go down to 0; benchmarks/calibration.md
 CRITICAL = 0.01  # a guess: a hundredth at one layer is as good as nothing
@@ -45,7 +45,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         if layout.hidden(where) or (layout.shares_out(where) and _dwindles(run, where))
     ]
     if not places:
-        yield NotMeasured("", "no gradient was seen to pass an activation")
+        yield NotMeasured("", "no gradient of an activation was measured")
     for where in places:
         gain = run.series("activation.gate_gain", where).finite()
         since = lasting(gain, gain.values < LOW)
@@ -70,17 +70,17 @@ def _finding(run: Run, layout: Layout, where: str, since: int, gain: float) -> F
     flat = recent(run.series("activation.saturated_share", where).finite())
     size = recent(run.series("preactivation.std", where).finite())
     evidence = {"gate gain": gain, "saturated share": flat, "std of z": size}
-    remedy = "Replace the activation, or scale its inputs to where it has slope."
+    remedy = "Replace the activation, or scale its inputs to where its slope is not almost 0."
     if layout.shares_out(where):
         units = layout.site(where).units
-        why = f": it shares a total out among {units} units" if units else ""
+        why = f": it divides a fixed total among {units} units" if units else ""
         remedy = WORKS_ALONE
     else:
-        why = f": {percent(flat)} of its inputs lie where it is flat" if flat > 0.3 else ""
+        why = f": {portion(flat)} of its inputs fall where its slope is almost 0" if flat > 0.3 else ""
         remedy = other_inputs(run, where, size) if size > 3 or size < 0.3 else remedy
     return Finding(
         where,
-        f"{site_name(layout, where)} passes {percent(gain)} of the gradient{why}.",
+        f"{site_name(layout, where)} passes {portion(gain)} of the gradient{why}.",
         severity="critical" if gain < CRITICAL else "warning",
         blames=("activation", "initialization"),
         since=since,

@@ -1,16 +1,18 @@
-"""Collapsed representation: a layer gives all inputs the same answer.
+"""Collapsed representation: a layer has the same output for all inputs.
 
 Sees: `activation.spread`, the standard deviation of a layer's output over the samples of a batch, relative to its size.
 
-Harm: what was not told apart here can't be told apart behind it.
+Harm: samples that have the same output here cannot be distinguished by any later layer.
 
 Fires: a spread under SAME at a hidden activation, at 4 of the last 5 observations; or one under THIN, and under FADED
-of that of the first hidden activation, where the samples grow alike layer by layer. Told for the first such layer.
+of that of the first hidden activation, where the outputs of different samples become more alike from layer to layer.
+Reported for the first such layer.
 
-Rests: a training that learns well: at high skill, classes collapse to points (neural collapse), yet not to one.
+Rests: a training that learns well: at high accuracy, each class collapses to a point (neural collapse), but not all to
+one.
 
-Remedy: inputs scaled to about [-1, 1], a lower learning rate, the initialization for the activation; where samples grow
-alike layer by layer, skip connections, normalization layers, or fewer layers.
+Remedy: inputs scaled to about [-1, 1], a lower learning rate, the initialization for the activation; where the outputs
+become more alike from layer to layer, skip connections, normalization layers, or fewer layers.
 
 Refute: two very different inputs give outputs of this layer that differ by more than a thousandth.
 
@@ -28,7 +30,7 @@ from diagnose.rules.rule import Rule
 from diagnose.run.layout import site_name
 from diagnose.run.run import Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import percent
+from diagnose.wording import percent, small
 
 SAME = 1e-3  # arithmetic: the resolution of float16
 THIN = (
@@ -51,12 +53,18 @@ def judge(case: Case) -> Iterator[Verdict]:
         now, begun = recent(spread), recent(first)
         since = lasting(spread, spread.values < SAME)
         if since is not None:
-            yield _finding(where, since, f"{site_name(layout, where)} gives all inputs of a batch the same answer", now)
+            yield _finding(
+                where, since, f"{site_name(layout, where)} has the same output for all samples of a batch", now
+            )
             return
         since = lasting(spread, spread.values < min(THIN, FADED * begun))
         if since is not None:
             yield _fading(
-                where, since, f"{site_name(layout, where)} answers all inputs of a batch nearly alike", now, begun
+                where,
+                since,
+                f"{site_name(layout, where)} has nearly the same output for all samples of a batch",
+                now,
+                begun,
             )
             return
         yield Healthy(where)
@@ -67,7 +75,7 @@ def judge(case: Case) -> Iterator[Verdict]:
 def _finding(where: str, since: int, what: str, now: float) -> Finding:
     return Finding(
         where,
-        f"{what}: it varies by {percent(now)} of its size.",
+        f"{what}: it varies by {small(now)} of its rms.",
         severity="warning",
         blames=("initialization", "learning-rate", "activation"),
         since=since,
@@ -81,14 +89,13 @@ def _finding(where: str, since: int, what: str, now: float) -> Finding:
 def _fading(where: str, since: int, what: str, now: float, begun: float) -> Finding:
     return Finding(
         where,
-        f"{what}: it varies by {percent(now)} of its size, the first hidden activation by {percent(begun)}.",
+        f"{what}: it varies by {small(now)} of its rms, the first hidden activation by {percent(begun)}.",
         severity="warning",
         blames=("activation", "initialization", "layers"),
         since=since,
         evidence={"spread": now, "spread of the first": begun},
-        remedy="Let what tells the samples apart past the layers: skip connections, a normalization layer in front of "
-        "each activation, or fewer layers.",
-        refute="The skill stays as it is with half of the layers.",
+        remedy="Add skip connections, a normalization layer in front of each activation, or fewer layers.",
+        refute="The metrics stay the same with half of the layers.",
         confidence=0.65,
     )
 

@@ -1,10 +1,10 @@
-"""Dead units: units of a layer that let no gradient through for any sample.
+"""Dead units: units of a layer whose slope is 0 for every sample.
 
 Sees: `activation.dead_share`, the share of a layer's units whose slope was 0 at every sample of the last (up to) 10
 observed batches.
 
-Harm: no gradient reaches the weights of a dead unit, so it stays dead; with most of a layer dead, what lies below it
-stops learning and the predictions stop depending on the input.
+Harm: no gradient reaches the weights of a dead unit, so it stays dead; with most of a layer dead, the layers below
+it stop learning and the predictions stop depending on the input.
 
 Fires: at least CROWD of the units, at 4 of the last 5 observations. Critical from CRITICAL on.
 
@@ -14,7 +14,8 @@ can be silent by chance; first layers wider than WIDE, whose sparse inputs leave
 Remedy: a lower learning rate, an initialization for this activation (he_normal for ReLU), inputs around 0, or an
 activation with a slope on both sides (leaky_relu, elu, gelu).
 
-Refute: a batch that none of these units is silent on, or the share falls by itself when the learning rate is lowered.
+Refute: a batch on which none of these units outputs only 0, or the share falls by itself when the learning rate is
+lowered.
 
 Source: Lu et al. (2019), "Dying ReLU and initialization"; keras-team/keras issue 7057; the bounds are
 guesses that healthy trainings stay under at the end.
@@ -85,13 +86,13 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
     when = "from the start" if born else f"{percent(early)} at first"
     return Finding(
         where,
-        f"{percent(now)} of the units of {site_name(layout, where)}{many} pass no gradient for any sample, {when}.",
+        f"{percent(now)} of the units of {site_name(layout, where)}{many} have slope 0 for every sample, {when}.",
         severity="critical" if now >= CRITICAL else "warning",
         blames=blames,
         since=since,
         evidence={"dead share": now, "at first": early},
         remedy=remedy,
-        refute="Show it a batch on which these units answer, or see the share fall at a lower learning rate.",
+        refute="On another batch these units have a slope other than 0, or the share falls at a lower learning rate.",
         confidence=0.85 if now >= CRITICAL else 0.65,
     )
 

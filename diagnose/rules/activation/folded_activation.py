@@ -1,19 +1,19 @@
-"""Folded activation: the inputs met lie over several turning points, so different inputs give the same output.
+"""Folded activation: the inputs spread over several turning points, so different inputs have the same output.
 
-Sees: `activation.falling_share`, the share of the absolute slope, at the pre-activations met, that lies on falling
-branches; `activation.folds`, the turning points within the pre-activations met.
+Sees: `activation.falling_share`, the share of the absolute slope, at the pre-activations of the training, where the
+function falls; `activation.folds`, the turning points within these pre-activations.
 
 Harm: the sign of the gradient changes from one fold to the next, so a step that helps one sample hurts its neighbour,
-and what was told apart in front of the activation is mixed behind it.
+and samples that differ before the activation are the same after it.
 
 Fires: over FALLING of the slope is falling, over FOLDS turning points or more, at 4 of the last 5 observations.
 
 Rests: one shallow dip (gelu, silu, mish), or a sine whose inputs stay within one rise; a wave that trains well is a
 note.
 
-Remedy: scale the inputs of the activation down until they lie within one rise, or use a monotonic activation.
+Remedy: divide the inputs of the activation until they stay within one rise, or use a monotonic activation.
 
-Refute: the skill does not change when the inputs are scaled down so far that no turning point is met.
+Refute: the metrics do not change when the inputs are made so small that they reach no turning point.
 
 Source: Sitzmann et al. (2020), section 3.2, keep the inputs of a sine near N(0, 1); the bounds are
 arithmetic for a sine on normal inputs.
@@ -63,15 +63,14 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
     factor = recent(folds) + 1
     return Finding(
         where,
-        f"The inputs of {site_name(layout, where)} meet {times(recent(folds))} "
-        f"turning points, and {percent(falling)} of "
-        "its slope there is falling: different inputs give the same output.",
+        f"The inputs of {site_name(layout, where)} spread over {times(recent(folds))} turning points, and "
+        f"{percent(falling)} of its slope there is negative: different inputs have the same output.",
         severity="critical" if falling > 0.4 and recent(folds) > 3 else "warning",
         blames=("activation", "initialization"),
         since=since,
         evidence={"falling share": falling, "turning points": recent(folds), "std of z": spread},
         remedy=f"Divide the inputs of the activation by {times(factor)}, or replace it by a monotonic one.",
-        refute="The skill stays as it is when the inputs are scaled down until no turning point is met.",
+        refute="The metrics stay the same when the inputs are divided until they reach no turning point.",
         confidence=0.8,
     )
 

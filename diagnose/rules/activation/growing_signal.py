@@ -1,8 +1,8 @@
-"""Growing signal: what the layers hand on gets larger from layer to layer.
+"""Growing signal: the outputs of the layers get larger from layer to layer.
 
 Sees: `activation.mean` and `activation.std`, which give the size (root mean square) of each hidden activation's output.
 
-Harm: the last layers get inputs far out on their activations' rails, or overflow; gradients grow the same way back.
+Harm: the last layers get inputs so large that their activations saturate or overflow; gradients grow in the same way.
 
 Fires: the size of the last hidden activation's output is over FACTOR times the first's, at 4 of the last 5
 observations.
@@ -13,7 +13,7 @@ reach it; steps at which not all of an activation's output is finite; a training
 Remedy: the initialization that suits the activation (he_normal for relu-like, glorot_uniform or lecun_normal for
 others), or normalization layers.
 
-Refute: the ratio comes near 1 with that initialization and the training fares no better.
+Refute: the ratio comes near 1 with that initialization and the metrics are no better.
 
 Source: He et al. (2015), section 2.2: each layer of the wrong scale multiplies the signal once more; the bound is a
 guess: eight layers that are each off by 1.8.

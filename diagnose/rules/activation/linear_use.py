@@ -1,4 +1,4 @@
-"""Linear use: the activations are met only where they are straight, so the network acts as one linear layer.
+"""Linear use: the activations are used only where they are straight lines, so the network acts as one linear layer.
 
 Sees: `activation.bend`, what the best straight line through the points (z, a) leaves of a, at each hidden activation;
 and the curve of its function on its working range.
@@ -8,13 +8,13 @@ Harm: none while a linear model does the job; but depth then adds nothing, and w
 Fires: the bend is under STRAIGHT at every hidden activation that could bend, at 4 of the last 5 observations. Always a
 note: a training that needs more than a line shows that elsewhere.
 
-Rests: where one activation bends; functions that are straight everywhere, which are the business of
-missing-nonlinearity.
+Rests: where one activation bends; functions that are straight everywhere, which
+missing-nonlinearity reports.
 
 Remedy: larger inputs of the activations: the initialization that suits them, data scaled to a size of 1, normalization
 layers.
 
-Refute: a linear model (no hidden layer) reaches a lower skill on the same data.
+Refute: a linear model (no hidden layer) reaches lower metrics on the same data.
 
 Source: arithmetic: tanh leaves 0.82 of the variance of z, so that z of a standard deviation of 0.15 bends it by 2 %.
 """
@@ -57,15 +57,16 @@ def judge(case: Case) -> Iterator[Verdict]:
     most = max(now, key=lambda where: now[where])
     yield Finding(
         "",
-        f"The network acts as one linear layer: even {site_name(layout, most)}, which bends most, is a straight line "
-        f"but for {percent(now[most])} of what comes out.",
+        f"The network acts as one linear layer: even {site_name(layout, most)}, the least linear one, is a "
+        "straight line "
+        f"up to {percent(now[most])} of its output.",
         severity="note",
         blames=("activation", "initialization"),
         since=max(since),
         evidence={"largest bend": now[most], "activations": float(len(able))},
         remedy="If a linear model is not enough, bring the inputs of the activations to a size of about 1: "
         "scale the data, use the initialization for the activation, or put normalization in front of it.",
-        refute="A model without hidden layers reaches a lower skill on the same data.",
+        refute="A model without hidden layers reaches lower metrics on the same data.",
         confidence=0.6,
     )
 

@@ -1,21 +1,21 @@
-"""Saturated activation: most inputs of an activation lie where it is flat.
+"""Saturated activation: most inputs of an activation fall where its slope is almost 0.
 
 Sees: `activation.saturated_share`, the share of the pre-activations z at which the slope is under 1 % of the largest
 (and under 0.1, where f flattens towards neither end); with `preactivation.std` and `preactivation.mean`, then and now.
 
-Harm: on a rail the slope is almost 0, so hardly any gradient reaches the layers below, and they stop learning.
+Harm: where the slope is almost 0, hardly any gradient reaches the layers below, and they stop learning.
 
 Fires: over CROWD of z are saturated, at 4 of the last 5 observations. Critical from CRITICAL on.
 
-Rests: on gates, attention and output layers, where rails are the purpose; on one-sided flatness as in ReLU, which is
-the business of dead-units; and where the training achieves its aim all the same (then it is a note).
+Rests: on gates, attention and output layers, which are meant to saturate; on one-sided flatness as in ReLU, which
+dead-units reports; and where the training learns well (then it is a note).
 
 Remedy: by what the inputs look like. Inputs of ordinary size: another activation, or the same with its inputs scaled
 to where it bends. Inputs far too large from the start: scale the data or start from smaller weights. Inputs that grew:
 a lower learning rate.
 
-Refute: the share falls under half and the loss starts to move when the inputs of the activation are scaled down (or up,
-where the flat stretch lies around 0).
+Refute: the share falls under half and the loss starts to move when the inputs of the activation are divided (or, where
+the slope is almost 0 around z = 0, multiplied).
 
 Source: Glorot and Bengio (2010), section 3; the share of 1/2 is where half a layer still learns.
 """
@@ -34,7 +34,7 @@ from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout, site_name
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import percent, times
+from diagnose.wording import percent, portion, sentence, times
 
 CROWD = 0.5  # arithmetic: half a layer still learns; measured: healthy runs of textbook activations stay at 0
 CRITICAL = 0.9  # arithmetic: at most a tenth of the units passes any gradient
@@ -86,22 +86,22 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
             if _unscaled(run)
             else ("initialization", "preprocessing", "activation")
         )
-        grew = f"; their size is {times(size)} before any training"
+        grew = f"; their rms is {times(size)} before any training (usual: 1)"
         remedy = (
-            f"Scale what enters the layer, or its initial weights, down by {times(size)}, "
-            "so that its inputs have a size of about 1."
+            f"Divide the inputs of the layer, or its initial weights, by {times(size)}, so that the activation's "
+            "inputs have an rms of about 1."
         )
     elif size < SMALL:
         blames = ("activation", "initialization")
-        grew = f", around 0: the size of its inputs is {times(size)}"
+        grew = f", around z = 0: its inputs are tiny (rms {times(size)})"
         remedy = other_inputs(run, where, size)
     else:
         blames = ("activation", "initialization")
-        grew = f", though their size is an ordinary {times(size)}" if size == size else ""
+        grew = f", though their rms is an ordinary {times(size)}" if size == size else ""
         remedy = other_inputs(run, where, size)
     return Finding(
         where,
-        f"{percent(now)} of the inputs of {site_name(layout, where)} lie where it is flat{grew}.",
+        f"{sentence(portion(now))} of the inputs of {site_name(layout, where)} fall where its slope is almost 0{grew}.",
         severity="critical" if now >= CRITICAL else "warning",
         blames=blames,
         since=since,

@@ -2,12 +2,12 @@
 
 Sees: `preactivation.min`, `.max`, `activation.min` and `.max` against the limit of the activation's dtype.
 
-Harm: one larger batch overflows, and everything behind it is infinite or NaN.
+Harm: one larger batch overflows, and everything computed from it is infinite or NaN.
 
 Fires: at LEAST of the last WINDOW observations the largest absolute value is over a MARGIN-th of the limit (6,550 in
 float16).
 
-Rests: on dtypes without a bound here. Not yet on attention masks of -3e4, which lie near the limit of float16 on
+Rests: on dtypes without a bound here. Not yet on attention masks of -3e4, which are near the limit of float16 on
 purpose.
 
 Remedy: smaller inputs, weights or learning rate; bfloat16, which has float32's range; float32 for this layer.
@@ -54,12 +54,12 @@ def judge(case: Case) -> Iterator[Verdict]:
         most = float(largest.values[-WINDOW:].max())
         yield Finding(
             where,
-            f"Numbers at {site_name(layout, where)} reach {most:.3g}; {dtype} ends at {limit:.3g}.",
+            f"Numbers at {site_name(layout, where)} reach {most:.3g}; the largest {dtype} is {limit:.3g}.",
             severity="warning",
             blames=("initialization", "preprocessing", "activation"),
             since=since,
             evidence={"largest": most, "limit": limit},
-            remedy=f"Scale the layer's inputs or weights down by {times(max(most * MARGIN / limit, 10))}, "
+            remedy=f"Divide the layer's inputs or weights by {times(max(most * MARGIN / limit, 10))}, "
             "or compute it in float32 or bfloat16.",
             refute="The largest value stays where it is over the whole training.",
             confidence=0.6,

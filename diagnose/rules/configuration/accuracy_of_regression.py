@@ -1,18 +1,18 @@
-"""Accuracy of regression: an accuracy is asked of targets that are measurements, not classes.
+"""Accuracy of regression: an accuracy is computed for targets that are measurements, not classes.
 
 Sees: how each metric counts (by what it reads for random predictions), and the values of the labels.
 
-Harm: none to the training. An accuracy of 0, or any other, says nothing here, and sends people looking for a fault
+Harm: none to the training. An accuracy of 0, or any other, means nothing here, and sends people looking for a fault
 that is not there.
 
-Fires: a metric that counts equal answers, answers cut at a threshold, or largest entries, over labels that are not
-classes: over FRACTIONS of them no whole numbers, or more than two values under a cut.
+Fires: a metric that counts equal predictions, predictions cut at a threshold, or largest entries, over labels that are
+not classes: over FRACTIONS of them no whole numbers, or more than two values under a cut.
 
 Rests: labels 0 and 1 or class numbers; soft labels whose rows sum to 1 under a cross-entropy.
 
 Remedy: `metrics=["mae"]` or `metrics=[keras.metrics.R2Score()]`.
 
-Refute: nearly perfect predictions read better than random ones.
+Refute: the metric is better for nearly perfect predictions than for random ones.
 
 Source: keras-team/keras issues 6260 and 305, rstudio/keras3 issue 296.
 """
@@ -54,10 +54,11 @@ def _look(output: Output) -> Verdict:
     names = ", ".join(f"`{metric.name}`" for metric in wrong)
     evidence: dict[str, float | str] = {metric.name: metric.value for metric in wrong if metric.value is not None}
     count = f"{labels.distinct}{'+' if labels.distinct >= 1000 else ''}"
-    deaf = " Nearly perfect predictions read the same as random ones." if any(metric.deaf for metric in wrong) else ""
+    deaf = " For nearly perfect predictions it is the same as for random "
+    "ones." if any(metric.deaf for metric in wrong) else ""
     return Finding(
         place(output),
-        f"{names} counts right answers, but the labels of {quoted(output)} are measurements ({count} values from "
+        f"{names} counts correct predictions, but the labels of {quoted(output)} are measurements ({count} values from "
         f"{labels.min:.3g} to {labels.max:.3g}).{deaf} Don't judge the model by it.",
         severity="warning",
         blames=("metric",),
@@ -67,7 +68,7 @@ def _look(output: Output) -> Verdict:
             "distinct labels": float(labels.distinct),
         },
         remedy='Compile with `metrics=["mae"]` or `metrics=[keras.metrics.R2Score()]`.',
-        refute="The metric reads better for nearly perfect predictions than for random ones.",
+        refute="The metric is better for nearly perfect predictions than for random ones.",
         confidence=0.95,
     )
 

@@ -1,4 +1,4 @@
-"""Broadcast loss: labels and predictions of different shapes meet in the loss, each with all.
+"""Broadcast loss: the loss broadcasts labels and predictions of different shapes against each other.
 
 Sees: the shapes, and what the loss gives for the same labels in two shapes.
 
@@ -10,7 +10,7 @@ Fires: the loss of (n,) labels is that of all pairs and differs from that of (n,
 all pairs, and not the mean of its samples' alone (the loss itself drops an axis); or a narrower side is repeated over
 the other, and every entry is treated alike.
 
-Rests: losses that bring the shapes together first, as Keras' own do; one target for several quantiles; class numbers.
+Rests: losses that align the shapes first, as Keras' own do; one target for several quantiles; class numbers.
 
 Remedy: `y = y.reshape(-1, 1)`, or as many columns of labels as the output has units.
 
@@ -42,9 +42,8 @@ def _look(output: Output) -> Verdict:
     if loss.pairs_up is not None and labels.varied:
         return Finding(
             place(output),
-            f"The loss `{loss.name}` of {quoted(output)} meets labels of shape {given} with predictions of shape "
-            f"{made} each with "
-            "all: every prediction is pulled to the mean of all labels.",
+            f"The loss `{loss.name}` of {quoted(output)} broadcasts labels of shape {given} against predictions "
+            f"of shape {made}: every prediction is pulled to the mean of all labels.",
             severity="critical",
             blames=("loss", "labels"),
             evidence={
@@ -61,9 +60,8 @@ def _look(output: Output) -> Verdict:
         width = max([output.width, *labels.shape[-1:]])
         return Finding(
             place(output),
-            f"{quoted(output)} gives {made} for labels {given}, and its loss `{loss.name}` repeats the narrower "
-            "over the wider: "
-            f"{width} entries of a row meet the same number.",
+            f"{quoted(output)} has shape {made} and its labels have {given}, so the loss `{loss.name}` "
+            f"broadcasts: all {width} entries of a row are compared with the same number.",
             severity="warning",
             blames=("loss", "labels", "layers"),
             evidence={"labels": given, "predictions": made},

@@ -1,4 +1,4 @@
-"""Clipped logits: an activation stands just before the softmax or sigmoid and cuts what it may say.
+"""Clipped logits: an activation just before the softmax or sigmoid limits the probabilities that can be predicted.
 
 Sees: probabilities under random weights; the differences of their logarithms are those of the logits.
 
@@ -50,7 +50,7 @@ def judge(case: Case) -> Iterator[Verdict]:
 def _look(output: Output) -> Verdict:
     reach, width = output.reach, output.width
     if reach.draws < FEW_DRAWS:
-        return NotMeasured(place(output), "the model was not tried under other weights")
+        return NotMeasured(place(output), "the model was not tried with other weights")
     if reach.doubled:
         return healthy(output)
     limit = reach.logit_span
@@ -65,12 +65,12 @@ def _look(output: Output) -> Verdict:
     if width == 1 and takes(output) in ("probabilities", "logits") and low is not None and high is not None:
         if abs(low - 0.5) < NEAR and abs(high - 1.0) < NEAR:
             return _finding(
-                output, "it can't fall below one half: a ReLU stands before the sigmoid", {"least prediction": low}
+                output, "it can't fall below one half: there is a ReLU before the sigmoid", {"least prediction": low}
             )
         if abs(low - TANH[0]) < NEAR and abs(high - TANH[1]) < NEAR:
             return _finding(
                 output,
-                f"it stays within {low:.2f} to {high:.2f}: a tanh stands before the sigmoid",
+                f"it stays within {low:.2f} to {high:.2f}: there is a tanh before the sigmoid",
                 {"least prediction": low, "largest prediction": high},
             )
     return healthy(output)
@@ -79,7 +79,7 @@ def _look(output: Output) -> Verdict:
 def _finding(output: Output, what: str, evidence: dict[str, float | str]) -> Finding:
     return Finding(
         place(output),
-        f"{quoted(output)} can't say what it should: {what}.".replace("the output can't", "The output can't"),
+        f"{quoted(output)} can't reach all probabilities: {what}.".replace("the output can't", "The output can't"),
         severity="warning",
         blames=("activation", "layers"),
         evidence=evidence,

@@ -3,9 +3,9 @@
 Sees: the predictions of one batch and under random weights; whether the loss takes logits; whether Keras takes the
 logits behind the probabilities instead (its loss then differs from that of the bare numbers).
 
-Harm: the second one squeezes the answer. With C classes the surest probability is e / (e + C - 1), so the loss can't
-fall below ln(e + C - 1) - 1 (1.46 for ten classes) and the gradient is weak. Accuracy may look good, confidence never
-does.
+Harm: the second one squeezes the predictions. With C classes the surest probability is e / (e + C - 1), so the loss
+can't fall below ln(e + C - 1) - 1 (1.46 for ten classes) and the gradient is weak. The accuracy may be good, the
+probabilities never are.
 
 Fires: probabilities under a loss of logits (`from_logits=True`); or probabilities whose logits are probabilities too.
 
@@ -65,13 +65,11 @@ def _look(output: Output) -> Verdict:
     sure = is_distribution(output) or (over(output) == "entries" and is_bounded_to_unit(output))
     if not sure:
         untried = over(output) == "entries" and is_bounded_to_unit(output) is None
-        return (
-            NotMeasured(place(output), "whether it stays in [0, 1] was not found out") if untried else healthy(output)
-        )
+        return NotMeasured(place(output), "whether it stays in [0, 1] is not known") if untried else healthy(output)
     if loss_of(output).rescued:
         return Finding(
             place(output),
-            f"{quoted(output)} gives probabilities, and its loss `{loss_of(output).name}` takes logits. Keras "
+            f"{quoted(output)} outputs probabilities, and its loss `{loss_of(output).name}` expects logits. Keras "
             "finds the logits "
             "behind them and uses those; on another backend, or with a layer between, it would not.",
             severity="note",
@@ -83,7 +81,7 @@ def _look(output: Output) -> Verdict:
     linear = f"Dense({output.width})"
     return _finding(
         output,
-        f"probabilities under `{loss_of(output).name}`, which takes logits",
+        f"probabilities under `{loss_of(output).name}`, which expects logits",
         f"Compile with `loss={of_probabilities(output)}`, or end in `{linear}` without activation and keep "
         f"`{from_logits(output)}`.",
         0.95,
@@ -99,8 +97,8 @@ def _finding(output: Output, what: str, remedy: str, confidence: float) -> Findi
     floor = math.log(math.e + width - 1) - 1 if width > 1 else math.log(1 + math.exp(-1))
     return Finding(
         place(output),
-        f"{quoted(output)} is squeezed twice: {what}. The loss can't fall below {floor:.3g}, however right the "
-        "answers are.",
+        f"{quoted(output)} is squeezed twice: {what}. The loss can't fall below {floor:.3g}, however good the "
+        "predictions are.",
         severity="warning",
         blames=("loss", "activation"),
         evidence={"least loss": floor, "units": float(width)},

@@ -8,9 +8,9 @@ first batch and the model learns nothing.
 Fires: over SOME of the rows are all zero under a loss over classes. A note for maps and sequences, where empty rows
 may be meant as "no label here", unless nearly all are. Also where rows hold several classes besides, and yet one a row
 on average: the 1s are all there, in the wrong rows, as after `reshape` in the place of a transposition. Labels of
-several classes at once may come to one a row by chance: mismatched-loss is told as well.
+several classes at once may come to one a row by chance: mismatched-loss is reported as well.
 
-Rests: several labels at once, where none is an answer.
+Rests: several labels at once, where a row may have none.
 
 Remedy: look at how the labels were made; `keras.utils.to_categorical(y, num_classes)` gives every row one 1.
 
@@ -90,7 +90,7 @@ def _scrambled(output: Output, empty: float) -> Finding:
         evidence=given({"empty rows": empty, "rows of several classes": several, "mean row sum": labels.row_sum_mean}),
         remedy=f"Make them by `keras.utils.to_categorical(y, {output.width})`, and turn arrays by `.T`, not by "
         "`reshape`.",
-        refute="Several classes do hold at once, and come to one a row by chance.",
+        refute="A sample can have several classes at once, and it is by chance that there is one a row on average.",
         confidence=0.7,
     )
 

@@ -3,7 +3,7 @@
 Sees: the loss of the batch as the model computes it, and the loss of the same predictions without sample weights,
 mask and loss weights; the loss of these labels for any predictions.
 
-Harm: the loss is 0, or a hundred-millionth, from the first batch, no weight moves, and nothing warns.
+Harm: the loss is 0, or almost, from the first batch, no weight changes, and nothing warns.
 
 Fires: the weighted loss is under NOTHING of the unweighted one; or the loss is 0 for these labels, whatever is
 predicted, though not for others.
@@ -60,7 +60,7 @@ def _look(output: Output, counted: int) -> Verdict:
         cause, remedy = _cause(output)
         return _finding(
             output,
-            f"{cause}, and {share:.2g} of its loss is left",
+            f"{cause}, and only {share:.2g} of its loss is left",
             remedy,
             share,
             "note" if off else "critical",
@@ -68,7 +68,8 @@ def _look(output: Output, counted: int) -> Verdict:
     empty = (output.labels.empty_rows or 0.0) >= ALL
     if loss.silent and not empty and loss.takes in ("probabilities", "logits") and loss.over == "classes":
         remedy = (
-            "Give `ignore_class` a label that means no answer only, or None; `np.unique(y)` shows the labels there are."
+            'Set `ignore_class` to a label that means "no label" only, or to None; `np.unique(y)` shows the '
+            "labels there are."
         )
         return _finding(
             output, "the loss ignores all its labels and is 0 whatever is predicted", remedy, 0.0, "critical"
@@ -100,11 +101,11 @@ def _cause(output: Output) -> tuple[str, str]:
         )
     if weights.given:
         return (
-            "its sample weights leave nothing",
+            "its sample weights are almost 0",
             "Look at `sample_weight` and `class_weight`: they should be of the order of 1.",
         )
     return (
-        "its mask leaves nothing",
+        "its mask removes everything",
         "Look at what makes the mask (`Masking`, `mask_zero`): its value must stand for padding only.",
     )
 

@@ -7,7 +7,7 @@ Harm: on the CPU the step raises; on a GPU or with XLA the loss is NaN, and so a
 Fires: class numbers below 0 or from the number of units on, if the loss does not ignore them; rows of labels of
 another width than the output.
 
-Rests: a number the loss is told to ignore (`ignore_class`); fewer classes than units.
+Rests: a number that the loss ignores (`ignore_class`); fewer classes than units.
 
 Remedy: number the classes from 0, or give the output as many units as there are classes.
 

@@ -1,9 +1,9 @@
 """Labels outside the unit interval: a cross-entropy is given labels that are no probabilities.
 
-Sees: the labels, and whether the loss is a cross-entropy that heeds those outside [0, 1].
+Sees: the labels, and whether the loss is a cross-entropy that uses those outside [0, 1].
 
-Harm: for such a label the loss has no lower bound: it sinks below 0 without end while the accuracy stands still,
-since the model is paid for certainty and not for being right.
+Harm: for such a label the loss has no lower bound: it falls below 0 without end while the accuracy stays the
+same, since certainty lowers it more than correct predictions.
 
 Fires: any label below 0 or above 1 under a cross-entropy, binary or over rows of labels.
 
@@ -57,7 +57,7 @@ def _look(output: Output) -> Verdict:
         place(output),
         f"The labels of {quoted(output)} run from {labels.min:.3g} to {labels.max:.3g}, and its loss "
         f"`{loss.name}` expects "
-        "them in [0, 1]: outside, it can sink without end.",
+        "them in [0, 1]: outside, the loss can fall without end.",
         severity="critical",
         blames=("labels", "loss"),
         evidence=given(

@@ -2,8 +2,8 @@
 
 Sees: what each compiled metric does with predictions made up on both sides of 0 and of 0.5; the range of the output.
 
-Harm: answers between 0 and 0.5 count as "no" though the model says "yes", and a metric over thresholds in [0, 1] sees
-nothing else. The loss is right; only the number that is looked at is wrong.
+Harm: predictions between 0 and 0.5 count as class 0 though they mean class 1, and a metric over thresholds in [0, 1] is
+wrong for all others. The loss is right; only the metric is wrong.
 
 Fires: a metric of 0/1 labels with its cut at 0.5, or that ranks within [0, 1] only, on an output without bounds under
 a loss of logits or margins.
@@ -67,8 +67,8 @@ def _look(output: Output) -> Verdict:
     code = ", ".join(dict.fromkeys(REMEDIES[metric.cut] for metric in wrong))
     return Finding(
         place(output),
-        f"{quoted(output)} gives logits ({span(output)}), whose line between no and yes is 0; 0.5 is where {names} "
-        "draws it.",
+        f"{quoted(output)} outputs logits ({span(output)}), whose threshold between the classes is 0; {names} "
+        "uses 0.5.",
         severity="warning",
         blames=("metric",),
         evidence=evidence,

@@ -1,17 +1,17 @@
-"""Loss-metric disagreement: the loss gets better than any constant answer's, and the answers do not.
+"""Loss-metric disagreement: the loss gets better than that of any constant prediction, and the predictions do not.
 
-Sees: the outcome: the loss against that of the best constant answer, and the skill, both in inference mode.
+Sees: the outcome: the loss against that of the best constant prediction, and the skill, both in inference mode.
 
-Harm: what is made small is not what is wanted: the number that falls says nothing of the answers.
+Harm: what is minimized is not what is wanted: the loss that falls says nothing about the predictions.
 
 Fires: the outcome is "hollow-loss". It is the last resort: each rule that knows a cause explains it.
 
-Rests: skill over the baseline; lopsided labels, whose loss may fall honestly first.
+Rests: skill over the baseline; imbalanced labels, whose loss may fall first.
 
 Remedy: recompute loss and accuracy of a few samples by hand, from `model.predict`; audit the pair of loss, labels and
 output.
 
-Refute: the skill rises with more epochs, while nothing else changes.
+Refute: the metrics improve with more epochs, while nothing else changes.
 
 Source: keras-team/keras issue 1013 (a benign case).
 """
@@ -37,13 +37,14 @@ def judge(case: Case) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"The loss falls and the answers get no better: {outcome.reason}",
+        f"The loss falls and the predictions get no better: {outcome.reason}",
         severity="warning",
         blames=("metric", "loss"),
         evidence={"skill": outcome.train} if outcome.train is not None else {},
-        remedy="Recompute both by hand: `p = model.predict(x[:10])`, then the loss and the share of right answers; "
+        remedy="Recompute both by hand: `p = model.predict(x[:10])`, then the loss and the share of correct "
+        "predictions; "
         "and look at `diagnose.callbacks.audit(model, x, y)`.",
-        refute="The skill rises with more epochs while nothing else changes.",
+        refute="The metrics improve with more epochs while nothing else changes.",
         confidence=0.4,
     )
 

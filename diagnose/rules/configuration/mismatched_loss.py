@@ -1,18 +1,18 @@
-"""Mismatched loss: output, loss and labels are no pair.
+"""Mismatched loss: output, loss and labels do not fit together.
 
-Sees: what the loss expects, what the output can say, and the form of the labels.
+Sees: what the loss expects, which values the output can reach, and the form of the labels.
 
-Harm: by pair. A squared error on probabilities has a slope that fades where the model is wrong and sure. A binary
-cross-entropy on a softmax counts every class for itself, most of them zeros. A softmax can't say that two classes hold
-at once. A hinge wants margins beyond 1, which a probability never reaches. A loss that heeds no label teaches nothing
-about them, one of the wrong sign teaches to be as wrong as can be, and one that costs least for the same answer to all
-samples teaches that answer.
+Harm: by pair. A squared error on probabilities has a gradient that vanishes where the model is wrong and sure. A binary
+cross-entropy on a softmax counts every class for itself, most of them zeros. A softmax can't predict two classes
+at once. A hinge expects margins beyond 1, which a probability never reaches. A loss that uses no label teaches nothing
+about them, one of the wrong sign makes the predictions as wrong as possible, and one that is least for the same
+prediction for all samples teaches that prediction.
 
 Fires: a distance loss on one-hot labels; a binary cross-entropy on a softmax of three or more exclusive classes or of
 several at once; a cross-entropy over classes with rows of several ones; a hinge on an output kept in [0, 1]. Critical:
 a loss that is the same whatever the labels are (a label smoothing of 1), if it is a cross-entropy or an accuracy is
-measured beside it; a loss of the table with its sign turned; a loss of no pair for which one answer to all samples
-costs as little as any (labels of 0 and 1), or under which labels only add to the cost (measurements). Where a metric is
+measured beside it; a loss of the table with its sign turned; a loss of no pair for which one prediction for all samples
+has as small a loss as any (labels of 0 and 1), or whose labels only add to the loss (measurements). Where a metric is
 measured beside it: a loss of measurements that leaves open which sample has which, or, if they are not learned, their
 size or their offset. A loss under DROWNED of another output's, where little is learned of it. A note: a squared error
 on a sigmoid with labels 0 and 1.
@@ -24,11 +24,11 @@ Rests: the pairs of the table (binary: sigmoid and binary cross-entropy; one of 
 once: sigmoids and binary; measurements: linear and MSE, MAE or Huber; in [0, 1]: sigmoid and MSE or binary
 cross-entropy; margins: linear or tanh and hinge), inputs as labels (autoencoders), two classes under a softmax (the
 same loss either way), and whatever another rule of this part explains. On losses of no pair (contrastive, quantiles,
-likelihoods, similarities): their sign is not known. On a turned sign, or one answer to all, beside other losses or
+likelihoods, similarities): their sign is not known. On a turned sign, or one prediction for all, beside other losses or
 under a negative loss weight, which may be an adversary's. What would be a warning is a note where the network learned
 well and reached what simple models reach: unusual, and harmless there.
 
-Remedy: the pair of the table that the labels ask for.
+Remedy: the pair of the table that fits the labels.
 
 Refute: the recommended pair trains no better from the same start.
 
@@ -65,9 +65,9 @@ LITTLE = 0.25  # a guess: a quarter of what there is to win
 DROWNED = 1e-4  # arithmetic: a gradient a hundred times smaller, as the root of a squared error, is noise in the sum
 SEVERAL = 0.01  # a guess: rarer, they are slips of labelling
 OPEN = {
-    "size": "costs the same for twice the labels as for the labels: how large they are is not learned",
-    "offset": "costs the same for labels that are all larger by as much: where they lie is not learned",
-    "which": "costs the same when the samples exchange their answers: which has which label is not learned",
+    "size": "is the same for twice the labels as for the labels: how large they are is not learned",
+    "offset": "is the same when a constant is added to all labels: their offset is not learned",
+    "which": "is the same when the samples exchange their predictions: which has which label is not learned",
 }
 
 
@@ -94,7 +94,8 @@ def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
         return _finding(
             output,
             "is the same whatever the labels are: nothing about them can be learned",
-            "Look for what drops the labels in the loss: a `label_smoothing` of 1 (0.1 is usual), or a `y_true` that "
+            "Look for what removes the labels from the loss: a `label_smoothing` of 1 (0.1 is usual), or a "
+            "`y_true` that "
             "is never used.",
             0.95,
             "critical",
@@ -110,20 +111,21 @@ def _teaches_wrongly(output: Output, alone: bool) -> Finding | None:
     if loss.takes_exchanged and not loss.takes_negated:
         return _finding(
             output,
-            f"has its arguments exchanged: it is a loss of {loss.takes_exchanged} if predictions come first, and Keras "
-            "hands over the labels first",
+            f"has its arguments exchanged: it is a loss of {loss.takes_exchanged} if predictions come first, and "
+            "Keras passes the labels first",
             "Exchange the arguments in the loss: Keras calls it as loss(y_true, y_pred).",
             0.95,
         )
     if loss.one_answer and alone and loss.weight > 0:
         return _finding(
             output,
-            "costs least for one and the same answer to all samples, whatever their labels are",
-            "Mend the loss so that each label has an answer of its own that costs least. Often the part that punishes "
-            "the other label is missing or has the wrong sign, or no square is taken of a difference.",
+            "is least for one and the same prediction for all samples, whatever their labels are",
+            "Change the loss so that it is least where the prediction equals the label. Often the part for the "
+            "other label is missing or has the wrong sign, or a difference is not squared.",
             0.9,
             "critical",
-            "Some answers made up to follow the labels cost less than any one answer to all samples.",
+            "For some predictions that follow the labels the loss is lower than for any one prediction for all "
+            "samples.",
         )
     return None
 
@@ -154,9 +156,9 @@ def _drowned(case: Case, output: Output) -> Finding | None:
         return None
     return _finding(
         output,
-        f"is {parts[name]:.2g}, and that of `{largest}` is {parts[largest]:.2g}: in their sum it counts for nothing, "
+        f"is {parts[name]:.2g}, and that of `{largest}` is {parts[largest]:.2g}: in their sum it hardly counts, "
         "and little is learned of it",
-        f"Scale the targets of `{largest}` to unit variance, or weigh its loss: "
+        f"Scale the targets of `{largest}` to unit variance, or weight its loss: "
         f'`loss_weights={{"{largest}": {parts[name] / parts[largest]:.1g}}}` in compile.',
         0.85,
         "critical",
@@ -180,9 +182,8 @@ def _look(output: Output) -> Verdict:
         softmax = is_distribution(output)
         return _finding(
             output,
-            f"compares {'probabilities' if softmax else 'numbers'} with one-hot labels by their distance; its slope "
-            "fades "
-            "where the model is wrong and sure",
+            f"compares {'probabilities' if softmax else 'numbers'} with one-hot labels by their distance; its "
+            "gradient vanishes where the model is wrong and sure",
             'Compile with `loss="categorical_crossentropy"`'
             + ("." if softmax else f' and end in `Dense({width}, activation="softmax")`.'),
             0.85,
@@ -192,14 +193,14 @@ def _look(output: Output) -> Verdict:
         if several:
             return _finding(
                 output,
-                f"lets several of {width} classes hold at once, but the rows of probabilities sum to 1",
+                f"allows several of {width} classes at once, but the rows of probabilities sum to 1",
                 f'End in `Dense({width}, activation="sigmoid")`.',
                 0.95,
             )
         if labels.one_hot and width >= 3:
             return _finding(
                 output,
-                f"counts each of {width} exclusive classes for itself, though they share one softmax",
+                f"treats each of {width} exclusive classes separately, though they share one softmax",
                 'Compile with `loss="categorical_crossentropy"`.',
                 0.9,
             )
@@ -211,15 +212,14 @@ def _look(output: Output) -> Verdict:
     ):
         return _finding(
             output,
-            f"takes one class of {width} for right, but {percent(labels.many_hot)} of the label rows hold none or "
-            "several",
+            f"expects one class of {width}, but {percent(labels.many_hot)} of the label rows have none or several",
             f'End in `Dense({width}, activation="sigmoid")` and compile with `loss="binary_crossentropy"`.',
             0.5 if is_scrambled(output) else 0.95,
         )
     if takes(output) == "margins" and is_bounded_to_unit(output):
         return _finding(
             output,
-            "wants margins beyond 1 on both sides of 0, and the output stays in [0, 1]",
+            "expects margins beyond 1 on both sides of 0, and the output stays in [0, 1]",
             f'End in `Dense({width})` without activation, or compile with `loss="binary_crossentropy"`.',
             0.9,
         )
@@ -232,8 +232,8 @@ def _look(output: Output) -> Verdict:
     ):
         return _finding(
             output,
-            "measures the distance of a probability from labels 0 and 1; its slope fades where the model is wrong "
-            "and sure",
+            "measures the distance of a probability from labels 0 and 1; its gradient vanishes where the model "
+            "is wrong and sure",
             'Compile with `loss="binary_crossentropy"`.',
             0.6,
             "note",

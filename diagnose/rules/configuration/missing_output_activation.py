@@ -3,12 +3,12 @@
 Sees: the predictions of one batch and under random weights; whether the loss behaves as -log p of a probability.
 
 Harm: numbers outside [0, 1] are clipped before the logarithm, where no gradient is left, or make NaN; rows that don't
-sum to 1 are divided by their sum, so a reported probability is none. Loss 7 to 12, accuracy at chance, no warning.
+sum to 1 are divided by their sum, so a reported probability is wrong. Loss 7 to 12, accuracy at chance, no warning.
 
 Fires: predictions outside [0, 1], or under 0 where the loss has no value for them (Poisson); or, for a loss over
 classes, rows that don't sum to 1 (sigmoids where a softmax belongs).
 
-Rests: a loss that takes logits, distances or margins; one whose nature could not be told; predictions under 0 for which
+Rests: a loss that takes logits, distances or margins; one whose kind is not known; predictions under 0 for which
 the loss of the batch has a value (it takes the logarithm of some columns only).
 
 Remedy: `activation="softmax"` (one of many classes) or `"sigmoid"` in the output layer, or `from_logits=True` in the
@@ -57,12 +57,13 @@ def _look(output: Output) -> Verdict:
     if loss is not None and loss.positive and falls and not valued:
         return Finding(
             place(output),
-            f"{quoted(output)} gives {span(output)}, and its loss `{loss.name}` has no value for numbers under 0.",
+            f"{quoted(output)} ranges over {span(output)}, and its loss `{loss.name}` is not defined for numbers "
+            "under 0.",
             severity="critical",
             blames=("activation", "loss"),
             evidence=_numbers(output),
             remedy=f'End in `{with_activation(output, "softplus")}`, or "exponential".',
-            refute="Predictions stay over 0 under any weights.",
+            refute="Predictions stay over 0 with any weights.",
             confidence=0.95,
         )
     if (reason := untold(output)) is not None:
@@ -73,13 +74,13 @@ def _look(output: Output) -> Verdict:
     if escapes(output):
         return Finding(
             place(output),
-            f"{quoted(output)} gives {span(output)}, and its loss `{loss_of(output).name}` expects probabilities "
+            f"{quoted(output)} ranges over {span(output)}, and its loss `{loss_of(output).name}` expects probabilities "
             "in [0, 1].",
             severity="critical",
             blames=("activation", "loss"),
             evidence=_numbers(output),
             remedy=either,
-            refute="Predictions stay in [0, 1] under any weights.",
+            refute="Predictions stay in [0, 1] with any weights.",
             confidence=0.95,
         )
     if output.prediction.finite < 1:
@@ -105,7 +106,7 @@ def _look(output: Output) -> Verdict:
 
 def _over_another_axis(output: Output, axis: int) -> Finding:
     where = "the batch, axis 0" if axis == 0 else f"axis {axis}"
-    mates = ": what is said of one sample depends on the others of its batch" if axis == 0 else ""
+    mates = ": the prediction for one sample depends on the others of its batch" if axis == 0 else ""
     return Finding(
         place(output),
         f"The probabilities of {quoted(output)} sum to 1 over {where}, and not over its {output.width} classes{mates}.",

@@ -1,16 +1,17 @@
-"""Mixed samples: what the model says of a sample depends on the other samples of its batch.
+"""Mixed samples: the prediction for a sample depends on the other samples of its batch.
 
-Sees: a batch, answered twice in inference mode; the second time half of its samples are others, and the rest stand
-where they stood. How far the answers for those that stayed move, over the standard deviation of the output.
+Sees: the predictions for a batch, computed twice in inference mode; the second time half of its samples are others, and
+the rest keep their places. How far the predictions for those that stayed move, over the standard deviation of the
+output.
 
-Harm: a prediction is no answer to its sample alone. `predict` on one sample, or on batches of another size or order,
-says something else than `fit` and `evaluate` measured; where the samples' features are mixed up, little is learned.
+Harm: a prediction does not belong to its sample alone. `predict` on one sample, or on batches of another size or order,
+returns something else than `fit` and `evaluate` measured; where the samples' features are mixed up, little is learned.
 
-Fires: an answer moves by more than NOTICED, while the same batch is answered the same again.
+Fires: a prediction moves by more than NOTICED, while the same batch has the same predictions again.
 
 Rests: BatchNormalization in inference, which uses what it kept; models that draw random numbers or keep a state;
 outputs over all pairs of samples, and graphs, whose samples are meant to know each other; an output that is a
-softmax over the batch (missing-output-activation tells it).
+softmax over the batch (missing-output-activation reports it).
 
 Remedy: compute over axis=-1, never over axis 0; a reshape or transpose must leave the batch axis first.
 
@@ -49,7 +50,7 @@ def judge(case: Case) -> Iterator[Verdict]:
 def _look(output: Output) -> Verdict:
     mixes = output.mixes
     if mixes is None:
-        return NotMeasured(place(output), "whether its samples are mixed could not be asked")
+        return NotMeasured(place(output), "whether its samples are mixed could not be measured")
     if mixes.difference is None:
         return NotMeasured(place(output), "its shape changes with the samples of the batch")
     if mixes.difference <= NOTICED or output.prediction.other_axis == 0:
@@ -57,8 +58,8 @@ def _look(output: Output) -> Verdict:
     by = f" `{mixes.by}` is the first layer that mixes them." if mixes.by else ""
     return Finding(
         mixes.by or place(output),
-        f"What {quoted(output)} says of a sample depends on the other samples of its batch: it moves by up to "
-        f"{mixes.difference:.2g} standard deviations when those are exchanged.{by}",
+        f"The prediction of {quoted(output)} for a sample depends on the other samples of its batch: it moves by "
+        f"up to {mixes.difference:.2g} standard deviations when those are exchanged.{by}",
         severity="critical",
         blames=("layers", "activation"),
         evidence={"largest change, standard deviations": mixes.difference},

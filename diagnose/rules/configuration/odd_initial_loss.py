@@ -1,4 +1,4 @@
-"""Odd initial loss: an untrained model is far more wrong, or far more right, than a guess.
+"""Odd initial loss: the loss of the untrained model is far higher, or far lower, than that of a guess.
 
 Sees: the loss of the first batch before any update, where it is a cross-entropy, against ln C, that of a uniform
 guess.
@@ -7,8 +7,8 @@ Harm: far over ln C the model is sure of wrong answers: outputs start too large,
 Far under it there is nothing left to learn, or the loss does not count what it seems to.
 
 Fires: over HIGH times ln C, or under LOW times, before the first update: a note. Of measurements, over FAR times the
-loss of the best constant answer at first and still over it at the end: the targets are far smaller than what an
-untrained layer gives.
+loss of the best constant prediction at first and still over it at the end: the targets are far smaller than the outputs
+of an untrained layer.
 
 Rests: a model that has been trained; weighted batches; anything another rule of this part explains.
 
@@ -17,7 +17,7 @@ near 0.
 
 Refute: the loss returns to ln C with the output layer's kernel set to zeros.
 
-Source: arithmetic: a uniform answer costs ln C. The bounds are guesses.
+Source: arithmetic: a uniform prediction has a loss of ln C. The bounds are guesses.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ def _tiny(run: Run, output: Output) -> Finding | None:
     labels = output.labels
     return Finding(
         place(output),
-        f"The loss of {quoted(output)} began at {times(first / constant)} times that of the best constant answer, and "
-        f"is still {times(last / constant)} times as large: the targets, from {labels.min:.3g} to "
-        f"{labels.max:.3g}, are far smaller than what an untrained layer gives.",
+        f"The loss of {quoted(output)} began at {times(first / constant)} times that of the best constant "
+        f"prediction, and is still {times(last / constant)} times as large: the targets, from {labels.min:.3g} to "
+        f"{labels.max:.3g}, are far smaller than the outputs of an untrained layer.",
         severity="warning",
         blames=("preprocessing", "loss"),
         evidence={"first loss over that of a constant": first / constant, "now": last / constant},
         remedy="Scale the targets: y = (y - y.mean()) / y.std(), and scale the predictions back.",
-        refute="The loss falls under that of a constant answer with the targets as they are.",
+        refute="The loss falls under that of the best constant prediction with the targets as they are.",
         confidence=0.8,
     )
 

@@ -3,7 +3,7 @@
 Sees: the loss of the batch, and what the loss gives for predictions and labels made up for the purpose.
 
 Harm: the loss divides by the sum over the classes, so with one class it is exactly 0 for any prediction, right or
-wrong: zero loss from the first batch, no gradient, and an accuracy that never moves.
+wrong: zero loss from the first batch, no gradient, and an accuracy that never changes.
 
 Fires: width 1, and the loss is 0 for all predictions and labels tried.
 

@@ -1,9 +1,9 @@
 """Single-unit softmax: an output of one unit that is 1 for every input, whatever the weights.
 
-Sees: the predictions on one batch, and those of the same model under weights drawn at random.
+Sees: the predictions on one batch, and those of the same model with weights drawn at random.
 
-Harm: a softmax over one number is 1. The model can give one answer only: accuracy is the share of class 1, the loss
-may be 0 from the start or sink on logits nobody reads, and no gradient that helps flows.
+Harm: a softmax over one number is 1. All predictions are the same: the accuracy is the share of class 1, the loss
+may be 0 from the start or fall without any effect, and no useful gradient flows.
 
 Fires: width 1, and every prediction is 1 on the batch and under FEW_DRAWS random weights or more.
 
@@ -37,14 +37,13 @@ def _look(output: Output) -> Verdict:
         return healthy(output)
     reach = output.reach
     if reach.draws < FEW_DRAWS:
-        return NotMeasured(place(output), "every prediction is 1, but the model was not tried under other weights")
+        return NotMeasured(place(output), "every prediction is 1, but the model was not tried with other weights")
     if not reach.always_one:
         return healthy(output)
     return Finding(
         place(output),
-        f"{quoted(output)} has one unit and gives 1 for every input, under {reach.draws} sets of random weights "
-        "too: "
-        "a softmax over one unit. It can't learn to say anything else.",
+        f"{quoted(output)} has one unit and predicts 1 for every input, also with {reach.draws} sets of random "
+        "weights: a softmax over one unit. It can't learn anything else.",
         severity="critical",
         blames=("activation", "layers", "loss"),
         evidence={"predictions equal to 1": 1.0, "random weights tried": float(reach.draws)},

@@ -1,10 +1,10 @@
-"""Unreachable targets: labels lie where the output can't go.
+"""Unreachable targets: some labels are outside the range of the output.
 
-Sees: the bounds of the output, found by drawing its weights at random until they no longer move them, and the labels
-of a loss that wants predictions equal to them.
+Sees: the bounds of the output, found by drawing its weights at random until they no longer change, and the labels
+of a loss that is least where predictions equal them.
 
 Harm: what lies beyond a bound is never met, the output is driven against it, and there the gradient is 0 (ReLU) or
-fades (sigmoid, tanh).
+vanishes (sigmoid, tanh).
 
 Fires: over SOME of the label entries lie beyond a bound by more than a hundredth of their span; or rows that must sum
 to 1 face labels that don't.
@@ -55,7 +55,7 @@ def _look(output: Output) -> Verdict:
     if takes(output) != "values" or output.prediction.always_one:
         return healthy(output)
     if not reach.draws:
-        return NotMeasured(place(output), "the model was not tried under other weights, so its bounds are not known")
+        return NotMeasured(place(output), "the model was not tried with other weights, so its bounds are not known")
     least, most = labels.row_sum_min, labels.row_sum_max
     summed = least is not None and most is not None and (least < 1 - OFF or most > 1 + OFF)
     if summed and is_distribution(output):
@@ -74,8 +74,8 @@ def _look(output: Output) -> Verdict:
     )
     return _finding(
         output,
-        f"{quoted(output)} can't leave [{low}, {high}] whatever the weights, and {percent(share)} of its labels lie "
-        f"outside (they run from {labels.min:.3g} to {labels.max:.3g}).",
+        f"{quoted(output)} can't leave [{low}, {high}] whatever the weights, and {percent(share)} of its labels "
+        f"are outside (they run from {labels.min:.3g} to {labels.max:.3g}).",
         share,
     )
 

@@ -1,13 +1,13 @@
-"""Wrong accuracy flavour: the metric counts another thing than what the labels mean.
+"""Wrong accuracy flavour: the metric counts something else than what the labels mean.
 
-Sees: how each metric counts, found by giving it random predictions and comparing what it reads with every accuracy
-computed anew (largest entry, cut at 0.5, at 0, sign, equality); the form of the labels.
+Sees: how each metric counts, found by comparing its value for random predictions with every accuracy
+computed by itself (largest entry, cut at 0.5, at 0, sign, equality); the form of the labels.
 
-Harm: the number that is looked at is far too low or too high: 0.03 where 98 % of the answers are right, or 96 %
+Harm: the metric is far too low or too high: 0.03 where 98 % of the predictions are correct, or 96 %
 untrained. Keras chooses the flavour of "accuracy" by shape alone.
 
-Fires: the largest entry counts although several classes hold at once; equality with probabilities; a cut at 0.5 for
-labels -1 and 1, or for one of three or more classes (reads 1 - 1/C untrained); the column of class numbers taken for
+Fires: the largest entry counts although a sample may have several classes; equality with probabilities; a cut at 0.5
+for labels -1 and 1, or for one of three or more classes (reads 1 - 1/C untrained); the column of class numbers read as
 a row.
 
 Rests: a metric that is no accuracy; labels that are measurements (`accuracy-of-regression`).
@@ -58,29 +58,29 @@ def _mistake(output: Output, flavours: set[str]) -> tuple[str, str, str] | None:
     )
     several = (labels.many_hot or 0.0) > SEVERAL and (labels.row_sum_max or 0.0) >= 2
     if flavours == {"argmax"} and several and over(output) != "classes":
-        return "looks at the largest entry of a row only, though several labels may hold at once", *fitting
+        return "looks at the largest entry of a row only, though a sample may have several labels", *fitting
     if flavours == {"exact"} and labels.distinct <= 2:
         if labels.one_hot and over(output) == "classes":
             fitting = ("argmax", "keras.metrics.CategoricalAccuracy()")
-        return "asks predictions to equal the labels to the last digit", *fitting
+        return "expects predictions to equal the labels to the last digit", *fitting
     if "argmax" in flavours or labels.alignment == "ids":
         if "first" in flavours and "argmax" not in flavours:
             return (
-                "takes the column of class numbers for a row, so that class 0 is always right",
+                "reads the column of class numbers as a row, so that class 0 always counts as correct",
                 "argmax",
                 "keras.metrics.SparseCategoricalAccuracy()",
             )
         return None
     if labels.plus_minus_one and flavours & {"half", "zero"} and "sign" not in flavours and labels.distinct == 2:
         return (
-            "compares labels -1 and 1 with answers 0 and 1, so that -1 is never right",
+            "compares labels -1 and 1 with predictions 0 and 1, so that -1 never counts as correct",
             "sign",
             "keras.metrics.BinaryAccuracy(threshold=0.0)",
         )
     if flavours == {"half"} and labels.one_hot and width >= 3:
         return (
-            f"counts each of the {width} entries of a row, so that it reads "
-            f"{percent(1 - 1 / width)} for no answer at all",
+            f"counts each of the {width} entries of a row, so that it is {percent(1 - 1 / width)} where nothing "
+            "is predicted",
             "argmax",
             "keras.metrics.CategoricalAccuracy()",
         )
@@ -94,7 +94,7 @@ def _finding(output: Output, metric: MetricFacts, what: str, fitting: str, code:
         if value is not None and better is not None
         else ""
     )
-    relabel = " and give the labels as 0 and 1, which Keras' hinge losses take too" if fitting == "sign" else ""
+    relabel = " and give the labels as 0 and 1, which Keras' hinge losses accept too" if fitting == "sign" else ""
     evidence: dict[str, float | str] = {"as reported": value} if value is not None else {}
     if better is not None:
         evidence["fitting accuracy"] = better

@@ -1,10 +1,10 @@
 """Ambiguous labels: equal samples have different labels within one epoch.
 
-Sees: `batch.repeated` and `batch.contradicted`, samples told apart by a hash of their inputs.
+Sees: `batch.repeated` and `batch.contradicted`, samples compared by a hash of their inputs.
 
-Harm: of two labels for one sample at most one can be answered, and the network learns their shares at best.
+Harm: of two labels for one sample at most one can be predicted, and the network learns their shares at best.
 
-Fires: of LEAST samples or more that were met before in the same epoch over SHARE had another label then.
+Fires: of LEAST samples or more that occurred before in the same epoch over SHARE had another label then.
 
 Rests: samples that repeat with their label; data in which few repeat.
 
@@ -13,8 +13,8 @@ rounded or dropped.
 
 Refute: rows that are equal in x are equal in y.
 
-Source: arithmetic: where a sample has two labels equally often, half of its answers are wrong; the bounds are guesses.
-"""
+Source: arithmetic: where a sample has two labels equally often, half of its predictions are wrong; the bounds are
+guesses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"Of {again:.0f} samples that were met before in the same epoch {percent(share)} had another label then.",
+        f"Of {again:.0f} samples that occurred before in the same epoch, {percent(share)} had another label then.",
         severity="warning",
         blames=("labels", "data", "preprocessing"),
         since=since,

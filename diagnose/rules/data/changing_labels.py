@@ -1,6 +1,6 @@
 """Changing labels: a sample that comes back in a later epoch has another label.
 
-Sees: `batch.seen_again` and `batch.relabelled`, samples told apart by a hash of their inputs.
+Sees: `batch.seen_again` and `batch.relabelled`, samples compared by a hash of their inputs.
 
 Harm: what is learned of a sample in one epoch is contradicted in the next: nothing can be learned but the shares of the
 classes.
@@ -14,7 +14,7 @@ Remedy: draw input and label together: zip them first, then shuffle. Two maps of
 
 Refute: two passes over the data give each sample the same label.
 
-Source: the documentation of `tf.data.Dataset.shuffle`: an order is drawn anew by each iterator
+Source: the documentation of `tf.data.Dataset.shuffle`: each iterator draws a new order
 (`reshuffle_each_iteration`); the bounds are guesses.
 """
 
@@ -43,7 +43,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"Of {known:.0f} samples that came back in a later epoch {percent(share)} had another label.",
+        f"Of {known:.0f} samples that came back in a later epoch, {percent(share)} had another label.",
         severity="critical",
         blames=("data", "labels", "preprocessing"),
         since=since,

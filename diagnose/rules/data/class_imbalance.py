@@ -1,23 +1,23 @@
-"""Class imbalance: one class is so common that always answering it looks like success, or one counts for nothing.
+"""Class imbalance: one class is so common that always predicting it looks like success, or one has no weight.
 
 Sees: the share of the commonest class among the labels seen, and how many of each class's held training samples are
-answered right; where classes were not counted, the skill, which that share does not flatter. The classes that weigh
-nothing in the first batch.
+predicted correctly; where classes were not counted, the skill, for which always predicting one class counts as 0. The
+classes that weigh nothing in the first batch.
 
-Harm: the loss is low and the accuracy high, while the rare classes are never found.
+Harm: the loss is low and the accuracy high, while the rare classes are never predicted.
 
 Fires: the commonest class has over COMMON of the labels, or TIMES the samples of a rare one, and of that one, of which
-five samples or more were held, under FOUND are answered right. Where classes were not counted: over COMMON of the
-labels, and a skill on training samples of answering the commonest always. A class of any share, of which MANY samples
-or more were held, that is never the answer, though the others are found (by the outcome's `DECENT`) or it weighs
+five samples or more were held, under FOUND are predicted correctly. Where classes were not counted: over COMMON of the
+labels, and a skill on training samples of about 0. A class of any share, of which MANY samples
+or more were held, that is never predicted, though the others are (by the outcome's `DECENT`) or it weighs
 nothing. SEEN labels or more that are all of one class, under a loss that reads them as classes.
 
 A weight under that of the commonest class makes a class as much rarer.
 
 Rests: where the rare classes are found, whatever the accuracy; where the commonest is not found either; under
-EARLY_UPDATES updates, or while the loss still falls or the mean recall of the classes still grows: the common answer is
-what every training learns first. Of many labels at once none is the commonest, and each has shares of its own. Where a
-sample has many labels, one that is never the answer may be padding. Where later batches hold another class, the data
+EARLY_UPDATES updates, or while the loss still falls or the mean recall of the classes still grows: the commonest class
+is what every training learns first. Of many labels at once none is the commonest, and each has shares of its own. Where
+a sample has many labels, one that is never predicted may be padding. Where later batches hold another class, the data
 are only sorted; where the model compares its inputs, one label may be all there is: the first of a pair comes first.
 
 Remedy: `class_weight={1: n0 / n1}` in fit, a focal loss, or more rare samples; report recall or F1, not accuracy. A
@@ -62,7 +62,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         verdict = _judged(run, where, skills)
         early = not started or rising(run, run.series("skill.balanced", where).finite())
         if early and isinstance(verdict, Finding) and verdict.severity != "critical":
-            verdict = NotMeasured(where, "too early: the common answer is learned first, and the rest after it")
+            verdict = NotMeasured(where, "too early: the commonest class is learned first, and the rest after it")
         yield verdict
 
 
@@ -71,7 +71,7 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
     if share is None:
         return NotMeasured(where, "the classes of the labels are not known")
     if _kind(run, where) == "multilabel":
-        return NotMeasured(where, "several labels may hold at once, each with shares of its own")
+        return NotMeasured(where, "a sample may have several labels, each with shares of its own")
     if share >= 1.0:
         return _all_alike(run, where)
     answers = class_predictions(run, "train", where)
@@ -85,13 +85,13 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
     if share <= COMMON:
         return Healthy(where)
     if where not in skills.train:
-        return NotMeasured(where, "no skill was measured")
+        return NotMeasured(where, "neither accuracy nor R squared was measured")
     if not skills.at_baseline(where) or balanced_skill(run, where) is not None:
         return Healthy(where)
     return Finding(
         where,
-        f"{percent(share)} of the labels{of_output} are of one class, and the model does no better than always "
-        "answering it.",
+        f"{percent(share)} of the labels{of_output} are of one class, and the model is no better than always "
+        "predicting it.",
         severity="warning",
         blames=("data", "loss", "metric"),
         evidence={"majority share": share, "skill": skills.train[where]},
@@ -118,7 +118,7 @@ def _all_alike(run: Run, where: str) -> Verdict:
     output, number = f" of output `{where}`" if where else "", f" ({held[0]})" if len(held) else ""
     return Finding(
         where,
-        f"All labels{output} looked at are of one class{number}: there is nothing to tell apart.",
+        f"All labels{output} looked at are of one class{number}: there is nothing to learn.",
         severity="critical",
         blames=("labels", "data"),
         evidence={"majority share": 1.0, "held samples": float(samples)},
@@ -166,16 +166,18 @@ def _erased(where: str, answers: ClassPredictions, never: np.ndarray, idle: list
     look = f"Look at what {named} {'weigh' if len(classes) > 1 else 'weighs'} in fit (`class_weight`, `sample_weight`)"
     return Finding(
         where,
-        f"{named.capitalize()}{f' of output `{where}`' if where else ''} {are} never the answer, though "
-        f"{samples} training samples looked at are of {them}{why}.",
+        f"{named.capitalize()}{f' of output `{where}`' if where else ''} {are} never predicted, though {samples} "
+        f"training samples looked at are of {them}{why}.",
         severity="critical" if weightless else "warning",
         blames=("data", "labels", "loss"),
         evidence={
             "samples never answered": float(samples),
             "mean recall of the others": float(answers.recall[others].mean()) if others.any() else 0.0,
         },
-        remedy=over if weightless else f"{look}, how labels become class numbers, and whether that unit can ever win.",
-        refute=f"The model answers {named} for some training sample.",
+        remedy=over
+        if weightless
+        else f"{look}, how labels become class numbers, and whether that unit can ever be the largest.",
+        refute=f"The model predicts {named} for some training sample.",
         confidence=0.9 if weightless else 0.7,
     )
 
@@ -215,7 +217,7 @@ def _finding(where: str, answers: ClassPredictions, rare: int, weights: np.ndarr
         where,
         f"{percent(share)} of the labels{of_output} are of class {answers.classes[common]}, and of the {samples} "
         f"training samples of class {answers.classes[rare]} looked at {right or 'none'} "
-        f"{'are' if right > 1 else 'is'} answered right"
+        f"{'are' if right > 1 else 'is'} predicted correctly"
         + (f"; each weighs {weights[rare]:.2g} times as much as one of the commonest." if weights[rare] < 1 else "."),
         severity="critical" if weights[rare] < 1 else "warning",
         blames=("data", "loss", "metric"),
@@ -234,7 +236,7 @@ def _remedy(where: str, weight: float, rare: int | None) -> str:
     how = f"`class_weight={{{rare}: {weight:.0f}}}`" if rare is not None else "`class_weight`"
     how = "`sample_weight`" if where else how  # Keras takes class weights for a single output only
     named = "the rare class" if rare is None else f"class {rare}"
-    return f"Weigh {named} {weight:.0f} times ({how} in fit), and judge by recall or F1, not by accuracy."
+    return f"Give {named} {weight:.0f} times the weight ({how} in fit), and judge by recall or F1, not by accuracy."
 
 
 RULE = Rule(

@@ -3,15 +3,15 @@
 Sees: `input.min` and `input.max` of each observed batch; `input.same_share` and `input.constant_share` over the held
 training samples.
 
-Harm: with the same input for every sample, no answer can depend on it.
+Harm: with the same input for every sample, no prediction can depend on it.
 
 Fires: an input whose smallest and largest entry are equal, at 4 of the last 5 observations; or over ALIKE of the
 samples are one and the same input, number by number; or an input that varies, and of which the first layer with a
-kernel is given one number only, for all samples; or a layer that gives the same for all samples, whatever it is given.
+kernel gets one number only, for all samples; or a layer that outputs the same for all samples, whatever its input.
 A note where over UNUSED of the features never vary.
 
 Rests: one input of several (a constant side input is odd, not fatal: a note); under SAMPLES held samples, where a rare
-feature may not have been met; single features that never vary, such as the corners of pictures.
+feature may not have occurred; single features that never vary, such as the corners of pictures.
 
 Remedy: look at the preprocessing: integer division (`x // 255` makes zeros of an image), a cast to integers after
 scaling, a generator that returns its empty buffer.
@@ -73,17 +73,17 @@ def _erased(run: Run, where: str) -> Finding | None:
     if found is None:
         return None
     before = next((layer.inbound for layer in run.facts.model.layers if layer.path == found.where), None)
-    by = f": `{before[0]}`, before it, leaves nothing else" if before else ""
+    by = f": `{before[0]}`, before it, removes everything else" if before else ""
     return Finding(
         before[0] if before else found.where,
-        f"Whatever the sample, all that `{found.where}` is given is {found.value:.3g}{by}.",
+        f"The input of `{found.where}` is {found.value:.3g} for every sample{by}.",
         severity="critical",
         blames=("layers", "preprocessing"),
         since=0,
         evidence={"value": float(found.value)},
-        remedy="Look at what stands before that layer: a normalization over an axis of size 1 gives zeros (`axis`), as "
+        remedy="Look at what is before that layer: a normalization over an axis of size 1 gives zeros (`axis`), as "
         "does a cast or a division of integers.",
-        refute="What enters that layer differs from sample to sample.",
+        refute="The inputs of that layer differ from sample to sample.",
         confidence=0.9,
     )
 
@@ -96,7 +96,7 @@ def _levelled(run: Run) -> Iterator[Finding]:
         return
     if any(output.prediction.always_one and output.where == found.where for output in audit.outputs):
         return  # a softmax over one unit, told by a rule of its own
-    why, remedy = "", "Look at what that layer computes: nothing of its input is left in what it gives."
+    why, remedy = "", "Look at what that layer computes: its output does not depend on its input."
     if found.frozen:
         why = f": {named(found.frozen)} {'is' if len(found.frozen) == 1 else 'are'} 0, and not trained"
         remedy = f"Start {named(found.frozen)} at another value than 0, or let it be trained (trainable=True)."
@@ -108,13 +108,13 @@ def _levelled(run: Run) -> Iterator[Finding]:
         remedy += "to normalize."
     yield Finding(
         found.where,
-        f"`{found.where}` gives {found.value:.3g} for every sample, whatever it is given{why}.",
+        f"The output of `{found.where}` is {found.value:.3g} for every sample, whatever its input{why}.",
         severity="critical",
         blames=("layers", "initialization" if found.frozen else "activation"),
         since=0,
         evidence={"value": found.value},
         remedy=remedy,
-        refute="What leaves that layer differs from sample to sample.",
+        refute="The outputs of that layer differ from sample to sample.",
         confidence=0.95,
     )
 
@@ -130,13 +130,13 @@ def _of_samples(run: Run, where: str, alone: bool) -> Verdict:
     name = f" `{where}`" if where else ""
     return Finding(
         where,
-        f"{percent(alike)} of the samples seen have one and the same input{name}, number by number."
+        f"{percent(alike)} of the samples seen have exactly the same input{name}."
         if alike > ALIKE
         else f"{percent(unused)} of the features of the input{name} never vary.",
         severity="warning" if alike > ALIKE and alone else "note",
         blames=("preprocessing", "data"),
         evidence={"share of equal samples": alike, "share of features that never vary": unused},
-        remedy="Look at the preprocessing: a cast to integers after scaling, or x // 255, leaves hardly anything but "
+        remedy="Look at the preprocessing: a cast to integers after scaling, or x // 255, leaves almost only "
         "zeros; use x / 255.0.",
         refute="np.unique(x, axis=0) of what fit gets has about as many rows as x.",
         confidence=0.85,

@@ -1,16 +1,16 @@
-"""Constant predictions: the model gives every sample the same answer.
+"""Constant predictions: the model predicts the same for every sample.
 
 Sees: `prediction.spread`, the standard deviation of the predictions over the samples of the held set, relative to their
 size, and the skill.
 
-Harm: an answer that doesn't depend on the input is worth nothing.
+Harm: a prediction that does not depend on the input is useless.
 
 Fires: a spread under SAME at the last evaluation, and at the one before it where there is one, and no skill.
 
 Rests: before any training; where a finding says what makes them constant, it is shown under that.
 
-Remedy: train on ten samples until they are known by heart: what fails there is the model, what fails later the data.
-Look at the output activation, the learning rate and the scale of the inputs.
+Remedy: train on ten samples until all are predicted correctly: what fails there is the model, what fails later the
+data. Look at the output activation, the learning rate and the scale of the inputs.
 
 Refute: `model.predict(x).std(axis=0)` is not near 0.
 
@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import percent
+from diagnose.wording import small
 
 SAME = 1e-2  # arithmetic: explains 1e-4 of the variance at most; measured: benchmarks/calibration.md
 CONFIDENT = 1e-4  # a guess: the resolution of float16 and of clipped probabilities
@@ -35,7 +35,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     run = case.run
     places = run.places("prediction.spread")
     if not places:
-        yield NotMeasured("", "predictions on a held set were not measured")
+        yield NotMeasured("", "predictions for held samples were not measured")
     skills = case.skills
     for where in places:
         spread = run.series("prediction.spread", where).finite()
@@ -53,13 +53,13 @@ def judge(case: Case) -> Iterator[Verdict]:
         now = float(spread.values[-1])
         yield Finding(
             where,
-            f"The predictions{f' of `{where}`' if where else ''} are the same for all "
-            f"samples: they vary by {percent(now)} of their size.",
+            f"The predictions{f' of `{where}`' if where else ''} are the same for all samples: they vary by "
+            f"{small(now)} of their rms.",
             severity="critical" if now < CONFIDENT else "warning",
             blames=("layers", "activation", "learning-rate"),
             since=int(spread.steps[start]),
             evidence={"spread of predictions": now},
-            remedy="Train on 10 samples until they are known by heart; if that fails look at "
+            remedy="Train on 10 samples until all are predicted correctly; if that fails look at "
             "output activation, learning rate and input scale.",
             refute="model.predict(x).std(axis=0) is not near 0.",
             confidence=0.4,

@@ -1,11 +1,11 @@
 """Leaked validation: samples that the validation uses were trained on.
 
-Sees: `validation.trained_on` and `validation.samples`, held validation samples told apart by a hash of their inputs;
+Sees: `validation.trained_on` and `validation.samples`, held validation samples compared by a hash of their inputs;
 `batch.repeated_share`, how often a sample repeats within one epoch of the training by itself.
 
-Harm: the validation figures say how well the training samples are known, not how well the model does on others.
+Harm: the validation metrics measure how well the training samples are learned, not how well the model does on others.
 
-Fires: LEAST of the held validation samples or more, and over SHARE of them, were met in training, and over TIMES the
+Fires: LEAST of the held validation samples or more, and over SHARE of them, occurred in training, and over TIMES the
 share that repeats within the training.
 
 Rests: samples of few different values (rows of small tables, short texts), which repeat within the training as well.
@@ -46,7 +46,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"Of {held:.0f} validation samples {known:.0f} ({percent(share)}) were trained on.",
+        f"Of {held:.0f} validation samples, {known:.0f} ({percent(share)}) were also trained on.",
         severity="warning",
         blames=("data",),
         evidence={"validation samples": held, "trained on": known, "share that repeats in training": repeated},

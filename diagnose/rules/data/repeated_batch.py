@@ -2,14 +2,14 @@
 
 Sees: `batch.fingerprint`, a hash of each observed batch's inputs, and the number of batches in an epoch.
 
-Harm: the model learns these samples by heart and sees no others.
+Harm: the model memorizes these samples and sees no others.
 
 Fires: LEAST or more batches were observed within an epoch and fewer than SHARE of them differ. A note where validation
 is decent (the outcome says what that is) all the same.
 
 Rests: a new epoch, which repeats by right; data of a few batches.
 
-Remedy: look at the generator: an index reset inside the loop, a buffer handed out twice, `next(iter(dataset))` in every
+Remedy: look at the generator: an index reset inside the loop, a buffer used twice, `next(iter(dataset))` in every
 step.
 
 Refute: ten successive batches differ.
@@ -38,7 +38,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     run = case.run
     prints, steps = run.series("batch.fingerprint").finite(), case.facts.fit.steps
     if not len(prints):
-        yield NotMeasured("", "batches were not told apart")
+        yield NotMeasured("", "batches were not compared")
         return
     epoch = prints.steps // steps if steps else np.zeros(len(prints), np.int64)
     most = np.bincount(epoch).argmax()
@@ -60,7 +60,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("data",),
         since=int(prints.steps[epoch == most][0]),
         evidence={"batches": float(len(seen)), "distinct": float(distinct)},
-        remedy="Look at the generator: an index reset inside the loop, or a buffer handed out twice.",
+        remedy="Look at the generator: an index reset inside the loop, or a buffer used twice.",
         refute="Ten successive batches differ.",
         confidence=0.9,
     )

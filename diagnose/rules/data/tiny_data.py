@@ -1,8 +1,8 @@
-"""Tiny data: there are fewer samples than would tell anything.
+"""Tiny data: there are too few samples to trust the metrics.
 
 Sees: the samples of an epoch, and the number of classes.
 
-Harm: a good figure may be luck, and a bad one too.
+Harm: a good metric may be luck, and a bad one too.
 
 Fires: under EACH samples for each class, or under ALL of them; always a note.
 
@@ -10,7 +10,7 @@ Rests: where the size of the data is not known.
 
 Remedy: more data, augmentation, a model that is trained already, cross-validation.
 
-Refute: cross-validation over ten splits gives the same figure each time.
+Refute: cross-validation over ten splits gives the same metrics each time.
 
 Source: arithmetic: with 10 test samples an accuracy of 0.8 may be anything from 0.5 to 0.95.
 """
@@ -44,9 +44,9 @@ def judge(case: Case) -> Iterator[Verdict]:
             severity="note",
             blames=("data",),
             evidence={"samples": float(samples)},
-            remedy="Use cross-validation to see how far the figures can be trusted; "
+            remedy="Use cross-validation to see how far the metrics can be trusted; "
             "augment, or start from a trained model.",
-            refute="Ten random splits give the same figure each time.",
+            refute="Ten random splits give the same metrics each time.",
             confidence=0.6,
         )
 

@@ -1,9 +1,9 @@
-"""Train-validation shift: validation samples are prepared otherwise than training samples.
+"""Train-validation shift: validation samples are prepared differently from training samples.
 
 Sees: mean and standard deviation of the inputs of both, the shares of their classes or the medians and widths of their
 numbers, and the skill on validation samples if the predicted classes were renamed, or the numbers put on another scale.
 
-Harm: the model is asked other questions than it was taught; no amount of regularization helps.
+Harm: the model is evaluated on other data than it was trained on; no regularization helps.
 
 Fires: the validation inputs' mean is over MEANS standard deviations away or their spread STDS times other; or a class
 shift over LABELS; or renaming the classes would gain RENAMED of skill or more; or the targets' medians are SEVERAL
@@ -100,9 +100,9 @@ def _labels(run: Run) -> Iterator[Finding]:
             renumbered.add(where)
             yield _finding(
                 where,
-                f"With its classes renamed the model would have {one_of(run, renamed[-1], where, 'validation')} on "
+                f"With its classes renamed, the model would reach {one_of(run, renamed[-1], where, 'validation')} on "
                 f"validation samples in place of {value(run, plain[-1], where, 'validation')}: "
-                "the classes are numbered otherwise in validation.",
+                "the classes are numbered differently in validation.",
                 {"skill with classes renamed": float(renamed[-1]), "skill": float(plain[-1])},
                 "labels",
                 "Give both sets the same class order (class_names=... in image_dataset_from_directory).",
@@ -112,8 +112,8 @@ def _labels(run: Run) -> Iterator[Finding]:
         if len(shift) and shift[-1] > LABELS and where not in renumbered:
             yield _finding(
                 where,
-                "Training and validation labels have other class shares: "
-                f"{percent(float(shift[-1]))} of them would have to change.",
+                f"Training and validation labels have different class shares: {percent(float(shift[-1]))} of them "
+                "would have to change.",
                 {"shift": float(shift[-1])},
                 "data",
                 "Draw the split at random: validation_split takes the last part of the arrays, unshuffled.",
@@ -131,7 +131,8 @@ def _targets(run: Run, lost: Sequence[str]) -> Iterator[Finding]:
         rescaled, ratio = in_other_units(run, where), max(width, 1 / width)
         if apart <= (SEVERAL if rescaled is None else MEANS) and ratio <= STDS:
             continue
-        told = f"{apart:.2g} times the spread of the training targets away from them, and {width:.2g} times as spread"
+        told = f"{apart:.2g} times the spread of the training targets away from them, and their spread is "
+        f"{width:.2g} times that"
         evidence: dict[str, float | str] = {"distance in spreads": apart, "spread over training spread": width}
         if rescaled is not None:
             told += f"; on another scale {subject(run, where)} on validation samples would be "

@@ -1,12 +1,12 @@
-"""Unscaled input: the data enter the network far from the size that its weights are made for.
+"""Unscaled input: the inputs are far larger or smaller than the initial weights expect.
 
 Sees: `input.mean` and `input.std` of the batches, and `preactivation.mean` and `.std` at the first hidden activation;
-the sizes of the features that enter the first layer with a kernel, in the audited batch, and what that kernel should
+the sizes of the features that the first layer with a kernel gets, in the audited batch, and what that kernel should
 make of them.
 
-Harm: initial weights expect inputs around 0 of size 1; larger ones drive the first activations onto their rails and
+Harm: initial weights expect inputs around 0 of size 1; larger ones saturate the first activations and
 make the gradients of the first layer as many times too large as they are. A feature a thousand times smaller than
-another counts for nothing beside it, and its weights get a thousandth of the gradient.
+another hardly counts beside it, and its weights get a thousandth of the gradient.
 
 Fires: mean or std of an input over LARGE, and the first hidden activation's inputs suffer: their mean or std is over
 SUFFERS at the first observation. In front of a recurrent layer, or without any hidden activation, what the first
@@ -18,7 +18,7 @@ The zeros of a feature do not count for its size, so that rare ones (words, flag
 Remedy: scale the data, each feature by its own: `(x - mean) / std`, `x / 255`, or a Normalization layer in front,
 adapted on the training data.
 
-Refute: the skill is no better with scaled inputs at the same settings.
+Refute: the metrics are no better with scaled inputs at the same settings.
 
 Source: LeCun et al. (1998), "Efficient backprop", section 4.3; the bounds are guesses.
 """
@@ -55,7 +55,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         if _size(run, "input", where) <= LARGE:
             yield Healthy(where)
         elif reached is None:
-            yield NotMeasured(where, "no hidden activation was observed, so what the inputs do there isn't known")
+            yield NotMeasured(where, "no hidden activation was observed, so the effect of the inputs there isn't known")
         elif reached <= SUFFERS:
             yield Healthy(where)
         else:
@@ -79,7 +79,7 @@ def _large(run: Run, where: str, site: str, reached: float, entering: Entering |
     return Finding(
         where,
         f"The inputs{f' `{where}`' if where else ''} have a mean of {mean:.3g} "
-        f"and a standard deviation of {std:.3g}; {gets} {reached:.3g} where about 1 is sound."
+        f"and a standard deviation of {std:.3g}; {gets} {reached:.3g} where about 1 is usual."
         + (f" {_sizes(entering)}." if entering else ""),
         severity="warning",
         blames=("preprocessing",),
@@ -89,7 +89,7 @@ def _large(run: Run, where: str, site: str, reached: float, entering: Entering |
         if entering
         else f"Scale the data before fit: x = (x - {mean:.3g}) / {max(std, 1e-12):.3g}, or "
         "a keras.layers.Normalization() adapted on them.",
-        refute="The skill is no better with scaled inputs at the same settings.",
+        refute="The metrics are no better with scaled inputs at the same settings.",
         confidence=0.75,
     )
 
@@ -97,14 +97,14 @@ def _large(run: Run, where: str, site: str, reached: float, entering: Entering |
 def _apart(entering: Entering) -> Finding:
     return Finding(
         entering.where,
-        f"What enters `{entering.where}` is of very different sizes. {_sizes(entering)}: the small ones count for "
-        "nothing beside the large ones.",
+        f"The inputs of `{entering.where}` have very different sizes. {_sizes(entering)}: the small ones hardly "
+        "count beside the large ones.",
         severity="warning",
         blames=("preprocessing",),
         since=0,
         evidence={"largest feature": entering.most, "smallest feature": entering.least},
         remedy=f"Scale each feature by its own size before fit: {EACH}.",
-        refute="The skill is no better with scaled features at the same settings.",
+        refute="The metrics are no better with scaled features at the same settings.",
         confidence=0.6,
     )
 
@@ -112,8 +112,8 @@ def _apart(entering: Entering) -> Finding:
 def _sizes(entering: Entering) -> str:
     """The largest and the smallest feature in words."""
     return (
-        f"Feature {entering.most_at} has a size of {entering.most:.3g}, "
-        f"feature {entering.least_at} one of {entering.least:.3g}"
+        f"Feature {entering.most_at} has an rms of {entering.most:.3g}, feature {entering.least_at} one of "
+        f"{entering.least:.3g}"
     )
 
 

@@ -1,23 +1,23 @@
-"""Unscaled targets: the targets of a regression lie far beyond what the network can say in the steps it has.
+"""Unscaled targets: the targets of a regression are far larger than what the network can predict in the steps it has.
 
 Sees: the largest target and the largest prediction of the first batch, before any update; the skill of the network and
 of the simple models beside it.
 
 Harm: weights and steps are made for numbers of about 1. Until the output has grown to the size of the targets, errors
-and gradients are as much too large: hidden units are driven onto their flat parts or die, and steps that are bounded
+and gradients are as much too large: hidden units saturate or die, and steps that are bounded
 (Adam, clipping) take thousands of updates to get there.
 
 Fires: of a loss of numbers, targets over LARGE and over BEYOND times the predictions of the untrained network, while
-its skill is little and no simple model says that nothing more can be known.
+its skill is low and no simple model shows that no more can be learned.
 
-Rests: a skill that is decent: then the size of the targets was reached; simple models that reach no more; an output
+Rests: predictions that are good: then the size of the targets was reached; simple models that reach no more; an output
 that a layer scales (Rescaling, a Lambda): its first predictions are of the targets' size; samples with weights, whose
-plain skill is not what is asked for.
+unweighted skill is not what is trained.
 
 Remedy: `y = (y - y.mean()) / y.std()` on the training targets, and the same numbers for validation; predictions are
 taken back by `* y.std() + y.mean()`.
 
-Refute: the skill is no better with scaled targets at the same settings.
+Refute: the metrics are no better with scaled targets at the same settings.
 
 Source: LeCun et al. (1998), "Efficient backprop", sections 4.3 and 4.5: inputs and targets in the range that units are
 made for; the bounds are guesses.
@@ -57,7 +57,7 @@ def _judged(case: Case, output: Output) -> Verdict:
     name = output.name if output.name in case.skills.known else ""
     skill, reference = case.skills.known.get(name), best_reference(case.run, name)
     if skill is None or said.min is None or said.max is None:
-        return NotMeasured(place(output), "no skill was measured, or no prediction is finite")
+        return NotMeasured(place(output), "neither accuracy nor R squared was measured, or no prediction is finite")
     wanted, says = (max(abs(low), abs(high)) for low, high in ((labels.min, labels.max), (said.min, said.max)))
     far = wanted / max(says, 1.0)
     knowable = reference is None or reference[1] > skill + CLEARLY
@@ -65,7 +65,7 @@ def _judged(case: Case, output: Output) -> Verdict:
         return healthy(output)
     return Finding(
         place(output),
-        f"The targets reach {wanted:.3g}, where the predictions of {quoted(output)} reach {says:.3g} before any "
+        f"The targets reach {wanted:.3g}, the predictions of {quoted(output)} reach {says:.3g} before any "
         f"training, and {subject(case.run, name)} got to {value(case.run, skill, name)} only.",
         severity="critical" if far > FAR else "warning",
         blames=("preprocessing", "learning-rate"),
@@ -73,7 +73,7 @@ def _judged(case: Case, output: Output) -> Verdict:
         evidence={"largest target": wanted, "largest first prediction": says, "skill": skill},
         remedy="Scale the targets: y = (y - y.mean()) / y.std(), with the same numbers for validation; predictions go "
         "back by * y.std() + y.mean().",
-        refute="The skill is no better with scaled targets at the same settings.",
+        refute="The metrics are no better with scaled targets at the same settings.",
         confidence=0.85 if far > FAR else 0.7,
     )
 

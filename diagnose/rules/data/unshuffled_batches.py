@@ -54,8 +54,8 @@ def judge(case: Case) -> Iterator[Verdict]:
             continue
         yield Finding(
             where,
-            f"{percent(ordered)} of the observed batches are of one class; of all labels "
-            f"the commonest class has {percent(overall)}.",
+            f"{percent(ordered)} of the observed batches are of one class; the commonest class has "
+            f"{percent(overall)} of all labels.",
             severity="warning",
             blames=("data",),
             since=int(shares.steps[0]),

@@ -1,8 +1,7 @@
 """How the rules of the part "configuration" read the audit that `callbacks.auditing` fills in.
 
-Each of them looks at every output alone. What an output can say is taken from its predictions on the batch and from
-those under random weights (`reach`), so that a lucky batch is not taken for a bound.
-"""
+Each of them looks at every output alone. Which values an output can reach is taken from its predictions on the batch
+and from those under random weights (`reach`), so that a lucky batch is not taken for a bound."""
 
 from __future__ import annotations
 
@@ -80,17 +79,17 @@ def untold(output: Output) -> NotMeasured | None:
         return NotMeasured(place(output), "no labels that are numbers came with the batch")
     if loss is None:
         return NotMeasured(
-            place(output), "no loss could be tied to this output (none is compiled, or train_step has its own)"
+            place(output), "the loss of this output is not known (none is compiled, or train_step has its own)"
         )
     if loss.takes == "unknown":
-        return NotMeasured(place(output), f"what the loss expects could not be told: {loss.reason}")
+        return NotMeasured(place(output), f"what the loss expects is not known: {loss.reason}")
     return None
 
 
 def loss_of(output: Output) -> LossFacts:
     """The loss of an output of which `untold` found no reason to be silent. Raises ValueError where there is none."""
     if output.loss is None:
-        raise ValueError(f"no loss is tied to the output {place(output)!r}.")
+        raise ValueError(f"no loss belongs to the output {place(output)!r}.")
     return output.loss
 
 

@@ -69,7 +69,7 @@ def when(found: Break) -> str:
     """
     if found.last_good is None:
         return f"from the first observed step on, step {found.step}"
-    return f"at step {found.step} (step {found.last_good} was still good)"
+    return f"at step {found.step} (step {found.last_good} was still finite)"
 
 
 def evidence_of(found: Break) -> dict[str, float | str]:

@@ -31,7 +31,7 @@ def missing(profile: FunctionProfile, *fields: str) -> NotMeasured | None:
 def slopeless(profile: FunctionProfile) -> NotMeasured | None:
     """The reason why slopes can't be judged: autodiff has none; None if it has."""
     if profile.gradient is not None and profile.gradient.answer != "slopes":
-        return NotMeasured("", "autodiff gives no slope to judge (gradientless-activation says more)")
+        return NotMeasured("", "autodiff computes no slope (see gradientless-activation)")
     return None
 
 
@@ -39,7 +39,7 @@ def boundless(shape: Shape) -> NotMeasured | None:
     """The reason why shares of the largest slope mean nothing: it has none; None if it has."""
     if not shape.vertical:
         return None
-    return NotMeasured("", f"its slope has no largest value: it grows without bound near z = {shape.vertical[0]:.4g}")
+    return NotMeasured("", f"its slope grows without bound near z = {shape.vertical[0]:.3g}")
 
 
 def is_constant(shape: Shape) -> bool:

@@ -70,7 +70,7 @@ def last_against_first(case: Case, *, grows: bool) -> Iterator[Verdict]:
     worst = names[changes.index(change) + 1]
     yield Finding(
         worst,
-        f"The signal {'grows' if grows else 'fades'} {_fold(now)} from `{names[0]}` to `{names[-1]}`, "
+        f"The signal {'grows' if grows else 'shrinks'} {_fold(now)} from `{names[0]}` to `{names[-1]}`, "
         f"most of all at `{worst}` ({_fold(change)}).",
         severity="warning",
         blames=("initialization", "activation", "layers"),
@@ -78,11 +78,11 @@ def last_against_first(case: Case, *, grows: bool) -> Iterator[Verdict]:
         evidence={"last over first": now, "largest change": change},
         remedy="Initialize for the activation (he_normal for relu-like, lecun_normal for selu, glorot_uniform "
         "for tanh-like), or put LayerNormalization between the layers.",
-        refute="The ratio comes near 1 with that initialization and the training fares no better.",
+        refute="The ratio comes near 1 with that initialization and the metrics are no better.",
         confidence=0.65,
     )
 
 
 def _fold(ratio: float) -> str:
     """How many times larger or smaller, in words."""
-    return "to nothing" if ratio < 1e-12 else f"{times(max(ratio, 1 / ratio))} times"
+    return "to nothing" if ratio < 1e-12 else f"{times(max(ratio, 1 / ratio))}-fold"

@@ -8,8 +8,8 @@ from diagnose.run.run import Run
 from diagnose.wording import times
 
 WORKS_ALONE = (
-    "Replace the activation by one that works on each unit alone (relu, gelu): one that shares a total out among its "
-    "units shares the gradient out, too, and belongs at the output."
+    "Replace the activation by one that works on each unit alone (relu, gelu): one that divides a fixed total "
+    "among its units divides the gradient too, and belongs at the output."
 )
 BESIDE = 2.0  # a guess: inputs of half or twice the size that has slope are not missing it by their size
 SLOPED = 0.1  # of the largest slope on the working range: arithmetic, ten times what counts as flat
@@ -38,12 +38,12 @@ def other_inputs(run: Run, where: str, size: float) -> str:
     """The remedy for inputs of this size (rms) at a flat place: those that would meet slope, if any would."""
     wanted = size_of_slope(run, where)
     if wanted is None:
-        return "Replace the activation, or scale its inputs to where it bends (x * 2 and x / 2 tell the direction)."
+        return "Replace the activation, or scale its inputs to where its slope is not almost 0 (try x * 2 and x / 2)."
     if wanted == 0.0:
-        return "Replace the activation: it has no slope anywhere near its inputs."
+        return "Replace the activation: its slope is almost 0 everywhere near its inputs."
     if size / BESIDE < wanted < size * BESIDE:
-        return "Replace the activation, or shift its inputs (BatchNormalization): its slope is beside them."
+        return "Replace the activation, or shift its inputs (BatchNormalization) to where its slope is not almost 0."
     if wanted > size:
         up = times(wanted / max(size, 1e-6))
-        return f"Replace the activation, or scale what enters it up by {up}: its flat stretch lies around 0."
-    return f"Replace the activation, or scale what enters it down by {times(size / wanted)}."
+        return f"Replace the activation, or multiply its inputs by {up}: its slope is almost 0 around z = 0."
+    return f"Replace the activation, or divide its inputs by {times(size / wanted)}."

@@ -1,12 +1,12 @@
-"""Badly scaled activation: what comes out is far too small or far too large for the next layer.
+"""Badly scaled activation: the outputs are far too small or far too large for the next layer.
 
 Sees: E f(z)^2 for z ~ N(0, 1).
-Harm: sound weights expect inputs of size 1. At a hundredth of it the next layer's weights hardly matter and learn
-slowly; at a hundred times it saturates and its gradients explode.
+Harm: usual initial weights expect inputs of rms 1. At a hundredth of it the next layer's weights hardly matter and
+learn slowly; at a hundred times it saturates and its gradients explode.
 Fires: E f(z)^2 under 1e-4 or over 1e4.
-Rests: on constant functions (constant-activation says it).
-Remedy: multiply by 1 / m, with m = sqrt(E f(z)^2); where f has slope on a sliver only (m over the largest slope is
-small as well), stretch the sliver too: f(z * m / slope) / m has size and slope of about 1.
+Rests: on constant functions (constant-activation reports it).
+Remedy: multiply by 1 / m, with m = sqrt(E f(z)^2); where the slope of f is large on a narrow range only (m over
+the largest slope is small as well), widen the range too: f(z * m / slope) / m has size and slope of about 1.
 Refute: the activations measured have a size near 1, or a normalization layer follows.
 Source: arithmetic: 1e-4 is a size of 0.01; every textbook activation lies between 0.05 and 8.
 """
@@ -38,11 +38,11 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     size = shape.second_moment**0.5
     yield Finding(
         "",
-        f"For inputs of size 1, {profile.name} gives outputs of size {size:.2g} (root mean square).",
+        f"For inputs of rms 1, the outputs of {profile.name} have an rms of {size:.2g} (usual: about 1).",
         blames=("activation", "initialization"),
         evidence={"second moment": shape.second_moment},
         remedy=_remedy(size, shape),
-        refute="The activations measured have a size between 0.1 and 10, or a normalization layer follows.",
+        refute="The measured activations have an rms between 0.1 and 10, or a normalization layer follows.",
         confidence=0.8,
     )
 
@@ -50,11 +50,11 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
 def _remedy(size: float, shape: Shape) -> str:
     slope = shape.largest_slope
     if size == 0:
-        return "Scale its output to a size near 1."
+        return "Scale its output to an rms near 1."
     if 0 < shape.std < SLIVER * abs(shape.mean):
         return f"Centre its output: f(z) - {shape.mean:.3g} has a standard deviation of {shape.std:.2g}."
     if slope > 0 and size / slope < SLIVER:
-        return f"Stretch it both ways: f(z * {size / slope:.2g}) * {1 / size:.2g} has size and slope of about 1."
+        return f"Stretch it both ways: f(z * {size / slope:.2g}) * {1 / size:.2g} has an rms and a slope of about 1."
     return f"Multiply its output by {1 / size:.3g}."
 
 

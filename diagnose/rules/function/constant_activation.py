@@ -1,10 +1,10 @@
-"""Constant activation: the function gives the same for all inputs.
+"""Constant activation: the function has the same output for all inputs.
 
 Sees: max f - min f over |z| <= 3, against the size of f there.
 Harm: nothing of the input reaches the next layer, and no gradient comes back.
 Fires: f varies by less than 1e-6 of its size.
 Rests: never, where f has a curve.
-Remedy: look for a clip or a cast that swallows the input.
+Remedy: look for a clip or a cast that removes the input.
 Refute: two different inputs give different outputs.
 Source: arithmetic: 1e-6 is a few roundings of float32.
 """
@@ -33,10 +33,10 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"{profile.name} gives {shape.mean:.4g} for every input within |z| <= 3.",
+        f"The output of {profile.name} is {shape.mean:.4g} for every input within |z| <= 3.",
         blames=("activation",),
         evidence={"variation": shape.variation, "value": shape.mean},
-        remedy="Look for a clip, a cast or a factor of 0 that swallows the input.",
+        remedy="Look for a clip, a cast or a factor of 0 that removes the input.",
         refute="Two inputs of size 1 give different outputs.",
         confidence=0.99,
     )

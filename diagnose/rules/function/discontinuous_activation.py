@@ -1,10 +1,10 @@
 """Discontinuous activation: the function jumps where it has slope.
 
 Sees: places where f has two different values at once, closed in on from both sides, and the slope beside them.
-Harm: the gradient knows nothing of a jump, so descent walks over an edge that it can't see, and back.
+Harm: the gradient does not contain the jump, so training steps over it back and forth.
 Fires: f jumps within |z| <= 8 and has slope beside the jump.
 Rests: on functions that drop values inside a dead zone and keep the others true (hard shrink, a thresholded ReLU): a
-note. On step functions, which have no slope at all (gradientless-activation says more): a note.
+note. On step functions, which have no slope at all (gradientless-activation reports them): a note.
 Remedy: make the branches meet: subtract the height of the jump from one of them.
 Refute: values just below and just above the place agree.
 Source: the definition of continuity; |z| <= 8 holds all but 1e-15 of N(0, 1).
@@ -36,7 +36,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     more = f", one of {shape.jump_count} jumps" if shape.jump_count > 1 else ""
     yield Finding(
         "",
-        f"{profile.name} jumps from {told.below:.4g} to {told.above:.4g} at z = {told.z:.6g}{more}.",
+        f"{profile.name} jumps from {told.below:.4g} to {told.above:.4g} at z = {told.z:.4g}{more}.",
         severity="warning" if faults else "note",
         blames=("activation",),
         evidence={"jump at": told.z, "height": told.above - told.below, "jumps": float(shape.jump_count)},

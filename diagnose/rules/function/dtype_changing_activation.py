@@ -1,9 +1,9 @@
-"""Dtype-changing activation: what comes out has another dtype than what goes in.
+"""Dtype-changing activation: the output has another dtype than the input.
 
 Sees: the dtype of the output for float32, float16 and bfloat16 inputs; for a layer, in its own compute dtype.
-Harm: under mixed precision a float32 answer undoes what half precision saves, or the next layer casts it back and
-loses digits; an integer or boolean answer has no gradient.
-Fires: any of the dtypes comes back as another; of a training a note.
+Harm: under mixed precision a float32 output undoes what half precision saves, or the next layer casts it back and
+loses digits; an integer or boolean output has no gradient.
+Fires: the output has another dtype than the input for any of the dtypes; in a training it is a note.
 Rests: on functions that raise in a dtype they are not examined for: a note with the error.
 Remedy: create constants in the input's dtype (keras.ops.cast(c, z.dtype), or plain Python numbers).
 Refute: f(z).dtype == z.dtype for each dtype policy in use.
@@ -32,7 +32,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         return
     if changed:
         pairs = ", ".join(f"{given} as {came}" for given, came in changed.items())
-        message = f"{profile.name} gives back {pairs}."
+        message = f"{profile.name} changes the dtype: it returns {pairs}."
     else:
         given, came = next(iter(failing.items()))
         message = f"{profile.name} {came} on {given} input: it can't be used with that dtype policy."

@@ -1,4 +1,4 @@
-"""Failing activation: calling the function raises, hangs, eats memory, or gives what is no tensor.
+"""Failing activation: calling the function raises an error, hangs, needs too much memory, or returns no tensor.
 
 Sees: what happens when f is called on small batches of several ranks, in a graph, and over the whole range of its
 dtype.
@@ -7,7 +7,7 @@ Fires: no call works: critical. It raises on some inputs, works eagerly but not 
 numbers, or needs a tensor of gigabytes: a warning.
 Rests: on functions that only need a higher rank than rows: a note.
 Remedy: the message holds the error and the input that causes it.
-Refute: f(tf.zeros((4, 8))) gives a tensor of numbers.
+Refute: f(tf.zeros((4, 8))) returns a tensor of numbers.
 Source: one call may take 5 s and the whole examination 10 s, where an ordinary one takes half a second; 1 GiB for 8
 rows of 8 numbers is a million times what they hold.
 """
@@ -22,7 +22,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 _WORDS = {
     "raises": "raises {told}",
-    "returns": "gives nothing usable: {told}",
+    "returns": "returns nothing usable: {told}",
     "slow": "is too slow: {told}",
     "memory": "takes too much memory: {told}",
     "graph": "can't be compiled: {told}",
@@ -43,7 +43,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     rank_only = not grave
     yield Finding(
         "",
-        f"{profile.name} {_WORDS[worst.kind].format(told=worst.told)}. Offending input: {worst.given}."
+        f"{profile.name} {_WORDS[worst.kind].format(told=worst.told)}. Input: {worst.given}."
         + "".join(
             f" It also {_WORDS[other.kind].format(told=other.told)}." for other in others if other.kind != worst.kind
         )
@@ -58,8 +58,8 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
             "graph": "Use keras.ops or tf functions only; no Python numbers made from tensors, no shapes read as "
             "integers.",
             "rank": "Use it behind layers of that rank.",
-        }.get(worst.kind, "Make it total: every finite input needs an answer."),
-        refute="Calling it on the offending input works.",
+        }.get(worst.kind, "Make it defined for every finite input."),
+        refute="Calling it on this input works.",
         confidence=0.95,
     )
 

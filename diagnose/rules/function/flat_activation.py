@@ -1,14 +1,15 @@
-"""Flat activation: the function hardly slopes where most of its inputs lie, around 0.
+"""Flat activation: the slope of the function is almost 0 around z = 0, where most of its inputs are.
 
-Sees: the stretch around 0 where |f'| is under a tenth of its largest value within |z| <= 3, and its mass under N(0, 1).
-Harm: sound weights send inputs of size 1 around 0; on a flat stretch the gradient that passes is a tenth at best, at
-each layer again, so the layers below hardly learn.
-Fires: the stretch ends on both sides of 0 and holds over 25 % of the mass; or it runs on to one end of the axis and
-holds over 90 %, so that hardly any input meets a slope.
+Sees: the range around 0 where |f'| is under a tenth of its largest value within |z| <= 3, and its mass under N(0, 1).
+Harm: with usual initial weights the inputs have mean 0 and rms 1; where the slope is almost 0 at most a tenth of the
+gradient passes, at each layer again, so the layers below hardly learn.
+Fires: the range ends on both sides of 0 and holds over 25 % of the mass; or it runs on to one end of the axis and
+holds over 90 %, so that the slope is almost 0 for nearly all inputs.
 Rests: on functions with full slope on both tails, whose dead zone is their design (hard, soft and tanh shrink): a note.
 On exponentials, and on a dark half that begins near 0 as in ReLU.
 Remedy: rescale the argument inside f, or lower the power that flattens it (tanh(x) instead of tanh(x**5)).
-Refute: the gate gain measured in a training is near 1: the inputs met are large enough to leave the stretch.
+Refute: the gate gain measured in a training is near 1: the inputs of the training are large enough to leave the flat
+range.
 Source: arithmetic on N(0, 1), the distribution that Glorot and He initialization aim at; the shares are set so that
 tanh(x**5) (36 %) fires and x**2 (24 %) does not.
 """
@@ -51,9 +52,8 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     factor = width / 0.3 if two_sided else 0.0
     yield Finding(
         "",
-        f"{profile.name} is flat around 0: for z in {centre} its slope is under a tenth of its largest, and "
-        f"{percent(centre.mass)} "
-        "of inputs of unit scale lie there.",
+        f"{profile.name} is nearly flat around z = 0: for z in {centre} its slope is under a tenth of its "
+        f"largest, and {percent(centre.mass)} of standard normal inputs fall there.",
         severity="note" if by_design else "warning",
         blames=("activation", "initialization"),
         evidence={
@@ -64,11 +64,11 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         },
         remedy="It is a shrinking function: use it where a dead zone is wanted."
         if by_design
-        else f"Scale the argument inside f by about {factor:.2g} (so that the flat stretch covers |z| < 0.3), or "
+        else f"Multiply the argument inside f by about {factor:.2g} (so that the flat range is |z| < 0.3), or "
         "lower the power."
         if two_sided
-        else "Shift the argument inside f, so that inputs around 0 meet its slope.",
-        refute="The gate gain measured at its layers is near 1: the inputs met there are larger than 1.",
+        else "Shift the argument inside f, so that its slope is not almost 0 for inputs around 0.",
+        refute="The gate gain measured at its layers is near 1: the inputs there are larger than 1.",
         confidence=0.9,
     )
 

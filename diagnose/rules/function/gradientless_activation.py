@@ -1,9 +1,10 @@
 """Gradientless activation: no gradient passes the function at all, although its value varies.
 
-Sees: what autodiff answers: None, or 0 everywhere, while f(z) changes with z.
-Harm: everything below the layer stays as it was initialized; Keras says nothing, or only warns, if other layers learn.
-Fires: the answer is None or 0 everywhere, and f varies.
-Rests: on constant functions (constant-activation says it).
+Sees: the gradient that autodiff computes: None, or 0 everywhere, while f(z) changes with z.
+Harm: everything below the layer stays as it was initialized; Keras reports nothing, or only warns, if other layers
+learn.
+Fires: the gradient is None or 0 everywhere, and f varies.
+Rests: on constant functions (constant-activation reports it).
 Remedy: a straight-through gradient, or a smooth stand-in (a sigmoid for a step, z for round).
 Refute: the gradients measured below the layer are not 0.
 Source: the derivatives of round, floor, sign, argmax and integer casts are 0 or undefined; Bengio, Leonard and
@@ -21,7 +22,7 @@ from diagnose.verdict import Finding, Healthy, Verdict
 
 
 def judge(profile: FunctionProfile) -> Iterator[Verdict]:
-    """Look at autodiff's answer."""
+    """Look at autodiff's gradient."""
     reason = missing(profile, "gradient")
     gradient = profile.gradient
     if reason is not None or gradient is None:
@@ -34,7 +35,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     answer = "None: nothing connects output and input" if gradient.answer == "none" else "0 everywhere"
     yield Finding(
         "",
-        f"Autodiff gives {profile.name} the gradient {answer}, although its value varies"
+        f"The gradient of {profile.name} by autodiff is {answer}, although its value varies"
         + (" (in steps)." if steps else ": its slope is cut off or cast away."),
         blames=("activation",),
         evidence={"autodiff": gradient.answer},

@@ -1,12 +1,12 @@
-"""Impure activation: the function does not give the same answer each time, or leaves traces.
+"""Impure activation: the function does not return the same output each time, or has side effects.
 
 Sees: three calls on the same input, the same again after the whole examination, variables before and after, what is
 printed, and for a layer the same with training=True.
 Harm: a prediction can't be repeated; a loss that is read twice differs; in a compiled training, Python side effects
 happen once, while tracing, and never again.
-Fires: two calls differ, the answer depends on how often it was called, or a call changes a variable.
+Fires: two calls differ, the output depends on how often it was called, or a call changes a variable.
 Rests: on a layer whose noise is for training only (dropout, RReLU), and on functions that only print: a note.
-Remedy: make noise a layer that asks for `training`; keep state in a Layer's weights.
+Remedy: make noise a layer with a `training` argument; keep state in a Layer's weights.
 Refute: two calls on the same input agree in inference.
 Source: the definition of a function.
 """
@@ -29,11 +29,11 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     changes = ", ".join(calls.changed)
     if not calls.repeatable:
         message = (
-            f"Two calls of {profile.name} on the same input differ by {calls.largest_difference:.2g} of the "
-            f"size of its output{f': each changes {changes}' if changes else ''}."
+            f"Two calls of {profile.name} on the same input differ by {calls.largest_difference:.2g} times the "
+            f"rms of its output{f': each changes {changes}' if changes else ''}."
         )
     elif calls.drifts:
-        message = f"{profile.name} gives another answer to the same input after it has been called many times."
+        message = f"{profile.name} returns another output for the same input after it has been called many times."
     elif changes:
         message = f"Calling {profile.name} changes {changes}."
     elif calls.noisy_in_training:
@@ -61,7 +61,7 @@ def _remedy(repeatable: bool, changes: bool) -> str:
     """What differs between two calls may be noise, or a state that each call moves on, or either."""
     if repeatable:
         return "Keep state in the weights of a Layer."
-    noise = "Make the noise a Layer that asks for `training`, and keep its seed in a SeedGenerator."
+    noise = "Make the noise a Layer with a `training` argument, and keep its seed in a SeedGenerator."
     return (
         f"Keep what it changes in the weights of a Layer. If it is a generator's state: {noise}" if changes else noise
     )

@@ -2,12 +2,12 @@
 
 Sees: which outputs change when the inputs of one sample, one unit or one place change.
 Harm: over the batch, the prediction for one sample depends on the samples beside it, so training and serving differ and
-metrics lie. Over units, the function is a layer of its own, and axis mistakes hide in it.
+metrics are wrong. Over units, the function is a layer of its own, and axis mistakes hide in it.
 Fires: over the batch: critical. Over units or places without being a normalization: a warning.
-Rests: on normalizations, told by what they keep the same for all rows (a sum, a log-sum-exp, a sum of squares, the
-largest entry: softmax, log_softmax, a unit norm), or by outputs that stay within a bound for inputs of any size while
-all units are treated alike (sparsemax); on gates and maxima that fold
-or unfold the last axis (glu); and on layers, which may do what they like: a note.
+Rests: on normalizations, recognized by what they keep the same for all rows (a sum, a log-sum-exp, a sum of squares,
+the largest entry: softmax, log_softmax, a unit norm), or by outputs that stay within a bound for inputs of any size
+while all units are treated alike (sparsemax); on gates and maxima that fold or unfold the last axis (glu); and on
+layers, which may mix on purpose: a note.
 Remedy: give the axis: axis=-1 mixes over units only.
 Refute: over the batch, a sample alone and the same sample within a batch get the same output. Over units or places,
 changing one of them leaves the outputs of the others as they were.

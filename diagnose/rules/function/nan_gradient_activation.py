@@ -1,11 +1,11 @@
 """NaN-gradient activation: the function is finite and its slope is not.
 
 Sees: the z at which f(z) is finite and autodiff's f'(z) is NaN or infinite, in the dtype of the layer, and which
-operation makes it: the branch that a `where` does not select, a root at 0, a quotient at its pole.
+operation makes it: the branch that a `where` does not select, a root at 0, a division by 0.
 Harm: the loss looks fine while one gradient is NaN; after the update, whole rows of weights are.
-Fires: such z lie within |z| <= 100 (12 in float16), or at isolated points that data does hit; critical within |z| <= 4.
+Fires: such z lie within |z| <= 100 (12 in float16), or at isolated points that data reaches; critical within |z| <= 4.
 Rests: farther out, or in other dtypes only: a note with the bound. Where the slope overflows just ahead of the
-function itself (exp(z**2)), overflowing-activation tells both.
+function itself (exp(z**2)), overflowing-activation reports both.
 Remedy: the double `where`: make the argument safe before the dangerous operation, then select; an epsilon inside a
 root.
 A training whose inputs all stay on the other side of 0, or within half of the bound: a note.
@@ -60,7 +60,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         "",
         places
         + (", where the function itself is finite." if told else ".")
-        + (f" What does it: {construct}." if construct else "")
+        + (f" The cause: {construct}." if construct else "")
         + (f" It is finite for {others}." if not near else ""),
         severity="note" if not near else "critical" if abs(near[0].nearest) <= CRITICAL else "warning",
         blames=("activation", "preprocessing") if near else ("activation",),
@@ -72,7 +72,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
 
 
 def _of_its_own(numerics: Numerics) -> tuple[Gap, ...]:
-    """The gaps without those that only run ahead of a gap of f itself, which overflowing-activation tells."""
+    """The gaps without those that only run ahead of a gap of f itself, which overflowing-activation reports."""
     edges = [edge for gap in numerics.forward for edge in (gap.low, gap.high) if math.isfinite(edge)]
     return tuple(
         gap
@@ -88,12 +88,12 @@ def _met(profile: FunctionProfile, low: float, high: float) -> bool:
 def _words(gap: Gap) -> str:
     kind = "NaN" if gap.kind == "nan" else "infinite"
     if gap.low == gap.high or max(abs(gap.low), abs(gap.high)) < 1e-30:
-        return f"{kind} at z = {gap.nearest:.6g}"
+        return f"{kind} at z = {gap.nearest:.4g}"
     if gap.high == math.inf:
-        return f"{kind} from z = {gap.low:.6g} on"
+        return f"{kind} for z > {gap.low:.4g}"
     if gap.low == -math.inf:
-        return f"{kind} for z up to {gap.high:.6g}"
-    return f"{kind} for z from {gap.low:.6g} to {gap.high:.6g}"
+        return f"{kind} for z < {gap.high:.4g}"
+    return f"{kind} for z from {gap.low:.4g} to {gap.high:.4g}"
 
 
 def _remedy(construct: str) -> str:

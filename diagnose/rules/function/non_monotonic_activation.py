@@ -1,10 +1,10 @@
 """Non-monotonic activation: the function rises and falls again and again over its usual inputs.
 
-Sees: the turning points within |z| <= 3, and the share of the mass of |f'| that lies on the lesser of the rising and
-the falling branches (z under N(0, 1)).
-Harm: inputs that differ get the same output, and the gradient points the wrong way on a part of them, so the loss is
-full of folds; a step that helps on one branch hurts on the next.
-Fires: over 20 % of the slope's mass on the lesser branches, with two turning points or more within |z| <= 3.
+Sees: the turning points within |z| <= 3, and the share of the total |f'| (z under N(0, 1)) where the function falls or
+where it rises, whichever is smaller.
+Harm: inputs that differ get the same output, and the gradient points the wrong way on a part of them, so a
+step that helps one sample hurts another.
+Fires: over 20 % of the total |f'| is of the rarer direction, with two turning points or more within |z| <= 3.
 Rests: on functions with one shallow dip (gelu, silu, mish), one fold (abs, gaussian), or whose folds lie far out
 (sin): a note with the turning points. On periodic functions with a trend (snake), which do not fall at all.
 Remedy: lower the frequency inside f, add a trend (z + sin(z)**2), or keep its inputs small, as SIREN does.
@@ -22,7 +22,7 @@ from diagnose.activation.function_profile import FunctionProfile
 from diagnose.rules.evidence.profile import missing
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
-from diagnose.wording import percent
+from diagnose.wording import counted
 
 SHARE = 0.2  # measured: sin(z) 6 %, sin(2 z) 39 %
 FOLDS = 2
@@ -44,9 +44,8 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     more = f" and {shape.turn_count - len(nearest)} more" if shape.turn_count > len(nearest) else ""
     yield Finding(
         "",
-        f"{profile.name} turns at z = {places}{more}; {shape.folds} within |z| <= 3, and "
-        f"{percent(shape.falling_share)} of its slope "
-        "lies on the lesser branches.",
+        f"{profile.name} rises and falls, turning at z = {places}{more} ({counted(shape.folds, 'turning point')} "
+        "within |z| <= 3).",
         severity="warning" if folded else "note",
         blames=("activation", "initialization"),
         evidence={
@@ -56,7 +55,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         },
         remedy="Lower the frequency inside f, or give it a trend, such as z + sin(z)**2."
         if folded
-        else "Nothing to do, as long as its inputs keep to a scale of 1.",
+        else "Nothing to do, as long as its inputs have an rms of about 1.",
         refute="The falling share measured at its layers stays under 20 %.",
         confidence=0.8,
     )

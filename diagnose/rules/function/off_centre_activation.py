@@ -1,9 +1,9 @@
-"""Off-centre activation: what comes out is not centred on 0.
+"""Off-centre activation: the mean of the outputs is not 0.
 
 Sees: E f(z) and the standard deviation of f(z), for z ~ N(0, 1).
-Harm: the inputs of the next layer share a sign, so the gradients of its weights do too, and descent zigzags.
+Harm: the inputs of the next layer share a sign, so the gradients of its weights do too, and training zigzags.
 Fires: never above a note: |E f(z)| over half the standard deviation. ReLU is off-centre and trains well.
-Rests: on constant functions (constant-activation says it).
+Rests: on constant functions (constant-activation reports it).
 Remedy: none needed where the next layer has biases or a normalization.
 Refute: activation.mean measured is near 0.
 Source: LeCun et al. (1998), "Efficient BackProp", section 4.3.
@@ -33,7 +33,8 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"{profile.name} is not centred: for unit inputs its mean is {shape.mean:.3g}, its standard deviation "
+        f"{profile.name} is not centred: for standard normal inputs its mean is {shape.mean:.3g}, its standard "
+        "deviation "
         f"{shape.std:.3g}.",
         severity="note",
         blames=("activation",),

@@ -1,4 +1,4 @@
-"""Overflowing activation: the function itself is NaN or infinite for inputs that a training meets.
+"""Overflowing activation: the function itself is NaN or infinite for inputs that occur in a training.
 
 Sees: where f(z) is not finite, in the dtype of the layer: found over the dtype's whole range and bisected to the
 number.
@@ -60,13 +60,13 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     yield Finding(
         "",
         message
-        + (f" The {construct} does it." if construct else "")
+        + (f" The cause: {construct}." if construct else "")
         + (f" It is finite for {others}." if others and not faults else ""),
         severity="warning" if faults else "note",
         blames=("activation", "preprocessing", "learning-rate") if faults else ("activation",),
         evidence={**bounds, **({"construct": construct} if construct else {})},
         remedy=_remedy(construct, told[0].kind if told else "inf"),
-        refute="The inputs measured at its layers (preactivation.min and .max) keep well away from the bound.",
+        refute="The inputs measured at its layers (preactivation.min and .max) stay well within the bound.",
         confidence=0.8 if faults else 0.9,
     )
 
@@ -86,14 +86,14 @@ def _words(gap: Gap) -> str:
     kind = {"nan": "NaN", "inf": "infinite", "-inf": "minus infinity"}[gap.kind]
     low, high = (edge if abs(edge) > DENORMAL else 0.0 for edge in (gap.low, gap.high))
     if low == high:
-        return f"{kind} at z = {low:.6g}"
+        return f"{kind} at z = {low:.4g}"
     if low == -math.inf and high == math.inf:
-        return f"not finite ({kind}) for any z"
+        return f"{kind} for every z"
     if high == math.inf:
-        return f"not finite ({kind}) from z = {low:.6g} on"
+        return f"{kind} for z > {low:.4g}"
     if low == -math.inf:
-        return f"not finite ({kind}) for z up to {high:.6g}"
-    return f"not finite ({kind}) for z from {low:.6g} to {high:.6g}"
+        return f"{kind} for z < {high:.4g}"
+    return f"{kind} for z from {low:.4g} to {high:.4g}"
 
 
 def _bound(numerics: Numerics) -> float:

@@ -1,13 +1,13 @@
-"""Saturating activation: both tails of the function are flat, and most inputs lie in them.
+"""Saturating activation: both tails of the function are flat, and many inputs fall there.
 
 Sees: where |f'| stays at or under 1 % of its largest value out to either end, and the mass of these tails under N(0,
 1).
-Harm: a saturated input passes no gradient: the unit keeps its answer, whatever the loss says.
-Fires: both tails begin within |z| <= 4, hold over 40 % of the mass together, and the lesser one at least 10 %.
-Rests: on the usual squashing functions (tanh 0.3 %, hard_tanh 32 %): a note with the interval in which they live. On
-one-sided flatness, as in ReLU and its lidded kin (relu6): what is dark on one side is the business of dead-units.
-Remedy: scale the argument inside f down.
-Refute: the saturated share measured in a training is low: the inputs met are small enough to live between the tails.
+Harm: no gradient passes at a saturated input: the unit's output stays the same, whatever the loss is.
+Fires: both tails begin within |z| <= 4, hold over 40 % of the mass together, and the smaller one at least 10 %.
+Rests: on the usual squashing functions (tanh 0.3 %, hard_tanh 32 %): a note with the interval in which they have a
+slope. On one-sided flatness, as in ReLU and relu6: dead-units reports it.
+Remedy: multiply the argument inside f by less than 1.
+Refute: the saturated share measured in a training is low: the inputs are small enough to stay between the tails.
 Source: design of this project for the 1 % and the working range |z| <= 4; Glorot and Bengio (2010), section 3, for the
 harm; 40 % lies between hard_tanh (32 %) and sigmoid(10 z) (55 %).
 """
@@ -49,10 +49,10 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     half = (high - low) / 2
     yield Finding(
         "",
-        f"{profile.name} saturates: its slope is under 1 % of its largest for z < {low:.3g} and z > {high:.3g}, where "
-        f"{percent(lower + upper)} of inputs of unit scale lie."
+        f"{profile.name} saturates: its slope is under 1 % of its largest for z < {low:.3g} and z > {high:.3g}, "
+        f"where {percent(lower + upper)} of standard normal inputs fall."
         if saturating
-        else f"{profile.name} lives between z = {low:.3g} and {high:.3g}; beyond, its slope is under 1 % of its "
+        else f"{profile.name} has its slope between z = {low:.3g} and {high:.3g}; beyond, it is under 1 % of the "
         "largest.",
         severity="warning" if saturating else "note",
         blames=("activation", "initialization"),
@@ -62,8 +62,8 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
             "upper tail": high,
             "largest slope": shape.largest_slope,
         },
-        remedy=f"Scale the argument inside f by {half / 3:.2g} or less, so that it lives between -3 and 3 (now "
-        f"{half:.2g} wide on each side)."
+        remedy=f"Multiply the argument inside f by {half / 3:.2g} or less, so that it has its slope between -3 "
+        f"and 3 (now {half:.2g} on each side)."
         if saturating
         else "Keep its inputs inside this interval: normalize them, or start from small weights.",
         refute="The saturated share measured at its layers stays low.",

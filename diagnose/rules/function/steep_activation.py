@@ -1,12 +1,12 @@
-"""Steep activation: the function slopes so steeply that it multiplies gradients and noise.
+"""Steep activation: the slope of the function is so large that it multiplies gradients and noise.
 
 Sees: the largest |f'| within |z| <= 4, and where it is.
 Harm: each layer multiplies the gradient by up to this slope; small changes of the input become large ones.
 Fires: the largest slope is over 10.
 Rests: on functions that are steep only in proportion to their own value (exp): a note.
-Remedy: divide the output, or the argument, by the largest slope. Where it has no bound, keep what is rooted, divided by
-or put into a logarithm away from 0.
-Refute: the gate gain measured in a training stays near 1: the steep place is hardly met.
+Remedy: divide the output, or the argument, by the largest slope. Where it has no bound, keep the argument of the root,
+division or logarithm away from 0.
+Refute: the gate gain measured in a training stays near 1: the inputs hardly reach the steep part.
 Source: arithmetic: two layers of slope 10 make a factor 100; every textbook activation has a slope of at most 1.1 (SELU
 1.76).
 """
@@ -34,17 +34,18 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         yield Healthy()
         return
     proportional = is_exponential(shape)
-    how = f"up to {shape.largest_slope:.4g}, at z = {shape.steepest:.4g}"
+    how = f"up to {shape.largest_slope:.3g} at z = {shape.steepest:.3g}"
     remedy = f"Divide the argument inside f by {shape.largest_slope:.2g}, or the output if its size may shrink."
     if shape.vertical:
-        how = f"without bound towards z = {shape.vertical[0]:.4g}"
+        how = f"without bound towards z = {shape.vertical[0]:.3g}"
         remedy = (
-            f"Keep what is rooted, divided by or put into a logarithm away from 0 at z = {shape.vertical[0]:.4g}: add "
+            f"Keep the argument of the root, division or logarithm away from 0 at z = {shape.vertical[0]:.4g}: add "
             "a small constant to it, such as 0.01."
         )
     yield Finding(
         "",
-        f"{profile.name} slopes {how}" + (", in proportion to its own value." if proportional else "."),
+        f"The slope of {profile.name} goes "
+        f"{how}" + (", in proportion to its own value." if proportional else " (usual: 1)."),
         severity="note" if proportional else "warning",
         blames=("activation",),
         evidence={

@@ -1,17 +1,17 @@
-"""Unstable signal: whatever the usual initialization, a few layers of this function lose the signal or blow it up.
+"""Unstable signal: with every usual initialization, the signal vanishes or explodes over a few layers of this function.
 
 Sees: the second moment of the activations after 8 wide, square layers with He, Glorot and LeCun weights and unit
 input, from the map q -> gain * E f(sqrt(q) z)^2.
 Harm: the output then no longer depends on the input, or overflows, before anything has been learned.
 Fires: with each of the three, the second moment is under 1e-3 or over 1e3.
 Rests: on shrinking functions, which lose signal by design, and exponentials, which are made for outputs: a note. A
-function whose signal one initialization keeps through 8 layers is not warned of; if none keeps both signal and gradient
-(as squares, within a factor 1000) so far, that is a note: sigmoid and its kin lose the gradient sooner.
+function whose signal one initialization keeps through 8 layers gives no warning; if none keeps both signal and gradient
+(as squares, within a factor 1000) so far, that is a note: functions such as sigmoid lose the gradient sooner.
 Remedy: scale f so that E f(z)^2 is near 1, or use normalization layers.
 Refute: rms(a) measured at step 0 is of the same size in the first and the last layer (normalization, residual sums).
 Source: Poole et al. (2016), the length map; Schoenholz et al. (2017), chi_1. That there is a fixed point says too
-little: one at which signals stay (softplus has none under He) and one that they leave (x**3) count the same, so the
-depth is asked.
+little: one at which signals stay (softplus has none under He) and one that they leave (x**3) count the same, so a
+depth is computed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
 FACTOR = 1e3  # a guess: float16 has 5 decades to either side of 1, float32 38
-LAYERS = 8  # the depth that the rule asks about
+LAYERS = 8  # the depth that the rule looks at
 
 
 def judge(profile: FunctionProfile) -> Iterator[Verdict]:
@@ -35,7 +35,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         yield reason or Healthy()
         return
     if not found.depths:
-        yield NotMeasured("", "the profile follows no signal through any depth")
+        yield NotMeasured("", "the profile holds no signal through depth")
         return
     after = {depth.initializer: depth.after_8 for depth in found.depths}
     lost = all(not 1 / FACTOR <= moment <= FACTOR for moment in after.values())
@@ -49,7 +49,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     scale = found.best_gain**0.5
     yield Finding(
         "",
-        f"After 8 layers of {profile.name}, a signal of second moment 1 has {numbers}."
+        f"After 8 layers of {profile.name}, a signal of second moment 1 has a second moment of {numbers}."
         if lost
         else f"Signal and gradient keep their size (squared, within a factor 1000) over {kept[best]} layers of "
         f"{profile.name} "

@@ -2,7 +2,7 @@
 
 Sees: the variables that the traced function reads, its closure, globals and defaults, less those of the layer that f is
 or is bound to.
-Harm: Keras trains what layers own. A parameter in a closure keeps its first value for ever, is not saved, and nothing
+Harm: Keras trains what layers own. A parameter in a closure always keeps its first value, is not saved, and nothing
 warns.
 Fires: such a variable is marked trainable.
 Rests: on variables that are not trainable (a table, a schedule): a note. Where the model is known, a variable that one

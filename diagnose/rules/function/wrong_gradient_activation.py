@@ -1,11 +1,11 @@
 """Wrong-gradient activation: the gradient that autodiff gives is not the slope of the function.
 
-Sees: autodiff against central differences of f, at about 2,000 places away from kinks; and whether a gradient that
-arrives 3 times as large, with the other sign, leaves 3 times as large, with the other sign.
-Harm: the training goes down another hill than the loss: it stalls, or climbs.
-Fires: the difference is over 1 % of the largest slope, or what arrives from above is not handed on in proportion.
+Sees: autodiff against central differences of f, at about 2,000 places away from kinks; and whether a gradient
+multiplied by -3 is still multiplied by -3 after the function.
+Harm: the training does not follow the loss: it stalls, or the loss rises.
+Fires: the difference is over 1 % of the largest slope, or the upstream gradient is not passed on in proportion.
 Rests: on step functions whose gradient is a deliberate stand-in (a straight-through round): a note.
-Remedy: correct the custom_gradient; the message says by which factor it is off.
+Remedy: correct the custom_gradient; the message names the factor by which it is wrong.
 Refute: a gradient check in float64 agrees.
 Source: central differences at a distance of 1e-5 in float64 are exact to about 1e-10 of the slope; 1 % leaves room for
 float32.
@@ -49,19 +49,14 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
     if gradient.surrogate and gradient.upstream == "scales":
         message = f"{profile.name} is a step function with a stand-in for its gradient."
     elif gradient.upstream == "ignored":
-        message = (
-            f"The gradient of {profile.name} ignores what arrives from above: the upstream factor is missing, "
-            "so the chain rule ends here."
-        )
+        message = f"The gradient of {profile.name} ignores the upstream gradient, so the chain rule ends here."
     elif gradient.upstream == "wrong":
-        message = f"The gradient of {profile.name} does not grow in proportion to what arrives from above."
+        message = f"The gradient of {profile.name} is not proportional to the upstream gradient."
     else:
         message = (
-            f"At z = {gradient.where:.4g} autodiff gives {profile.name} the slope {gradient.autodiff:.4g}, and "
-            "differences of "
-            f"f itself {gradient.differences:.4g}; {percent(gradient.wrong_share)} of the places compared are "
-            "off, by a factor of "
-            f"{gradient.ratio:.3g} in the median."
+            f"At z = {gradient.where:.3g} the slope of {profile.name} is {gradient.autodiff:.3g} by autodiff and "
+            f"{gradient.differences:.3g} by differences of f; {percent(gradient.wrong_share)} of the points "
+            f"compared are wrong, by a factor of {gradient.ratio:.3g} in the median."
         )
     yield Finding(
         "",
@@ -78,9 +73,9 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         if gradient.upstream != "scales"
         else "Nothing to do, if the stand-in is meant."
         if gradient.surrogate
-        else f"Divide the gradient of the custom_gradient by {gradient.ratio:.3g}, or derive it anew."
+        else f"Divide the gradient of the custom_gradient by {gradient.ratio:.3g}, or derive it again."
         if gradient.ratio not in (0.0, 1.0) and _is_factor(gradient)
-        else "Derive the gradient of the custom_gradient anew.",
+        else "Derive the gradient of the custom_gradient again.",
         refute="A check against central differences in float64 agrees.",
         confidence=0.95,
     )

@@ -1,9 +1,9 @@
-"""Growing spectral norm: the kernels stretch their inputs more and more while the gap to validation grows.
+"""Growing spectral norm: the spectral norms of the kernels grow, and the gap to validation with them.
 
 Sees: `weight.spectral_norm` of every kernel, and the fair gap of `skill.train` and `skill.validation`.
 
-Harm: the larger the product of the norms, the more a small change of the input changes the answer, and the less holds
-for samples not seen.
+Harm: the larger the product of the norms, the more a small change of the input changes the prediction, and the less
+reliable are predictions for new samples.
 
 Fires: the geometric mean of the norms grew by GROWTH or more, still grew at the end, and the gap grew with it; always
 a note.
@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import SCALE
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
 from diagnose.rules.rule import Rule
@@ -40,7 +41,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     columns = [column for column in columns if len(column) >= 3 and column.values[0] > 0]
     outputs = outputs_of(run)
     if not columns or not outputs:
-        yield NotMeasured("", "spectral norms and the skill on validation samples were not seen together")
+        yield NotMeasured("", "spectral norms and the metrics on validation samples were not measured together")
         return
     growth = float(np.exp(np.mean([np.log(max(column.values[-1], 1e-30) / column.values[0]) for column in columns])))
     late = float(np.mean([column.values[-1] / max(column.values[len(column) // 2], 1e-30) for column in columns]))
@@ -50,8 +51,8 @@ def judge(case: Case) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"The spectral norms of the kernels grew {growth:.1f} times and the gap "
-        f"to validation with them, to {gap[-1]:.2f}.",
+        f"The spectral norms of the kernels grew {growth:.1f}-fold, and the gap between training and "
+        f"validation skill with them, to {gap[-1]:.2f} (skill: {SCALE}).",
         severity="note",
         blames=("regularization",),
         evidence={"growth of the norms": growth, "gap": float(gap[-1])},

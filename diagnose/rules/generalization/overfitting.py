@@ -1,4 +1,4 @@
-"""Overfitting: the model knows its training samples much better than others.
+"""Overfitting: the model predicts its training samples much better than others.
 
 Sees: `skill.train` and `skill.validation`, both in inference mode with the weights of that moment, and
 `loss.validation`.
@@ -6,10 +6,10 @@ Sees: `skill.train` and `skill.validation`, both in inference mode with the weig
 Harm: what was learned beyond the best epoch holds for the training samples only.
 
 Fires: a gap of skill over GAP that grew since the start, or a validation loss over its best by RISE. A note where the
-gap is under GAP (then only the certainty is overdone, not the answers); or under GRAVE while the validation loss has
-not risen, unless validation is under what is decent and gained nothing over the last third of the training: few samples
-leave such a gap without anything overdone. A note, too, where at least half is left and that is far beyond what simple
-models reach.
+gap is under GAP (then only the certainty is too high, the predicted classes are no worse); or under GRAVE while the
+validation loss has not risen, unless validation is under what is decent and gained nothing over the last third of the
+training: few samples leave such a gap without any overfitting. A note, too, where at least half is left and that is far
+beyond what simple models reach.
 
 Rests: a gap within the noise of the held set; where no skill was gained on the training samples.
 
@@ -54,14 +54,14 @@ def judge(case: Case) -> Iterator[Verdict]:
     run = case.run
     outputs = outputs_of(run)
     if not outputs:
-        yield NotMeasured("", "skill was not measured on both training and validation samples")
+        yield NotMeasured("", "the metrics were not measured on both training and validation samples")
         return
     skills = case.skills
     for where in outputs:
         band = skills.band(where)
         train, validation, gap = gap_of(run, where)
         if not len(gap) or gap.steps[-1] == 0:
-            yield NotMeasured(where, "skill was not measured after any training")
+            yield NotMeasured(where, "the metrics were not measured after any training")
             continue
         now = float(np.median(gap.values[-3:])) if len(gap) >= 6 else float(gap.values[-1])
         start = float(gap.values[0]) if gap.steps[0] == 0 else 0.0  # untrained, there is no gap
@@ -89,10 +89,10 @@ def _finding(
     return Finding(
         where,
         f"{sentence(subject(case.run, where))} is {value(case.run, train.values[-1], where)} on training samples and "
-        f"{value(case.run, validation.values[-1], where, 'validation')} on validation samples; "
-        f"the best validation was at evaluation {best + 1} of {len(gap)}."
+        f"{value(case.run, validation.values[-1], where, 'validation')} on validation samples; it was best there "
+        f"at evaluation {best + 1} of {len(gap)}."
         + (
-            f" Simple models reach no more ({known[0]}: {value(case.run, known[1], where, 'validation')})."
+            f" Simple models are no better ({known[0]}: {value(case.run, known[1], where, 'validation')})."
             if little and known
             else ""
         ),
@@ -106,7 +106,7 @@ def _finding(
             "best evaluation": float(best + 1),
             "rise of validation loss": risen,
         },
-        remedy=("Look for noise in inputs and labels: little more may be known from these data. " if little else "")
+        remedy=("Look for noise in inputs and labels: these data may not allow better predictions. " if little else "")
         + f"{'Add' if risen <= RISE else 'Add EarlyStopping(restore_best_weights=True),'} "
         "weight decay or dropout, or more (augmented) data.",
         refute="The gap stays when validation and training samples are exchanged: then the two sets differ.",
@@ -132,8 +132,8 @@ def _severity(
 def _overdone(where: str, gap: float, risen: float, best: int) -> Finding:
     return Finding(
         where,
-        f"The validation loss is {percent(risen)} over its best (evaluation {best + 1}) while what it "
-        "predicts is right as often: the model grows too certain.",
+        f"The validation loss is {percent(risen)} over its best (evaluation {best + 1}) while the share of "
+        "correct predictions stays the same: the model becomes too certain.",
         severity="note",
         blames=("epochs", "regularization"),
         evidence={"gap": gap, "rise of validation loss": risen},

@@ -1,8 +1,8 @@
-"""Overtraining: most of the run brought nothing.
+"""Overtraining: most of the epochs brought no gain.
 
 Sees: `skill.validation` and `loss.validation` at epoch ends.
 
-Harm: time; and where the skill falls, the last weights are worse than those of the best epoch.
+Harm: time; and where the metrics fall, the last weights are worse than those of the best epoch.
 
 Fires: no gain over the last AFTER of the evaluations, with LEAST or more of them; always a note.
 
@@ -10,7 +10,7 @@ Rests: short runs.
 
 Remedy: `EarlyStopping(patience=..., restore_best_weights=True)`.
 
-Refute: the skill rises again with more epochs, as after a drop of the learning rate.
+Refute: the metrics improve again with more epochs, as after a drop of the learning rate.
 
 Source: Prechelt (1998), "Early stopping, but when?"; the third is a guess.
 """
@@ -37,7 +37,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     run = case.run
     places = run.places("skill.validation")
     if not places:
-        yield NotMeasured("", "skill on validation samples was not measured")
+        yield NotMeasured("", "the metrics on validation samples were not measured")
     for where in places:
         skill = run.series("skill.validation", where).finite()
         if len(skill) < LEAST:
@@ -58,7 +58,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             since=int(skill.steps[best]),
             evidence={"best evaluation": float(best + 1), "evaluations": float(len(skill))},
             remedy=f"Add EarlyStopping(patience={max(idle // 3, 2)}, restore_best_weights=True).",
-            refute="It rises again with more epochs.",
+            refute="It improves again with more epochs.",
             confidence=0.7,
         )
 

@@ -1,14 +1,14 @@
-"""Suspicious validation: validation samples are answered much better than training samples.
+"""Suspicious validation: validation samples are predicted much better than training samples.
 
 Sees: `skill.train` and `skill.validation`, both in inference mode, so that dropout and running means do not explain it.
 
 Harm: labels of training samples are wrong more often than those of validation, so that less is learned than could be;
-or the validation figure promises more than the model can do: a leak, a tiny or an easy validation set.
+or the validation metric is better than the model is: a leak, a tiny or an easy validation set.
 
 Fires: validation over training by OVER of skill and beyond the noise of the held set, at each of the last two
-evaluations. A note where the skill on validation samples is decent: the network has learned all the same.
+evaluations. A note where the skill on validation samples is decent: the network has learned anyway.
 
-Rests: within noise; before anything is learned; samples with weights, some of which may count for nothing.
+Rests: within noise; before anything is learned; samples with weights, some of which may not count at all.
 
 Remedy: look at training samples with their labels; then check that the split is drawn at random, and that validation
 samples are no easier ones.
@@ -42,11 +42,11 @@ def judge(case: Case) -> Iterator[Verdict]:
     run = case.run
     outputs = outputs_of(run)
     if not outputs:
-        yield NotMeasured("", "skill was not measured on both training and validation samples")
+        yield NotMeasured("", "the metrics were not measured on both training and validation samples")
     weighted = weighted_outputs(run)
     for where in outputs:
         if where in weighted:
-            yield NotMeasured(where, "its samples have weights, so that its plain skill is not what is asked for")
+            yield NotMeasured(where, "its samples have weights, so that its unweighted metrics are not what is trained")
             continue
         train, validation, gap = gap_of(run, where)
         trained = gap.values[gap.steps > 0]

@@ -3,7 +3,7 @@
 Sees: `batch.accuracy` (training mode) and `skill.train` (inference mode, held training samples) at the same time, and
 the `momentum` of the layers that keep moving statistics.
 
-Harm: what `predict` and `evaluate` give is not what was trained: BatchNormalization uses moving statistics that do
+Harm: `predict` and `evaluate` do not use what was trained: BatchNormalization uses moving statistics that do
 not fit.
 
 Fires: the skill in training mode is over the one in inference mode by GAP at the last evaluation, beyond its noise.
@@ -13,8 +13,8 @@ keeps such statistics, a note before LATE updates. Never a note at a skill in in
 
 Rests: dropout, which makes training mode the worse of the two; a task without classes.
 
-Remedy: BatchNormalization: a lower `momentum` (0.9), larger batches, more steps; check that `training` is handed on by
-your own layers.
+Remedy: BatchNormalization: a lower `momentum` (0.9), larger batches, more steps; check that your own layers
+pass `training` on.
 
 Refute: `model(x, training=True)` and `model(x, training=False)` agree on a training batch.
 
@@ -48,7 +48,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     told = {where: share for where, share in shares.items() if share is not None and share < 1}
     told = {where: share for where, share in told.items() if len(run.series("skill.train", where)) > 1}
     if not told:
-        yield NotMeasured("", "accuracy was not seen in training mode and in inference mode both")
+        yield NotMeasured("", "accuracy was not measured in both training mode and inference mode")
         return
     for where, share in told.items():
         held, accuracy = run.series("skill.train", where).finite(), run.series("batch.accuracy", where).finite()
@@ -87,7 +87,8 @@ def judge(case: Case) -> Iterator[Verdict]:
 
 def _behind(place: str, momentum: float, share: float, updates: int) -> str:
     return (
-        f" The moving statistics of `{place}` (momentum {momentum:g}) are still {percent(share)} what they began with, "
+        f" The moving statistics of `{place}` (momentum {momentum:g}) still hold {percent(share)} of their "
+        "initial values, "
         f"after {counted(updates, 'update')}."
     )
 
@@ -95,7 +96,7 @@ def _behind(place: str, momentum: float, share: float, updates: int) -> str:
 def _remedy(updates: int, layer: str) -> str:
     momentum = 0.99 if 0.99 ** (updates / 2) < KEPT else 0.9  # washed out by the middle of the training
     return (
-        f"Give {layer} momentum={momentum:g}, or train on with larger batches; hand `training` on in your own layers."
+        f"Give {layer} momentum={momentum:g}, or train on with larger batches; pass `training` on in your own layers."
     )
 
 

@@ -3,20 +3,20 @@
 Sees: the training loss of the last epochs, of fewer than three epochs that of the batches; the skill on training
 samples; how many updates were made.
 
-Harm: none but impatience: what looks like a bad model may be a good one half-way.
+Harm: none: the model may be good after more epochs.
 
 Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE or clearly
 under what a simple model reaches; a note from there to a decent one, unless a callback stopped it before half of its
 epochs while the validation loss was at its best.
 
 Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells, or
-where the loss is under WON of the best constant answer's.
+where the loss is under WON of that of the best constant prediction.
 
-Remedy: more epochs, as many as the present pace needs; then see. Where an epoch has only a few large batches, smaller
+Remedy: more epochs, as many as the present pace needs. Where an epoch has only a few large batches, smaller
 ones, which make more updates of the same samples. Of one that was stopped, `monitor`, `mode` and `patience` of the
 callback that did it.
 
-Refute: the skill does not rise over as many epochs again.
+Refute: the metrics do not improve over as many epochs again.
 
 Source: arithmetic: at one percent an epoch seventy more epochs halve the loss.
 """
@@ -52,7 +52,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     losses, outcome = epoch_losses(run), case.outcome
     short = outcome.name == "falling-short"
     if outcome.train is None:
-        yield NotMeasured("", "no skill was measured")
+        yield NotMeasured("", "neither accuracy nor R squared was measured")
         return
     brief = len(losses) < LEAST or _is_brief(run)
     if brief and outcome.name in ("falling-short", "not-learning"):
@@ -88,7 +88,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         remedy="Look at `monitor`, `mode` and `patience` of the callback that stopped it, and train on."
         if stopped
         else f"{far_targets(run)}Train for twice as many epochs, or raise the learning rate if the updates are small.",
-        refute="The skill does not rise over as many epochs again.",
+        refute="The metrics do not improve over as many epochs again.",
         confidence=0.6,
     )
 
@@ -120,7 +120,7 @@ def _brief(run: Run, skill: float) -> Verdict:
         remedy=f"Set batch_size={USUAL_BATCH}: {size // USUAL_BATCH} times as many updates in an epoch."
         if large
         else f"{far_targets(run)}Train for ten times as many epochs; hundreds of updates are needed, at least.",
-        refute="The skill does not rise with ten times as many updates.",
+        refute="The metrics do not improve with ten times as many updates.",
         confidence=0.7,
     )
 

@@ -1,18 +1,19 @@
-"""Activation order: a layer stands where the one behind it takes back what it does.
+"""Activation order: a layer is in front of one that undoes what it does.
 
 Sees: which layer feeds which, and their classes; `gradient.rms` of the biases in front of a BatchNormalization.
 
-Harm: little. A dropout in front of a BatchNormalization makes the spread that it learns in training larger than the
-one it meets in inference; a bias in front of it is subtracted again with the mean, and never moves.
+Harm: little. A dropout in front of a BatchNormalization makes the variance that it learns in training larger
+than in inference; a bias in front of it is subtracted again with the mean, and never changes.
 
 Fires: a dropout whose output reaches a BatchNormalization with no other normalization between; a bias of a layer
 that feeds a BatchNormalization, whose gradient stays under NOTHING of its kernel's. Both are notes.
 
-Rests: a bias behind which an activation bends, so that it matters; models that don't tell which layer feeds which.
+Rests: a bias followed by a nonlinear activation, where it matters; models whose connections between layers are not
+known.
 
-Remedy: dropout behind the last BatchNormalization; `use_bias=False` in front of one.
+Remedy: dropout after the last BatchNormalization; `use_bias=False` in front of one.
 
-Refute: the skill in inference mode is no better, and no worse without the bias.
+Refute: the metrics in inference mode are no better, and no worse without the bias.
 
 Source: Li et al. (2019), "Understanding the disharmony between dropout and batch normalization by variance shift";
 Ioffe and Szegedy (2015), section 3.2, for the bias.
@@ -59,14 +60,14 @@ def judge(case: Case) -> Iterator[Verdict]:
             severity="note",
             blames=("layers",),
             evidence={"dropout layers": float(len(dropping))},
-            remedy="Move dropout behind the last BatchNormalization.",
-            refute="The skill in inference mode is no better that way.",
+            remedy="Move dropout after the last BatchNormalization.",
+            refute="The metrics in inference mode are no better that way.",
             confidence=0.6,
         )
     if biased:
         yield Finding(
             biased[0],
-            f"The bias of {named(biased)} does nothing: the BatchNormalization behind takes it away with the mean.",
+            f"The bias of {named(biased)} has no effect: the BatchNormalization after it subtracts it with the mean.",
             severity="note",
             blames=("layers",),
             evidence={"layers with such a bias": float(len(biased))},

@@ -1,19 +1,20 @@
 """Doubled activation: two activations in a row, with nothing between them.
 
-Sees: mean, standard deviation, least and largest entry of what leaves one activation and of what enters another: equal
-at all observations where the one feeds the other directly. And `activation.spread` behind each of the two.
+Sees: mean, standard deviation, smallest and largest entry of the outputs of one activation and of the inputs of
+another: equal at all observations where the one feeds the other directly. And `activation.spread` after each of the
+two.
 
-Harm: the second is spent on what the first has bent already. A squashing one turns a signal around 0, or beside it,
-into a nearly constant offset: what tells the samples apart is a small part of it, and its slope is small.
+Harm: the second acts on what the first has already changed. A squashing one turns such a signal into a nearly constant
+offset: the differences between samples are a small part of it, and its slope is small.
 
 Fires: a hidden activation whose input is another's output. A warning where it leaves less than KEPT of the relative
 spread (of tanh a sigmoid leaves about 0.27, of ReLU 0.24); else a note.
 
-Rests: a function that is straight, on either side; output layers, which clipped-logits looks at.
+Rests: where one of the two functions is linear; output layers, which clipped-logits looks at.
 
-Remedy: leave out one of the two: mostly an `Activation` layer behind a layer that has an `activation` of its own.
+Remedy: leave out one of the two: mostly an `Activation` layer after a layer that has an `activation` of its own.
 
-Refute: the gradient in front of them is no larger, and the skill no better, without the second.
+Refute: the gradient in front of them is no larger, and the metrics no better, without the second.
 
 Source: arithmetic for the shares, at inputs of N(0, 1); the bound is a guess.
 """
@@ -32,7 +33,7 @@ from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import percent
 
-KEPT = 0.5  # a guess: half of what tells the samples apart
+KEPT = 0.5  # a guess: half of the variation between samples
 NUMBERS = ("mean", "std", "min", "max")
 SAME = 1e-5  # arithmetic: the same tensor in another shape may be summed in another order, in float32
 
@@ -67,10 +68,10 @@ def _finding(run: Run, layout: Layout, first: str, second: str) -> Finding:
     evidence: dict[str, float | str] = {"first activation": first}
     if len(kept):
         evidence["spread kept"] = recent(kept)
-    what = f"{site_name(layout, second)} gets what {site_name(layout, first)} gives, with nothing between them"
+    what = f"{site_name(layout, second)} is applied directly to the output of {site_name(layout, first)}"
     return Finding(
         second,
-        f"{what}; it leaves {percent(recent(kept))} of what tells the samples apart."
+        f"{what}; {percent(recent(kept))} of the variation between samples is left."
         if since is not None
         else f"{what}.",
         severity="note" if since is None else "warning",
@@ -78,7 +79,7 @@ def _finding(run: Run, layout: Layout, first: str, second: str) -> Finding:
         since=since,
         evidence=evidence,
         remedy=f"Leave out the activation at `{second}`, or the one at `{first}`.",
-        refute="The gradient in front of them is no larger, and the skill no better, with only one of them.",
+        refute="The gradient in front of them is no larger, and the metrics are no better, with only one of them.",
         confidence=0.75 if since is not None else 0.9,
     )
 

@@ -1,7 +1,7 @@
-"""Heavy dropout: so many units are dropped that the training works on scraps.
+"""Heavy dropout: so many units are dropped that little of the signal is left.
 
-Sees: the rates of the dropout layers, and the skill in training mode: of the batches' accuracy, or where there is none
-of their loss, both against a constant answer's.
+Sees: the rates of the dropout layers, and the skill in training mode: from the batches' accuracy, or else from their
+loss, both against the best constant prediction.
 
 Harm: what is left of the signal changes with every batch, so the gradient is mostly noise.
 
@@ -12,9 +12,9 @@ Rests: wide layers with the usual 0.5; a good skill (then it is a note).
 
 Remedy: a rate of 0.5 or less; 0.1 to 0.3 in front of the output.
 
-Refute: the skill is no better with half the rate.
+Refute: the metrics are no better with half the rate.
 
-Source: Srivastava et al. (2014), section 7.3: rates up to 0.6 serve, beyond it the error rises; the bounds are
+Source: Srivastava et al. (2014), section 7.3: rates up to 0.6 work, beyond it the error rises; the bounds are
 guesses beyond it.
 """
 
@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.outcome.figures import SCALE
 from diagnose.outcome.skills import data_losses, majority_share
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -53,7 +54,9 @@ def judge(case: Case) -> Iterator[Verdict]:
     if not skills and len(loss) and constant is not None and constant > 0:
         skills.append(1 - float(np.mean(loss)) / constant)
     if not skills:
-        yield NotMeasured("", "neither accuracy nor loss were seen in training mode beside those of a constant answer")
+        yield NotMeasured(
+            "", "neither accuracy nor loss in training mode could be compared with the best constant prediction"
+        )
         return
     skill = min(skills)
     for index, layer, rate in dropping:
@@ -66,12 +69,12 @@ def judge(case: Case) -> Iterator[Verdict]:
         of = f" of {counted(before[-1], 'unit')}" if before else ""
         yield Finding(
             layer.path,
-            f"`{layer.path}` drops {percent(rate)}{of}, and the skill in training mode is {skill:.2f}.",
+            f"`{layer.path}` drops {percent(rate)}{of}, and the skill in training mode is only {skill:.2f} ({SCALE}).",
             severity="warning",
             blames=("layers", "regularization"),
             evidence={"rate": rate, "skill in training mode": skill},
             remedy="Set the rate to 0.5 or less, 0.1 to 0.3 in front of a narrow layer.",
-            refute="The skill is no better with half the rate.",
+            refute="The metrics are no better with half the rate.",
             confidence=0.8,
         )
 

@@ -1,10 +1,9 @@
-"""Mismatched initialization: before any training, what goes into the activations is far from the size they are made
-for.
+"""Mismatched initialization: before any training, the inputs of the activations are far too large or far too small.
 
 Sees: `preactivation.std` of the hidden activations at the first observation; `weight.rms` of the kernels up to there.
 
-Harm: far too large, the activations start on their rails; far too small, they act as straight lines and the signal
-dies out with depth.
+Harm: far too large, the activations start saturated; far too small, they act as straight lines and the signal
+vanishes with depth.
 
 Fires: at half of the hidden activations or more, the first std of z is over OFF or under 1 / OFF, and the kernels up to
 the first of them make at least SHARE of that.

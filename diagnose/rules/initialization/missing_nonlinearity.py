@@ -1,16 +1,16 @@
-"""Missing nonlinearity: a hidden layer hands on what it computed without an activation.
+"""Missing nonlinearity: a hidden layer has no activation, or a linear one.
 
-Sees: `preactivation.mean`, `.std`, `activation.mean` and `.std` of each hidden site: where a straight line is at
-work, both are the same; and, from the traced graph, what takes its output.
+Sees: `preactivation.mean`, `.std`, `activation.mean` and `.std` of each hidden site: where the activation is
+linear, both are the same; and, from the traced graph, what uses its output.
 
-Harm: two linear layers in a row are worth one.
+Harm: two linear layers in a row can compute no more than one.
 
 Fires: the output of a hidden site equals its input at all observations, and another site follows. A warning where
 this is so at every hidden site of ALL or more.
 
-Rests: a function that has another slope elsewhere on its working range (a ReLU that meets positive inputs only is the
-business of linear-use); where anything but a kernel takes the output, a function of the model's own or another
-activation, or where that can't be told; bottlenecks, projections, codes and residual sums, which are straight on
+Rests: a function that has another slope elsewhere on its working range (of a ReLU with positive inputs only,
+linear-use reports it); where anything but a kernel uses the output, a function of the model's own or another
+activation, or where that is not known; bottlenecks, projections, codes and residual sums, which are straight on
 purpose: a single one is a note.
 
 Remedy: `activation="relu"` (or gelu, tanh) in this layer.
@@ -51,8 +51,8 @@ def judge(case: Case) -> Iterator[Verdict]:
             continue
         yield Finding(
             where,
-            f"`{where}` hands on what it computed, unbent"
-            + (", as every hidden layer does: the model is one linear layer." if every else "."),
+            f"`{where}` has no nonlinear activation"
+            + (", like every hidden layer: the model acts as one linear layer." if every else "."),
             severity="warning" if every else "note",
             blames=("activation", "layers"),
             evidence={"straight layers": float(len(straight)), "hidden layers": float(len(places))},

@@ -2,11 +2,11 @@
 
 Sees: `weight.twin_share`, the share of a kernel's columns that equal its first.
 
-Harm: equal units get equal gradients: a layer of 64 of them is worth one.
+Harm: equal units get equal gradients: a layer of 64 of them can compute no more than one.
 
 Fires: over SHARE of the columns are equal at 4 of the last 5 observations, and the kernel moves.
 
-Rests: output layers that start at zero and part at the first step; kernels of one column.
+Rests: output layers that start at zero and differ after the first step; kernels of one column.
 
 Remedy: a random initializer (`glorot_uniform`, `he_normal`) in place of zeros, ones or a constant.
 
@@ -25,7 +25,7 @@ from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import counted, percent
 
-ENOUGH = 2  # arithmetic: what updates have left equal once gets equal gradients for ever
+ENOUGH = 2  # arithmetic: what updates have left equal once gets equal gradients at every step
 SHARE = 0.5  # a guess: half of a layer made of one unit is no accident
 
 

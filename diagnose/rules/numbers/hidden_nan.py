@@ -3,14 +3,14 @@
 Sees: `weight.nonfinite`, `prediction.nonfinite` and `activation.nonfinite` beside `batch.loss` of the same step, and
 the loss that Keras logged.
 
-Harm: nothing warns: ReLU, max-pooling and clipping swallow NaN, the loss stays finite, and the accuracy is the share of
-class 0 (argmax of NaN rows) for ever.
+Harm: nothing warns: ReLU, max-pooling and clipping replace NaN by numbers, the loss stays finite, and the accuracy is
+the share of class 0 (argmax of NaN rows) from then on.
 
 Fires: at the first step where one of them is non-finite and the loss is finite.
 
 Rests: a loss that is non-finite as well, since then nothing is hidden; NaN that healed.
 
-Remedy: take away what made the NaN (it is told above this finding where it was seen), start again from finite
+Remedy: remove what made the NaN (it is reported above this finding where it was seen), start again from finite
 weights, and check weights, not the loss: `TerminateOnNaN` sees only the loss.
 
 Refute: `np.isnan(model.predict(x)).any()` is False and all weights are finite.
@@ -76,8 +76,8 @@ def _lasting(run: Run, quantity: str, places: Sequence[str]) -> dict[str, list[i
 def _finding(run: Run, where: str, step: int, what: str, how: str, loss: float) -> Finding:
     return Finding(
         where,
-        f"At step {step} {what} hold NaN or infinity (`{where or 'the output'}`) while {how}: "
-        "something between them swallows it.",
+        f"At step {step} {what} hold NaN or infinity (`{where or 'the output'}`) while {how}: something between "
+        "them hides it.",
         severity="critical",
         blames=possible(run, step, "activation", "preprocessing", "learning-rate", since=0),
         since=step,

@@ -5,16 +5,16 @@ Sees: `activation.nonfinite` and `preactivation.nonfinite`, the number of such e
 Harm: from here on the loss, or the gradient, or both are NaN; the next update makes the weights NaN.
 
 Fires: at the first such entry; the place is the first activation in the order of the calls. If its inputs were finite,
-the function itself broke them. What goes into a recurrent layer's function can't be seen: there it is the function if
+the function itself broke them. The inputs of a recurrent layer's function can't be seen: there it is the function if
 all inputs of the model, every activation before the layer and the layer's weights were finite.
 
-Rests: on nothing; outputs and gates are looked at like the rest. A note where
+Rests: never; outputs and gates count like the rest. A note where
 nothing non-finite reaches loss, gradients or weights.
 
 Remedy: for a function that overflows: its built-in form (softplus, log_softmax), or clamp its argument; else smaller
 inputs, weights or learning rate.
 
-Refute: the function, called alone on the largest input it met, gives a finite number.
+Refute: the function, called alone on its largest input, returns a finite number.
 
 Source: arithmetic: exp overflows at 88.7 in float32 and at 11.1 in float16.
 """
@@ -68,26 +68,26 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
     if own:
         largest = _largest(run, found)
         many = counted(found.count, "entry")
-        message = f"{name} gives NaN or infinity for finite inputs{largest}: {many} {when(found)}."
+        message = f"{name} returns NaN or infinity for finite inputs{largest}: {many} {when(found)}."
         remedy = (
             "Use a form of it that cannot overflow (built-in softplus, log_softmax), "
             "or clamp its argument, e.g. to [-50, 50]."
         )
         blames: tuple[str, ...] = ("activation", "initialization", "learning-rate")
-        refute = "The function, called alone on the largest input it met, gives a finite number."
+        refute = "The function, called alone on its largest input, returns a finite number."
     elif loop:
         message = (
             f"The output of the recurrent layer `{found.where}` is NaN or infinite for finite inputs and weights: "
-            f"{counted(found.count, 'entry')} {when(found)}. What {named(loop)} gives at one time step "
-            "goes in again at the next."
+            f"{counted(found.count, 'entry')} {when(found)}. The output of {named(loop)} at one time step is an "
+            "input of the next."
         )
-        remedy = f"Replace `{loop[0]}` in it by a bounded function such as tanh; else scale the recurrent weights down."
+        remedy = f"Replace `{loop[0]}` in it by a bounded function such as tanh; else use smaller recurrent weights."
         blames = ("activation", "initialization", "learning-rate")
-        refute = f"The same layer with tanh in the place of `{loop[0]}` gives NaN or infinity as well."
+        refute = f"The same layer with tanh instead of `{loop[0]}` returns NaN or infinity as well."
     else:
         message = (
-            f"What enters {name} is NaN or infinite already, {counted(found.count, 'entry')} "
-            f"{when(found)}; no activation before it is."
+            f"The input of {name} is already NaN or infinite, {counted(found.count, 'entry')} "
+            f"{when(found)}; no activation before it has NaN or infinity."
         )
         message += suspects(run, layout, found.step)
         remedy = "Look at this layer's weights and inputs"

@@ -1,12 +1,12 @@
 """Non-finite gradient: the forward pass is finite and the backward pass is not.
 
-Sees: `gradient.nonfinite` by variable; `activation.gradient_nonfinite` (what arrives at an activation) and
-`preactivation.gradient_nonfinite` (what leaves it), at steps whose activations are finite.
+Sees: `gradient.nonfinite` by variable; `activation.gradient_nonfinite` (the gradient that reaches an activation) and
+`preactivation.gradient_nonfinite` (the gradient that it passes on), at steps whose activations are finite.
 
 Harm: the next update makes weights NaN, while the loss of this very step still looks fine.
 
-Fires: at the first such step. Where a finite gradient enters an activation and a non-finite one leaves it, that
-activation is the place; so is a recurrent layer that a finite gradient entered and whose own variables got another.
+Fires: at the first such step. Where an activation gets a finite gradient and returns a non-finite one, that
+activation is the place; so is a recurrent layer that got a finite gradient and whose own variables got another.
 Elsewhere it broke between the layer nearest to the loss that it is not finite at and the next one towards the loss; if
 the graph knows one layer between the two, that one is the place.
 
@@ -15,7 +15,7 @@ Rests: steps that loss scaling skips: with a loss scale and finite weights it is
 Remedy: the double `where`: make the argument safe first, then select. For roots and norms, an epsilon inside the root.
 Clipping helps only against a gradient that overflowed because it had grown: the norm of NaN is NaN.
 
-Refute: the slope of the function is finite on every input that it met (`diagnose.profile` looks for that).
+Refute: the slope of the function is finite on all its inputs (`diagnose.profile` looks for that).
 
 Source: the unselected branch of `where` gets 0 * inf = NaN (jax-ml/jax issue 5798, tensorflow/tensorflow
 issue 38349).
@@ -106,7 +106,7 @@ def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Find
         evidence=evidence_of(broken) | {"arriving gradient": "finite"},
         remedy="Make the argument safe before selecting: safe = where(mask, z, 0); where(mask, "
         "g(safe), h(z)); an epsilon goes inside a root.",
-        refute="The slope of the function is finite on every input that it met.",
+        refute="The slope of the function is finite on all its inputs.",
         confidence=0.9,
     )
 
@@ -136,7 +136,7 @@ def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
     elif overflow is None:
         remedy = f"Put an epsilon inside the root, logarithm, norm or division {way}, such as sqrt(x + 1e-7)."
     else:
-        remedy = f"Look first at what is not finite on the way forward, at `{overflow}`."
+        remedy = f"Look first at what is not finite in the forward pass, at `{overflow}`."
     guilty = ("activation", "layers") if last else ("loss", "activation")
     return Finding(
         between[0] if len(between) == 1 else found.where,
@@ -147,7 +147,7 @@ def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
         since=found.step,
         evidence=evidence_of(found) | {"variables": float(found.places)},
         remedy=remedy,
-        refute="A GradientTape over the same batch gives finite gradients.",
+        refute="A GradientTape over the same batch returns finite gradients.",
         confidence=0.8 if overflow is None and len(between) == 1 else 0.6,
     )
 

@@ -5,14 +5,15 @@ looked at. Once the weights or the loss broke, all batches of one epoch are sear
 
 Harm: one NaN in one sample makes a whole layer's weights NaN at the next update.
 
-Fires: on the first such batch. A note where everything behind it stays finite, as with a model that masks NaN itself.
+Fires: on the first such batch. A note where everything computed from it stays finite, as with a model that masks NaN
+itself.
 
 Rests: where no input holds numbers (strings, integers).
 
 Remedy: drop or fill these entries: `x = np.nan_to_num(x)`, or `x = x[np.isfinite(x).all(axis=1)]`; of targets, drop the
 samples.
 
-Refute: `np.isfinite(x).all()` and `np.isfinite(y).all()` are True for all that `fit` was given.
+Refute: `np.isfinite(x).all()` and `np.isfinite(y).all()` are True for all data of `fit`.
 
 Source: reproduced on TF 2.21, CPU: one NaN sample in 2,048 made the first kernel NaN while the loss stayed finite.
 """
@@ -66,13 +67,13 @@ def _finding(run: Run, side: str, found: Break, broken: int | None, *, harmless:
     return Finding(
         found.where,
         f"{holder} NaN or infinity: {counted(found.count, 'entry')} {seen}"
-        + ("; all that was measured behind it stays finite." if harmless else "."),
+        + ("; everything measured after it stays finite." if harmless else "."),
         severity="note" if harmless else "critical",
         blames=blames,
         since=broken if late else found.step,
         evidence=evidence_of(found) | {"batches": float(sum(int((each.values > 0).sum()) for each in series))},
         remedy=remedy,
-        refute=f"np.isfinite({GIVEN[side]}).all() is True for all that fit was given.",
+        refute=f"np.isfinite({GIVEN[side]}).all() is True for all data of fit.",
         confidence=0.95,
     )
 

@@ -97,9 +97,9 @@ def _finding(run: Run, message: str, step: int | None, evidence: dict[str, float
     rate = "" if untrained(run, step) else "; lower the learning rate"
     numbers = run.facts.task.kind == "regression" or not any(map(is_cross_entropy, outputs(run)))
     how = (
-        "Keep what enters logarithms, roots and divisions of the loss over 0 (softplus, or + 1e-6)"
+        "Keep the arguments of logarithms, roots and divisions of the loss over 0 (softplus, or + 1e-6)"
         if numbers
-        else "Use a loss on logits (from_logits=True) in place of logs and divisions by hand"
+        else "Use a loss on logits (from_logits=True) instead of logs and divisions by hand"
     )
     data = "; look for NaN in the data" if "preprocessing" in blames else ""
     return Finding(

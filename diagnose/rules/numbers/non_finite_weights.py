@@ -3,13 +3,13 @@
 Sees: `weight.nonfinite` by variable, looked at before each observed step, and `weight.finite`, one small check of all
 variables after every step.
 
-Harm: a NaN weight stays NaN; nothing the model says from here on means anything, even where the loss looks fine.
+Harm: a NaN weight stays NaN; all predictions from here on are useless, even where the loss looks fine.
 
 Fires: at the first non-finite entry; the place is the first broken variable in the order of the calls.
 
 Rests: never.
 
-Remedy: load the last finite weights; then take away what broke them (told here where it was seen), lower the learning
+Remedy: load the last finite weights; then remove what broke them (reported here where it was seen), lower the learning
 rate by 10 and clip (`clipnorm=1.0`).
 
 Refute: `all(np.isfinite(w).all() for w in model.get_weights())` is True.

@@ -1,8 +1,8 @@
-"""Choked clipping: clipping takes nearly all of the gradient away.
+"""Choked clipping: clipping removes nearly all of the gradient.
 
 Sees: `gradient.kept_share`, the norm of the gradients after the optimizer's clipping over that before it.
 
-Harm: every step has the same tiny length, whatever the gradient says.
+Harm: every step has the same tiny length, whatever the gradient is.
 
 Fires: under KEPT of the gradient is kept, at 4 of the last 5 observations.
 
@@ -13,7 +13,7 @@ Remedy: a bound as large as the gradients usually are, as the message computes i
 
 Refute: the loss falls no faster without clipping.
 
-Source: Pascanu, Mikolov and Bengio (2013), section 3.2: the bound should be some times the usual norm.
+Source: Pascanu, Mikolov and Bengio (2013), section 3.2: the bound should be a few times the usual norm.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import percent, times
+from diagnose.wording import portion, times
 
 KEPT = 0.01  # a guess: a hundredth is no longer a safeguard
 
@@ -43,7 +43,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         now = recent(kept)
         yield Finding(
             "",
-            f"Clipping leaves {percent(now)} of the gradient.",
+            f"Clipping leaves {portion(now)} of the gradient.",
             severity="warning",
             blames=("optimizer",),
             since=since,

@@ -1,11 +1,12 @@
-"""Diverging loss: the training loss has left its best value behind and grows.
+"""Diverging loss: the training loss grows from its best value.
 
-Sees: the training loss by epoch (on the held set where that was measured), and the loss of the best constant answer.
+Sees: the training loss by epoch (on the held set where that was measured), and the loss of the best constant
+prediction.
 
 Harm: what was learned is being lost.
 
-Fires: the last loss is over TWICE its best, no lower than the one before it, and over HALF of the loss that a
-constant answer has (of the first loss, where that is not known).
+Fires: the last loss is over TWICE its best, no lower than the one before it, and over HALF of the loss of the
+best constant prediction (of the first loss, where that is not known).
 
 Rests: a ripple near zero, where twice of next to nothing is next to nothing.
 

@@ -5,18 +5,18 @@ Sees: `batch.regularization`, the part of the batch's loss that regularizers and
 Harm: the training makes weights small instead of predictions good.
 
 Fires: the penalty is over TIMES the loss of the data, at 4 of the last 5 observations or in the median of all (it has
-made the weights small by the end, and itself with them). Or under LEFT of the kernels' first size is left, and the
+made the weights small by the end, and the penalty with them). Or under LEFT of the kernels' first size is left, and the
 optimizer's weight decay alone would have taken as much, or a constraint of the kernels did.
 
 Rests: a data loss near 0, where everything outweighs it; a model compiled without a loss, whose whole loss comes from
-`add_loss` and is no penalty; a good skill (then it is a note).
+`add_loss` and is no penalty; a good accuracy or R squared (then it is a note).
 
 Remedy: a smaller factor of the regularizer, as the message computes it; a weight decay of USUAL; a looser constraint.
 
-Refute: the skill is no better without regularization.
+Refute: the metrics are no better without regularization.
 
 Source: arithmetic: a rate times a decay is the share of a weight that each update takes away (Loshchilov and Hutter
-2019, section 2); beyond 1 the sum falls faster by smaller weights than by better answers; twice, to be sure.
+2019, section 2); beyond 1 the sum falls faster by smaller weights than by better predictions; twice, to be sure.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         since=since,
         evidence={"penalty over loss of the data": now},
         remedy=f"Divide the factor of the regularizers by {times(10 * now)}.",
-        refute="The skill is no better without regularization.",
+        refute="The metrics are no better without regularization.",
         confidence=0.8,
     )
 
@@ -99,8 +99,8 @@ def _pressed(case: Case) -> Finding | None:
         return None
     return Finding(
         "",
-        f"{percent(float(np.median(left))) if np.median(left) > NOTHING else 'Next to nothing'} of the kernels' first "
-        f"size is left: {what} presses on them.",
+        f"{percent(float(np.median(left))) if np.median(left) > NOTHING else 'Practically none'} of the kernels' "
+        f"initial size is left: {what} shrinks them.",
         severity="critical",
         blames=("regularization",),
         since=int(sizes[0].steps[0]),

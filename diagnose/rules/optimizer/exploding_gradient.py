@@ -2,7 +2,7 @@
 
 Sees: `gradient.rms` of all variables over time, and of the first trained kernel against the last.
 
-Harm: one such step throws the weights far away; the loss jumps, then overflows.
+Harm: one such step changes the weights so much that the loss jumps, then overflows.
 
 Fires: the root mean square of all gradients doubles at DOUBLINGS observations in a row; or is over SPIKE times its
 median so far at two observations or more; or the first kernel's is over RATIO times the last's at 4 of the last 5.
@@ -57,7 +57,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         yield _finding(
             names[0],
             f"The gradient of `{names[0]}` is {times(recent(ratio))} times that "
-            f"of `{names[-1]}`: it grows on its way back.",
+            f"of `{names[-1]}`: it grows towards the first layer.",
             since,
             {"first over last": recent(ratio)},
             ("initialization", "activation", "learning-rate"),

@@ -1,10 +1,10 @@
-"""Frozen weights: what should learn does not move, or what should stay as it is moves.
+"""Frozen weights: weights that should be trained do not change, or weights that should stay the same change.
 
 Sees: the model's trainable parameters, and those that layers read without owning them; `update.ratio` of every kernel,
-with its `gradient.rms`; where the optimizer was given no gradient at all, `optimizer.updates` and `weight.rms`; and
+with its `gradient.rms`; where the optimizer got no gradient at all, `optimizer.updates` and `weight.rms`; and
 which variables the optimizer was built for.
 
-Harm: the model answers at the end what it answered at the start; or a base that should be kept is spoiled.
+Harm: the model predicts the same at the end as at the start; or a base that should be kept is changed.
 
 Fires: no trainable parameter at all; or every kernel's update is exactly 0 at 4 of the last 5 observations, while its
 gradient times the rate is over RESOLUTION of the weight; or no gradient ever reached the optimizer, its counter stands
@@ -13,7 +13,7 @@ compile: variables that are trainable, that the optimizer was built without, and
 bit; or variables that are not trainable, and move. Or a layer reads trainable variables that no layer owns.
 
 Rests: a frozen base under a head that trains (transfer learning); a gradient so small that its step is lost in
-rounding: then the gradient is the trouble, and a vanishing gradient says so.
+rounding: then the gradient is the cause, and vanishing-gradient reports it.
 
 Remedy: set `layer.trainable = True` and compile again (without compile it has no effect); give the optimizer the
 model's variables; look at the learning rate and the loss scale.
@@ -53,7 +53,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             severity="critical",
             blames=("layers",),
             evidence={"trainable parameters": 0.0},
-            remedy="Set `layer.trainable = True` for what shall learn, and compile again.",
+            remedy="Set `layer.trainable = True` for the layers to be trained, and compile again.",
             refute="A weight differs before and after a step.",
             confidence=0.95,
         )
@@ -85,7 +85,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     lowered = lowered_early(run)
     yield Finding(
         "",
-        f"No kernel moves ({len(moving)} looked at), though they have gradients"
+        f"No kernel changes ({len(moving)} looked at), though they have gradients"
         + (f"; the learning rate is {rate:.2g}" if stopped or lowered else "")
         + (f", taken down from {lowered[0]:.3g} by step {lowered[2]}." if lowered else "."),
         severity="critical",
@@ -96,7 +96,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         if lowered
         else "Set a learning rate over 0."
         if stopped
-        else "Look at the loss scale, at a custom train_step, and at which variables the optimizer was given.",
+        else "Look at the loss scale, at a custom train_step, and at the variables that the optimizer got.",
         refute="A weight differs before and after a step.",
         confidence=0.9,
     )
@@ -111,7 +111,8 @@ def _loose(run: Run) -> Finding | None:
     count = sum(map(len, found.values()))
     return Finding(
         where,
-        f"`{where}` reads {named(names)}, which the model does not know: {'it is' if count == 1 else 'they are'} never "
+        f"`{where}` reads {named(names)}, which the model does not track: "
+        f"{'it is' if count == 1 else 'they are'} never "
         "trained or saved.",
         severity="critical",
         blames=("layers",),
@@ -172,12 +173,12 @@ def _never_updated(run: Run) -> int | None:
 def _unapplied(since: int) -> Finding:
     return Finding(
         "",
-        "No weight moves: the optimizer was given no gradient and counts no update.",
+        "No weight changes: the optimizer got no gradient and counts no update.",
         severity="critical",
         blames=("optimizer", "layers"),
         since=since,
         evidence={"updates": 0.0},
-        remedy="In your train_step, hand the gradients to the optimizer: "
+        remedy="In your train_step, pass the gradients to the optimizer: "
         "`self.optimizer.apply(gradients, self.trainable_variables)`.",
         refute="A weight differs before and after a step.",
         confidence=0.9,

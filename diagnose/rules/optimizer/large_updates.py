@@ -1,24 +1,24 @@
-"""Large updates: each step of the optimizer throws the weights about.
+"""Large updates: each step of the optimizer changes the weights far too much.
 
 Sees: `update.ratio`, rms of one update over rms of the kernel before it (or at first, where it was larger then); the
 median over the kernels.
 
-Harm: with a tenth of the weights replaced at each step nothing learned lasts ten steps; units die, activations are
-driven onto their rails, the loss jumps.
+Harm: where each step changes a tenth of the weights, nothing learned lasts ten steps; units die, activations
+saturate, the loss jumps.
 
 Fires: a median over LARGE at 4 of the last 5 observations; or the first FIRST observed updates together over WILD,
 after which the weights are so large that the ratio falls by itself; or kernels that many steps in one direction have
 brought to BLOWN times the spectral norm of any start; or a first update that leaves under WIPED of the kernels; or a
-rate that a schedule has raised RAISED-fold since the best skill, of which LOST is gone.
+rate that a schedule has raised RAISED-fold since the best skill, of which LOST is lost.
 
-Rests: a single large step; kernels that shrink towards 0, because nothing is there to be learned or a penalty wants it,
-and so make every step look large; a training that learns well (then it is a note).
+Rests: a single large step; kernels that shrink towards 0, because nothing can be learned or because of a penalty,
+so that every step looks large; a training that learns well (then it is a note).
 
 Remedy: the learning rate times 10^(-3 - log10 of the ratio), at most by a factor of 100.
 
 Refute: the loss falls no better at a tenth of the learning rate.
 
-Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; the bound lies a hundredfold over it.
+Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; the bound is a hundred times that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from diagnose.rules.evidence.updates import GOOD, advised_rate, typical_ratio
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import counted, percent, times
+from diagnose.wording import change, counted, percent, times
 
 LARGE = 0.1  # measured: healthy runs stay under 0.02; benchmarks/calibration.md
 BLOWN = 30.0  # measured: at most 8.1 in the healthy trainings of benchmarks/diagnosis.py, both parts
@@ -59,16 +59,14 @@ def judge(case: Case) -> Iterator[Verdict]:
     since = lasting(ratio, ratio.values > LARGE)
     now, early = recent(ratio), float(ratio.values[:FIRST].sum())
     if since is not None:
-        yield _finding(
-            run, now, since, f"One update moves the kernels by {now:.2g} of their size; about 0.001 is usual.", 0.8
-        )
+        yield _finding(run, now, since, f"One step changes the weights {change(now)} (usual: 0.1 %).", 0.8)
     elif (kept := _kept(case)) < WIPED and ratio.values[0] > 1 - WIPED:
         yield _wiped(kept, int(ratio.steps[0]))
     elif early > WILD:
         count = min(len(ratio), FIRST)
         message = (
-            f"The first {counted(count, 'observed update')} moved the kernels by {early:.2g} times their size; "
-            f"about {0.001 * count:.3g} is usual."
+            f"The first {counted(count, 'observed step')} changed the weights {change(early)} (usual: "
+            f"{percent(0.001 * count)})."
         )
         yield _finding(run, float(np.median(ratio.values[:FIRST])), int(ratio.steps[0]), message, 0.8)
     elif (grown := _growth(case)) > BLOWN:
@@ -96,13 +94,13 @@ def _kept(case: Case) -> float:
 def _wiped(kept: float, since: int) -> Finding:
     return Finding(
         "",
-        f"The first update wiped the initial weights out, and {percent(kept)} of the kernels' size is there now.",
+        f"The first step replaced the initial weights, and {percent(kept)} of the kernels' size is left.",
         severity="critical",
         blames=("optimizer", "learning-rate"),
         since=since,
         evidence={"size over that at first": kept},
-        remedy="Use an optimizer that goes on from the weights it finds (adam, sgd): this one makes them anew from the "
-        "gradients alone. With adam or sgd already, lower the weight decay or the learning rate a hundredfold.",
+        remedy="Use an optimizer that starts from the present weights (adam, sgd): this one computes them from "
+        "the gradients alone. With adam or sgd already, lower the weight decay or the learning rate a hundredfold.",
         refute="The kernels keep their size in the first update with another optimizer.",
         confidence=0.85,
     )
@@ -115,8 +113,8 @@ def _blown(run: Run, grown: float, since: int) -> Finding:
         steady = f"Set momentum=0.9: {momentum:g} adds up {times(1 / (1 - momentum))} updates. Or: "
     return Finding(
         "",
-        f"The kernels have come to {times(grown)} times the spectral norm of their start, or of an ordinary one of "
-        f"{ORDINARY:g} where that is more.",
+        f"The spectral norms of the kernels are now {times(grown)} times those at the start (or times "
+        f"{ORDINARY:g}, where that is more).",
         severity="critical",
         blames=("learning-rate", "optimizer"),
         since=since,
@@ -142,13 +140,13 @@ def _raised(run: Run) -> Finding | None:
                 "",
                 f"The learning rate rose from {then:.3g} to {now:.3g} after {subject(run, where)} was best, "
                 f"{value(run, skill.values[best], where)} at step {skill.steps[best]}; "
-                f"{value(run, skill.values[-1], where)} is left.",
+                f"it is {value(run, skill.values[-1], where)} now.",
                 severity="critical",
                 blames=("learning-rate", "optimizer"),
                 since=int(skill.steps[best]),
                 evidence={"rate at the best": then, "rate at the end": now},
                 remedy=f"Let the schedule stay at or under {then:.2g}, and end lower than it began.",
-                refute="The skill falls just as much with a constant learning rate.",
+                refute="The metrics fall just as much with a constant learning rate.",
                 confidence=0.85,
             )
     return None

@@ -1,8 +1,8 @@
-"""Noisy gradient: each batch pulls in a direction of its own, so the steps add up to nothing.
+"""Noisy gradient: the gradients of successive batches point in unrelated directions, so the steps do not add up.
 
 Sees: `gradient.cosine`, the cosine between the gradients of successive observed batches, and `batch.size`.
 
-Harm: the weights wander instead of descending.
+Harm: the weights change at random instead of lowering the loss.
 
 Fires: a mean cosine under NOISE in size over LEAST observations or more, from the start on, with batches of SMALL
 samples or fewer.
@@ -45,7 +45,8 @@ def judge(case: Case) -> Iterator[Verdict]:
     samples = int(recent(size))
     yield Finding(
         "",
-        f"Gradients of successive batches of {samples} have nothing in common (cosine {mean:.2f}).",
+        f"Gradients of successive batches of {samples} point in unrelated directions (cosine {mean:.2f}; 1: the "
+        "same direction).",
         severity="warning",
         blames=("batch-size", "learning-rate"),
         since=int(cosine.steps[0]),

@@ -2,7 +2,7 @@
 
 Sees: the training loss by epoch (on the held set where that was measured).
 
-Harm: each step overshoots the valley it aims at, so the training hovers over it.
+Harm: each step goes too far, past the minimum, so the loss does not get lower.
 
 Fires: the lag-1 autocorrelation of the loss's differences is under SWING over LEAST epochs or more, and the swings are
 over AMPLITUDE of the loss.
@@ -54,7 +54,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         return
     yield Finding(
         "",
-        f"The loss swings by {percent(amplitude)} of its size from one epoch to the next instead of falling.",
+        f"The loss swings by {percent(amplitude)} of its value from one epoch to the next instead of falling.",
         severity="warning",
         blames=("learning-rate", "batch-size"),
         since=int(losses.steps[0]),

@@ -2,17 +2,17 @@
 
 Sees: the skill on training samples and the training loss, over the run (by epoch, where it was of enough epochs).
 
-Harm: the epochs are spent for nothing.
+Harm: the epochs bring no gain.
 
 Fires: the outcome is not-learning or hollow-loss, and the loss fell by less than FLAT of its size over the last third
 of the run. The diagnosis puts it under any other cause, and adds what was ruled out where there is none.
 
 Rests: where any other finding explains it; a run too short to tell; losses that scatter by more than they fell.
 
-Remedy: train on 10 samples until they are known by heart. If that fails, the fault is in the model or the loss; if it
-succeeds, in the data or in too small a model.
+Remedy: train on 10 samples until all are predicted correctly. If that fails, the fault is in the model or the loss; if
+it succeeds, in the data or in too small a model.
 
-Refute: the skill rises with another seed or after more epochs.
+Refute: the metrics improve with another seed or after more epochs.
 
 Source: Karpathy (2019), "A recipe for training neural networks": overfit one batch.
 """
@@ -51,7 +51,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     updates = updates_of(run)
     if updates is not None and updates < EARLY_UPDATES:
         yield NotMeasured(
-            "", f"made {counted(updates, 'update')}; {EARLY_UPDATES} are needed before standing still says much"
+            "", f"made {counted(updates, 'update')}; {EARLY_UPDATES} are needed before a plateau means anything"
         )
         return
     span = losses.steps[-1] - losses.steps[0]
@@ -65,21 +65,21 @@ def judge(case: Case) -> Iterator[Verdict]:
     noise = ERRORS * float(values.std()) * (2 / half) ** 0.5 / size
     if change > FLAT:
         yield (
-            Healthy("") if change > noise else NotMeasured("", "the losses of single batches scatter too much to tell")
+            Healthy("") if change > noise else NotMeasured("", "the losses of single batches vary too much to decide")
         )
         return
     yield Finding(
         "",
-        f"Nothing is learned and the loss {'stands still: it fell' if change >= 0 else 'does not fall: it rose'} by "
+        f"Nothing is learned and the loss {'stays the same: it fell' if change >= 0 else 'does not fall: it rose'} by "
         f"{percent(abs(change))} over the last third of "
         "the run.",
         severity="warning",
         blames=("layers", "data", "learning-rate"),
         since=int(losses.steps[late][0]),
         evidence={"fall over the last third": change},
-        remedy="Train on 10 samples until they are known by heart: if that fails, "
+        remedy="Train on 10 samples until all are predicted correctly: if that fails, "
         "look at model and loss, else at the data.",
-        refute="The skill rises with another seed or after more epochs.",
+        refute="The metrics improve with another seed or after more epochs.",
         confidence=0.3,
     )
 

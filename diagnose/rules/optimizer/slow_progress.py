@@ -4,12 +4,12 @@ Sees: the training loss of the first epochs, and the median `update.ratio` of th
 
 Harm: at this pace the training takes many times the epochs it needs.
 
-Fires: the loss falls by under GAIN of its size in the median of the first EPOCHS epochs, or is no better than that of a
-constant answer at the end; and the updates are under SMALL. Where the network falls short of what simple models reach,
-a loss that falls in each of the last epochs, and updates under SLOW, are enough. A note where no skill tells whether
-that matters.
+Fires: the loss falls by under GAIN of its size in the median of the first EPOCHS epochs, or is no better than that of
+the best constant prediction at the end; and the updates are under SMALL. Where the network falls short of what simple
+models reach, a loss that falls in each of the last epochs, and updates under SLOW, are enough. A note where no skill
+was measured.
 
-Rests: a loss that is low already (fine-tuning); updates of ordinary size, where the rate is not what is missing.
+Rests: a loss that is low already (fine-tuning); updates of ordinary size, where the learning rate is not the cause.
 
 Remedy: the learning rate that brings the updates to a thousandth.
 
@@ -30,7 +30,7 @@ from diagnose.rules.evidence.losses import epoch_losses
 from diagnose.rules.evidence.updates import advised_rate, typical_ratio
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import counted, percent
+from diagnose.wording import change, counted, percent
 
 GAIN = 0.01  # a guess: see Source
 EPOCHS = 3  # a guess: the first epochs gain most
@@ -65,7 +65,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     yield Finding(
         "",
         f"The loss fell by {percent(pace)} an epoch {told}, to {losses.values[-1]:.3g}, "
-        f"with updates of {size:.1e} of the weights; about 1e-03 is usual.",
+        f"and one step changes the weights {change(size)} (usual: 0.1 %).",
         severity="note" if skill is None else "warning",
         blames=("learning-rate", "optimizer"),
         since=int(ratio.steps[0]),

@@ -1,8 +1,8 @@
-"""Small updates: the optimizer hardly moves the weights.
+"""Small updates: the optimizer hardly changes the weights.
 
 Sees: `update.ratio`, rms of one update over rms of the kernel before it; the median over the kernels.
 
-Harm: at a hundred-thousandth a step the weights need a hundred thousand steps to become others.
+Harm: at a hundred-thousandth a step the weights need a hundred thousand steps to change.
 
 Fires: a median under SMALL at 4 of the last 5 observations.
 
@@ -14,7 +14,7 @@ of 1e-3; or Adam in place of plain SGD.
 
 Refute: the loss does not fall faster at ten times the learning rate.
 
-Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; the bound lies a hundredfold under it.
+Source: Karpathy, CS231n notes, "Ratio of weights:updates": about a thousandth; the bound is a hundredth of that.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.evidence.updates import STRETCH, advised_rate, at_rest, lowered_early, typical_ratio
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
+from diagnose.wording import change
 
 LOW = 1e-5  # a guess: a hundredth of Adam's default
 ORDINARY = 0.03  # a guess: Adam's updates are 0.1 to 1 of the rate; a gradient of this rms is none that vanishes
@@ -53,7 +54,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         now = recent(ratio)
         yield Finding(
             "",
-            f"One update moves the kernels by {now:.1e} of their size; about 1e-03 is usual.",
+            f"One step changes the weights {change(now)} (usual: 0.1 %).",
             severity="warning",
             blames=("learning-rate", "optimizer"),
             since=since,
@@ -86,8 +87,8 @@ def _by_the_rate(case: Case) -> dict[str, float | str]:
 def _lowered(first: float, last: float, step: int) -> Finding:
     return Finding(
         "",
-        f"The learning rate was taken from {first:.3g} to under a hundredth of it by step {step}, and to "
-        f"{last:.3g}, while the loss was still falling.",
+        f"A schedule lowered the learning rate from {first:.3g} to under a hundredth of it by step {step}, and "
+        f"to {last:.3g} at the end, while the loss was still falling.",
         severity="warning",
         blames=("learning-rate", "optimizer"),
         since=step,

@@ -1,7 +1,7 @@
 """Vanishing gradient: the first trained layers get almost none of the gradient that the last ones get.
 
-Sees: `gradient.rms` of the first and the last trained kernel; `activation.gate_gain` along the way says whether the
-activations or the weights lose it.
+Sees: `gradient.rms` of the first and the last trained kernel; `activation.gate_gain` between them shows whether the
+activations or the weights reduce it.
 
 Harm: the first layers stay as they were initialized, so the rest has to work with random features.
 
@@ -11,8 +11,8 @@ observations. Critical under CRITICAL.
 Rests: embeddings, of which only the rows met have a gradient; a single trained kernel; a training that has converged or
 learns well (then it is a note).
 
-Remedy: what loses it: the activation that passes least (relu, gelu, or its inputs rescaled), else the initialization;
-BatchNormalization or LayerNormalization, and skip connections in deep stacks.
+Remedy: replace what reduces it: the activation that passes least (relu, gelu, or its inputs rescaled), else the
+initialization; BatchNormalization or LayerNormalization, and skip connections in deep stacks.
 
 Refute: the first layers' gradient, or the skill, does not rise when the activation or the initialization is changed.
 
@@ -34,7 +34,7 @@ from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout, site_name
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
-from diagnose.wording import counted, percent, times
+from diagnose.wording import counted, percent, portion, small, times
 
 RATIO = 1e-3  # measured: healthy runs stay over 0.04, sick ones start at 6e-6; benchmarks/calibration.md
 NOTHING = 1e-8  # arithmetic: under the resolution of float32 against weights of size 0.1
@@ -86,12 +86,12 @@ def _finding(run: Run, layout: Layout, first: str, last: str, since: int, ratio:
     if by_activations:
         even = gains[least] > 0.5 * product ** (1 / len(gains))
         who = (
-            f"the {len(gains)} activations on the way pass about {percent(product ** (1 / len(gains)))} each"
+            f"the {len(gains)} activations between them pass about {percent(product ** (1 / len(gains)))} each"
             if even and len(gains) > 1
-            else f"the activations lose it, most of all {site_name(layout, least)}, "
-            f"which passes {percent(gains[least])}"
+            else f"the activations reduce it, most of all {site_name(layout, least)}, which passes "
+            f"{portion(gains[least])} of it"
         )
-        message = f"The gradient of `{first}` is {percent(ratio)} of `{last}`'s: {who}."
+        message = f"The gradient of `{first}` is only {small(ratio)} of that of `{last}`: {who}."
         blames: tuple[str, ...] = ("activation", "initialization", "layers")
         what = "these activations" if even and len(gains) > 1 else site_name(layout, least)
         remedy = f"Replace {what} (relu or gelu pass about 70 %), or scale the inputs to where the slope is near 1."
@@ -99,7 +99,7 @@ def _finding(run: Run, layout: Layout, first: str, last: str, since: int, ratio:
             remedy = WORKS_ALONE
     else:
         message = (
-            f"The gradient of `{first}` is {percent(ratio)} of `{last}`'s; it is lost in the weights between them."
+            f"The gradient of `{first}` is only {small(ratio)} of that of `{last}`; the weights between them reduce it."
         )
         blames = ("initialization", "layers", "activation")
         remedy = (
@@ -124,12 +124,12 @@ def _faint(run: Run, first: str, last: str) -> Finding:
     return Finding(
         first,
         f"The gradients of the first and the last kernel (`{first}`, `{last}`) "
-        f"are both under {times(NOTHING)}: nothing moves.",
+        f"are both under {times(NOTHING)}: no weight changes.",
         severity="warning",
         blames=("loss", "activation", "initialization"),
         since=lasting_since(run, first),
         evidence={"gradient of the last": size},
-        remedy="Look at the output activation and the loss first: the gradient is lost at the very end.",
+        remedy="Look at the output activation and the loss first: the gradient vanishes at the output already.",
         refute="The loss falls at this very learning rate.",
         confidence=0.6,
     )

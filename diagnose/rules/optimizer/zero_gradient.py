@@ -2,14 +2,14 @@
 
 Sees: `gradient.rms`, and `gradient.missing` (the gradient is None: nothing connects the variable to the loss).
 
-Harm: the variable never moves, whatever the learning rate.
+Harm: the variable never changes, whatever the learning rate.
 
-Fires: None, or exactly 0, at 4 of the last 5 observations. Told for the variables nearest to the loss, since what lies
-below them is cut off with them. A note for what is no kernel (a bias under a softmax that ignores it).
+Fires: None, or exactly 0, at 4 of the last 5 observations. Reported for the variables nearest to the loss, since the
+layers below them get no gradient either. A note for what is no kernel (a bias under a softmax that ignores it).
 
-Rests: what is frozen by design (it isn't trainable, so no gradient is asked for); where gradients are NaN or infinite.
+Rests: what is frozen by design (it isn't trainable, so no gradient is computed); where gradients are NaN or infinite.
 
-Remedy: look at what lies between the variable and the loss: a rounding, casting or arg-max step, `stop_gradient`, an
+Remedy: look at what is between the variable and the loss: a rounding, casting or arg-max step, `stop_gradient`, an
 activation that is flat for all inputs, an output the loss does not use.
 
 Refute: two values of the variable give two losses, and the loss is smooth between them.

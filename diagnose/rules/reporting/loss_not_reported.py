@@ -71,8 +71,7 @@ def _compared(logged: float, computed: float, since: int) -> Verdict:
 def _finding(logged: float, computed: float, severity: Severity, confidence: float, since: int | None) -> Finding:
     return Finding(
         "",
-        f"The logged loss is {logged:.4g}, and the model's own compute_loss gives {computed:.4g} for what was "
-        "trained on.",
+        f"The logged loss is {logged:.4g}, and the model's own compute_loss returns {computed:.4g} for the same data.",
         severity=severity,
         blames=("reporting",),
         since=since,
