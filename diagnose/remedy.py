@@ -7,6 +7,7 @@ is applied to a model by machine is the business of `diagnose.callbacks.proving`
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +48,11 @@ class Remedy:
         if self.kind != "together":
             return (self,)
         return tuple(Remedy(**part) for part in self.value)
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether it changes one layer, and does not say yet which."""
+        return KINDS[self.kind].at_layer and not self.where
 
     def to_dict(self) -> dict[str, Any]:
         """Its fields as plain types."""
@@ -151,7 +157,7 @@ def together(remedies: Iterable[Remedy]) -> Remedy:
         "",
         [part.to_dict() for part in parts],
         _joined_text(given, parts),
-        "\n".join(dict.fromkeys(part.code for part in parts if part.code)),
+        _joined_code(parts),
         all(part.automatic for part in parts),
     )
 
@@ -166,20 +172,21 @@ def sentence_of(remedies: Iterable[Remedy]) -> str:
     return f"{_in_a_row(texts, 'or')}." if texts else ""
 
 
-def placed(given: Remedy, where: str, model: str) -> Remedy:
-    """The remedy at this place, if it names none yet, with code for a model of this name.
+def named_for(given: Remedy, model: str) -> Remedy:
+    """The remedy with its code written for a model of this name.
 
     A path within a model begins with the model's name, which `get_layer` does not want.
 
-    >>> placed(remedy("dropout", "net/drop", 0.2), "", "net").code
+    >>> named_for(remedy("dropout", "net/drop", 0.2), "net").code
     'model.get_layer("drop").rate = 0.2'
     """
-    row = KINDS[given.kind]
-    if given.kind in ("advice", "together") or not row.at_layer:
+    if not given.code or given.kind == "advice":
         return given
-    where = given.where or where
-    code = row.code(where.removeprefix(f"{model}/"), given.value) if given.code else ""
-    return replace(given, where=where, code=code)
+    parts = [
+        replace(part, code=KINDS[part.kind].code(part.where.removeprefix(f"{model}/"), part.value))
+        for part in given.parts
+    ]
+    return replace(parts[0] if len(parts) == 1 else together(parts), text=given.text)
 
 
 def _joined_text(given: list[Remedy], parts: list[Remedy]) -> str:
@@ -187,6 +194,20 @@ def _joined_text(given: list[Remedy], parts: list[Remedy]) -> str:
     if len({(part.kind, json.dumps(part.value)) for part in parts}) == 1 and all(part.where for part in parts):
         return KINDS[parts[0].kind].text(_named(part.where for part in parts), parts[0].value)
     return _in_a_row([each.text for each in given], "and")
+
+
+def _joined_code(parts: list[Remedy]) -> str:
+    """The code of all parts: what differs in the layer alone as a loop over their names."""
+    codes = list(dict.fromkeys(part.code for part in parts if part.code))
+    calls = [re.findall(r'model\.get_layer\("([^"]*)"\)', code) for code in codes]
+    if len(codes) > 2 and all(
+        len(names) == 1 and "get_layer" not in code.partition(")")[2] for names, code in zip(calls, codes, strict=True)
+    ):
+        bodies = {code.replace(f'"{names[0]}"', "name", 1) for names, code in zip(calls, codes, strict=True)}
+        if len(bodies) == 1:
+            listed = ", ".join(f'"{names[0]}"' for names in calls)
+            return f"for name in ({listed}):\n" + "\n".join(f"    {line}" for line in bodies.pop().splitlines())
+    return "\n".join(codes)
 
 
 def _in_a_row(texts: list[str], word: str) -> str:
@@ -208,7 +229,7 @@ def _wrapped(inner: str) -> Callable[[str, Any], str]:
 
     def code(where: str, value: Any) -> str:
         body = inner.format(value=value, low=value[0] if isinstance(value, list) else "", high=_last(value))
-        return f"layer = {_layer(where)}\nf = layer.activation\nlayer.activation = lambda z: {body}"
+        return f"layer = {_layer(where)}\nlayer.activation = lambda z, f=layer.activation: {body}"
 
     return code
 

@@ -33,6 +33,7 @@ from diagnose.wording import counted
 
 SEEDS = 3  # what `prove` tries by default: fewer than three show no spread worth the name
 WIDER = (3.0, 1 / 3)  # a number that helps is tried so much larger and smaller; a guess: half a decade
+NEAR = 1.5  # a guess: numbers of two remedies that are nearer than this are tried once
 PAIRED = 3  # of the remedies that help, the best so many are tried two by two
 
 
@@ -177,13 +178,17 @@ class _Proving:
         causes = [cause for cause in examined.causes if cause.rule in shown]
         if remedies is not None:
             return [_Candidate(each, _owner(each, examined) or causes[0]) for each in remedies]
-        found: dict[tuple[Any, ...], tuple[int, int, _Candidate]] = {}
-        for place, finding in enumerate(_with_rivals(causes, examined)):
-            for rank, remedy in enumerate(_of(finding, examined)):
-                if remedy.automatic:
-                    key = tuple(sorted((part.kind, part.where, repr(part.value)) for part in remedy.parts))
-                    found.setdefault(key, (place + rank, place, _Candidate(remedy, finding)))
-        return [candidate for *_, candidate in sorted(found.values(), key=lambda each: each[:2])]
+        found = [
+            (place + rank, place, _Candidate(remedy, finding))
+            for place, finding in enumerate(_with_rivals(causes, examined))
+            for rank, remedy in enumerate(_of(finding, examined))
+            if remedy.automatic
+        ]
+        chosen: list[_Candidate] = []
+        for *_, candidate in sorted(found, key=lambda each: each[:2]):
+            if not any(_same(candidate.remedy, other.remedy) for other in chosen):
+                chosen.append(candidate)
+        return chosen
 
     def _search(self, candidates: list[_Candidate], *, advised: bool) -> None:
         """Try these; where they were advised and none cures, their numbers larger and smaller, then two together."""
@@ -318,6 +323,17 @@ def _of(finding: Finding, examined: Diagnosis) -> list[Remedy]:
 def _owner(remedy: Remedy, examined: Diagnosis) -> Finding | None:
     """The finding that advises this; None where none does."""
     return next((each for each in examined.findings if remedy in each.remedies), None)
+
+
+def _same(one: Remedy, other: Remedy) -> bool:
+    """Whether two remedies change the same things, and numbers to about the same: one trial tells of both."""
+    first, second = ({(part.kind, part.where): part.value for part in each.parts} for each in (one, other))
+    return first.keys() == second.keys() and all(_near(first[key], second[key]) for key in first)
+
+
+def _near(one: Any, other: Any) -> bool:
+    numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) and each > 0 for each in (one, other))
+    return one == other or (numbers and max(one, other) <= NEAR * min(one, other))
 
 
 def _by_hand(examined: Diagnosis) -> list[_Candidate]:

@@ -16,6 +16,7 @@ from diagnose.diagnosis.headline import BY_ITSELF, headline
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.diagnosis.severity import judged_by_harm
 from diagnose.outcome.outcome import why_unmeasured
+from diagnose.remedy import named_for, together
 from diagnose.rules.catalogue import ALL_RULES, PART_OF
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.met import met
@@ -49,7 +50,7 @@ def examine(run: Run, ignore: Iterable[str] = ()) -> DiagnosisRecord:
     ruled_out = tuple(rule.name for rule in ALL_RULES if rule.name in looked and rule.name not in noted)
     grave = [node for node in found if node.finding.severity != "note"]
     ranked = explain(grave, layout)
-    told = _linked(grave, ranked)
+    told = [_with_code(finding, run.facts.model.name) for finding in _linked(grave, ranked)]
     shown: list[tuple[int, list[int]]] = []
     for index, explained in zip(ranked.causes, ranked.under, strict=True):
         if grave[index].rule.tells_ruled_out:
@@ -59,7 +60,8 @@ def examine(run: Run, ignore: Iterable[str] = ()) -> DiagnosisRecord:
     consequences_of = tuple(tuple(told[index] for index in under) for _, under in shown)
     consequences = tuple(dict.fromkeys(index for _, under in shown for index in under))
     notes = sorted(
-        (node.finding for node in found if node.finding.severity == "note"), key=lambda finding: -finding.confidence
+        (_with_code(node.finding, run.facts.model.name) for node in found if node.finding.severity == "note"),
+        key=lambda finding: -finding.confidence,
     )
     return DiagnosisRecord(
         outcome=outcome.name,
@@ -140,8 +142,24 @@ def _of_profiles(run: Run, layout: Layout, rules: Sequence[Rule]) -> Iterator[tu
         inputs = met(run, places)
         for rule in rules:
             for verdict in rule.verdicts(profile):
-                told = replace(verdict, where=where)
+                told = _placed(verdict, where, hidden or list(places))
                 yield rule, _unless_met(rule, profile, told, inputs), places or ("",)
+
+
+def _placed(verdict: Verdict, where: str, places: Sequence[str]) -> Verdict:
+    """What a rule says of a function, at the place that stands for all; its remedies change all the places."""
+    if not isinstance(verdict, Finding):
+        return replace(verdict, where=where)
+    remedies = tuple(
+        together(replace(remedy, where=place) for place in places) if remedy.takes_place and places else remedy
+        for remedy in verdict.remedies
+    )
+    return replace(verdict, where=where, remedies=remedies)
+
+
+def _with_code(finding: Finding, model: str) -> Finding:
+    """The finding with the code of its remedies written for a model of this name."""
+    return replace(finding, remedies=tuple(named_for(remedy, model) for remedy in finding.remedies))
 
 
 def _unless_met(rule: Rule, profile: FunctionProfile, verdict: Verdict, inputs: tuple[float, float] | None) -> Verdict:

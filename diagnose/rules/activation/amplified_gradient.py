@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import everywhere, replaced, two_digits
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import site_name
@@ -52,7 +53,16 @@ def judge(case: Case) -> Iterator[Verdict]:
                 blames=("activation", "initialization"),
                 since=since,
                 evidence={"gate gain": now},
-                remedy=f"Divide the activation's output by {times(now)}, or replace it by one whose slope is about 1.",
+                remedies=(
+                    everywhere(
+                        "scale-activation-output",
+                        f"Divide the output of {{f}} by {times(now)}",
+                        layout,
+                        where,
+                        two_digits(1 / now),
+                    ),
+                    replaced(run, layout, where),
+                ),
                 refute="The gradients of the layers below stay as large with another activation in this place.",
                 confidence=0.75,
             )

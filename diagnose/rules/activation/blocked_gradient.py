@@ -23,9 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import Remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import normalized, replaced
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
-from diagnose.rules.evidence.slope import WORKS_ALONE, other_inputs
+from diagnose.rules.evidence.slope import other_inputs, works_alone
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout, site_name
 from diagnose.run.run import Run
@@ -70,14 +72,14 @@ def _finding(run: Run, layout: Layout, where: str, since: int, gain: float) -> F
     flat = recent(run.series("activation.saturated_share", where).finite())
     size = recent(run.series("preactivation.std", where).finite())
     evidence = {"gate gain": gain, "saturated share": flat, "std of z": size}
-    remedy = "Replace the activation, or scale its inputs to where its slope is not almost 0."
+    remedies: tuple[Remedy, ...] = (replaced(run, layout, where), normalized(layout, where))
     if layout.shares_out(where):
         units = layout.site(where).units
         why = f": it divides a fixed total among {units} units" if units else ""
-        remedy = WORKS_ALONE
+        remedies = (works_alone(layout, where),)
     else:
         why = f": {portion(flat)} of its inputs fall where its slope is almost 0" if flat > 0.3 else ""
-        remedy = other_inputs(run, where, size) if size > 3 or size < 0.3 else remedy
+        remedies = other_inputs(run, layout, where, size) if size > 3 or size < 0.3 else remedies
     return Finding(
         where,
         f"{site_name(layout, where)} passes {portion(gain)} of the gradient{why}.",
@@ -85,7 +87,7 @@ def _finding(run: Run, layout: Layout, where: str, since: int, gain: float) -> F
         blames=("activation", "initialization"),
         since=since,
         evidence={name: value for name, value in evidence.items() if value == value},
-        remedy=remedy,
+        remedies=remedies,
         refute="The layers below learn no faster with another activation in this place.",
         confidence=0.85,
     )

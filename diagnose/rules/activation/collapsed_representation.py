@@ -24,11 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import advice, remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import initialized, normalized_everywhere, rate_times
 from diagnose.rules.evidence.persistence import lasting, recent
 from diagnose.rules.rule import Rule
-from diagnose.run.layout import site_name
-from diagnose.run.run import Series
+from diagnose.run.layout import Layout, site_name
+from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import percent, small
 
@@ -54,12 +56,13 @@ def judge(case: Case) -> Iterator[Verdict]:
         since = lasting(spread, spread.values < SAME)
         if since is not None:
             yield _finding(
-                where, since, f"{site_name(layout, where)} has the same output for all samples of a batch", now
+                run, where, since, f"{site_name(layout, where)} has the same output for all samples of a batch", now
             )
             return
         since = lasting(spread, spread.values < min(THIN, FADED * begun))
         if since is not None:
             yield _fading(
+                layout,
                 where,
                 since,
                 f"{site_name(layout, where)} has nearly the same output for all samples of a batch",
@@ -72,7 +75,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         yield NotMeasured("", "no activation was seen at 3 observations")
 
 
-def _finding(where: str, since: int, what: str, now: float) -> Finding:
+def _finding(run: Run, where: str, since: int, what: str, now: float) -> Finding:
     return Finding(
         where,
         f"{what}: it varies by {small(now)} of its rms.",
@@ -80,13 +83,13 @@ def _finding(where: str, since: int, what: str, now: float) -> Finding:
         blames=("initialization", "learning-rate", "activation"),
         since=since,
         evidence={"spread": now},
-        remedy="Scale the inputs to about [-1, 1], lower the learning rate, and initialize for the activation.",
+        remedies=(remedy("standardize-inputs"), rate_times(run, 0.1), initialized(run)),
         refute="Two very different inputs give outputs of this layer that differ by more than a thousandth.",
         confidence=0.65,
     )
 
 
-def _fading(where: str, since: int, what: str, now: float, begun: float) -> Finding:
+def _fading(layout: Layout, where: str, since: int, what: str, now: float, begun: float) -> Finding:
     return Finding(
         where,
         f"{what}: it varies by {small(now)} of its rms, the first hidden activation by {percent(begun)}.",
@@ -94,7 +97,10 @@ def _fading(where: str, since: int, what: str, now: float, begun: float) -> Find
         blames=("activation", "initialization", "layers"),
         since=since,
         evidence={"spread": now, "spread of the first": begun},
-        remedy="Add skip connections, a normalization layer in front of each activation, or fewer layers.",
+        remedies=(
+            normalized_everywhere(layout),
+            advice("Add skip connections, or leave out half of the layers"),
+        ),
         refute="The metrics stay the same with half of the layers.",
         confidence=0.65,
     )

@@ -25,7 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import Remedy, remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import everywhere, normalized, rate_times
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout, site_name
@@ -72,16 +74,21 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
     units = layout.site(where).units
     born = early >= CROWD
     many = f" ({round(now * units)} of {units})" if units else ""
-    rate = run.series("optimizer.learning_rate").finite()
-    lower = f"learning_rate={float(rate.values[-1]) / 10:.1g}" if len(rate) else "a tenth of the learning rate"
+    layer = layout.layer(where) or where
+    lower = rate_times(run, 0.1)
+    sloped = everywhere("replace-activation", "Replace {f} by `leaky_relu`", layout, where, "leaky_relu")
+    remedies: tuple[Remedy, ...]
     if born:
-        remedy = (
-            "Centre the inputs, start from he_normal weights and zero or small "
-            f"positive biases; or {lower}; or leaky_relu."
+        remedies = (
+            remedy("zero-bias", layer),
+            remedy("initializer", layer, "he_normal"),
+            remedy("standardize-inputs"),
+            sloped,
+            lower,
         )
         blames: tuple[str, ...] = ("initialization", "learning-rate", "activation")
     else:
-        remedy = f"Start again with {lower}, or use an activation with a slope on both sides (leaky_relu, elu, gelu)."
+        remedies = (lower, sloped, normalized(layout, where))
         blames = ("learning-rate", "initialization", "activation")
     when = "from the start" if born else f"{percent(early)} at first"
     return Finding(
@@ -91,7 +98,7 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
         blames=blames,
         since=since,
         evidence={"dead share": now, "at first": early},
-        remedy=remedy,
+        remedies=remedies,
         refute="On another batch these units have a slope other than 0, or the share falls at a lower learning rate.",
         confidence=0.85 if now >= CRITICAL else 0.65,
     )

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import replaced, scaled
 from diagnose.rules.evidence.persistence import WINDOW, lasting, recent, too_few
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout, site_name
@@ -69,7 +70,7 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
         blames=("activation", "initialization"),
         since=since,
         evidence={"falling share": falling, "turning points": recent(folds), "std of z": spread},
-        remedy=f"Divide the inputs of the activation by {times(factor)}, or replace it by a monotonic one.",
+        remedies=(scaled(layout, where, 1 / factor), replaced(run, layout, where)),
         refute="The metrics stay the same when the inputs are divided until they reach no turning point.",
         confidence=0.8,
     )

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import initialized, normalized_everywhere
 from diagnose.rules.evidence.persistence import FEWEST, lasting, recent
 from diagnose.rules.evidence.slope import curves
 from diagnose.rules.rule import Rule
@@ -64,8 +66,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("activation", "initialization"),
         since=max(since),
         evidence={"largest bend": now[most], "activations": float(len(able))},
-        remedy="If a linear model is not enough, bring the inputs of the activations to a size of about 1: "
-        "scale the data, use the initialization for the activation, or put normalization in front of it.",
+        remedies=(remedy("standardize-inputs"), initialized(run), normalized_everywhere(layout)),
         refute="A model without hidden layers reaches lower metrics on the same data.",
         confidence=0.6,
     )

@@ -27,7 +27,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import Remedy, remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import normalized, rate_times, replaced, scaled, two_digits
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.evidence.slope import other_inputs
 from diagnose.rules.rule import Rule
@@ -73,13 +75,11 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
         evidence |= {"std of z at first": first, "std of z now": last, "mean of z now": recent(centre)}
     size = math.hypot(first, float(centre.values[0])) if len(spread) and len(centre) else first
     grown = float(np.hypot(last, recent(centre) if len(centre) else 0.0)) / size if size > 0 else 1.0
+    remedies: tuple[Remedy, ...]
     if early <= CROWD and not grown < GREW:
         blames: tuple[str, ...] = ("learning-rate", "initialization", "activation")
         grew = f", {percent(early)} at the start" if len(share) > 1 else ""
-        remedy = (
-            f"Lower the learning rate by a factor of {times(min(grown, 100.0))}, or normalize in "
-            "front of the activation (BatchNormalization)."
-        )
+        remedies = (rate_times(run, 1 / min(grown, 100.0)), normalized(layout, where), replaced(run, layout, where))
     elif size > WIDE:
         blames = (
             ("preprocessing", "initialization", "activation")
@@ -87,18 +87,17 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
             else ("initialization", "preprocessing", "activation")
         )
         grew = f"; their rms is {times(size)} before any training (usual: 1)"
-        remedy = (
-            f"Divide the inputs of the layer, or its initial weights, by {times(size)}, so that the activation's "
-            "inputs have an rms of about 1."
-        )
+        smaller = remedy("scale-kernel", layout.layer(where) or where, two_digits(1 / size))
+        ways = (scaled(layout, where, 1 / size), smaller, normalized(layout, where))
+        remedies = (remedy("standardize-inputs"), *ways) if _unscaled(run) else ways
     elif size < SMALL:
         blames = ("activation", "initialization")
         grew = f", around z = 0: its inputs are tiny (rms {times(size)})"
-        remedy = other_inputs(run, where, size)
+        remedies = other_inputs(run, layout, where, size)
     else:
         blames = ("activation", "initialization")
         grew = f", though their rms is an ordinary {times(size)}" if size == size else ""
-        remedy = other_inputs(run, where, size)
+        remedies = other_inputs(run, layout, where, size)
     return Finding(
         where,
         f"{sentence(portion(now))} of the inputs of {site_name(layout, where)} fall where its slope is almost 0{grew}.",
@@ -106,7 +105,7 @@ def _finding(run: Run, layout: Layout, where: str, since: int) -> Finding:
         blames=blames,
         since=since,
         evidence=evidence,
-        remedy=remedy,
+        remedies=remedies,
         refute="The share falls under 50 % and the loss moves once the inputs of the activation are rescaled.",
         confidence=0.8,
     )

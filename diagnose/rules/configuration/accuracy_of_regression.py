@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import (
     Output,
     each_output,
@@ -68,6 +69,7 @@ def _look(output: Output) -> Verdict:
             "distinct labels": float(labels.distinct),
         },
         remedy='Compile with `metrics=["mae"]` or `metrics=[keras.metrics.R2Score()]`.',
+        remedies=(remedy("metric", value="mean_absolute_error"),),
         refute="The metric is better for nearly perfect predictions than for random ones.",
         confidence=0.95,
     )

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import CONSEQUENCES, Output, each_output, healthy, place, quoted, untold
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -53,6 +54,7 @@ def _look(output: Output) -> Verdict:
             },
             remedy=("In" if given == made else "Give the labels a column: `y = y.reshape(-1, 1)`; or, in")
             + "side the loss, `y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))`.",
+            remedies=(remedy("encode-labels", value="column"),) if given != made else (),
             refute="The loss stays the same when the labels get the shape of the predictions.",
             confidence=0.98,
         )

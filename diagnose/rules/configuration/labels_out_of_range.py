@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
@@ -80,6 +81,7 @@ def _look(output: Output) -> Verdict:
         remedy="Count from 0: `y = y - 1`."
         if shifted
         else f"{_wider(labels)}umber the classes from 0: `classes, y = np.unique(y, return_inverse=True)`.",
+        remedies=(remedy("encode-labels", value="from 0"),),
         refute=f"All labels lie in 0 to {width - 1}.",
         confidence=0.98,
     )

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
@@ -68,6 +69,7 @@ def _look(output: Output) -> Verdict:
             }
         ),
         remedy=_remedy(output),
+        remedies=(remedy("encode-labels", value="0 and 1"),) if labels.distinct == 2 else (),
         refute="All labels lie in [0, 1].",
         confidence=0.97,
     )

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
@@ -63,6 +64,7 @@ def _look(output: Output) -> Verdict:
             blames=("activation", "loss"),
             evidence=_numbers(output),
             remedy=f'End in `{with_activation(output, "softplus")}`, or "exponential".',
+            remedies=(remedy("output-activation", place(output), "softplus"),),
             refute="Predictions stay over 0 with any weights.",
             confidence=0.95,
         )
@@ -80,6 +82,10 @@ def _look(output: Output) -> Verdict:
             blames=("activation", "loss"),
             evidence=_numbers(output),
             remedy=either,
+            remedies=(
+                remedy("from-logits", value=True),
+                remedy("output-activation", place(output), "softmax" if over(output) == "classes" else "sigmoid"),
+            ),
             refute="Predictions stay in [0, 1] with any weights.",
             confidence=0.95,
         )
@@ -98,6 +104,7 @@ def _look(output: Output) -> Verdict:
             evidence=_numbers(output),
             remedy=f"End in `{with_activation(output)}`; or, if several classes may hold at once, keep it "
             'and compile with `loss="binary_crossentropy"`.',
+            remedies=(remedy("output-activation", place(output), "softmax"),),
             refute="Each row of predictions sums to 1.",
             confidence=0.9,
         )

@@ -26,6 +26,7 @@ import math
 from collections.abc import Iterator
 
 from diagnose.outcome.skills import last_finite
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import (
     Output,
     each_output,
@@ -76,6 +77,7 @@ def _tiny(run: Run, output: Output) -> Finding | None:
         blames=("preprocessing", "loss"),
         evidence={"first loss over that of a constant": first / constant, "now": last / constant},
         remedy="Scale the targets: y = (y - y.mean()) / y.std(), and scale the predictions back.",
+        remedies=(remedy("standardize-targets"),),
         refute="The loss falls under that of the best constant prediction with the targets as they are.",
         confidence=0.8,
     )
@@ -106,6 +108,7 @@ def _look(output: Output, updates: int) -> Verdict:
         remedy="Scale the inputs to unit variance, or start the output layer near 0."
         if value > guess
         else "Compute the loss of a few samples by hand and compare.",
+        remedies=(remedy("standardize-inputs"),) if value > guess else (),
         refute="The loss is that of a uniform guess once the output layer's kernel is set to zeros.",
         confidence=0.5,
     )

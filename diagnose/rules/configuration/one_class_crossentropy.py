@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy, together
 from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
@@ -60,6 +61,14 @@ def _look(output: Output, extra: int) -> Verdict:
         evidence={"loss of this batch": loss.value if loss.value is not None else "refused", "units": 1.0},
         remedy='Compile with `loss="binary_crossentropy"` and end in `Dense(1, activation="sigmoid")`; '
         'or end in `Dense(2, activation="softmax")` with `loss="sparse_categorical_crossentropy"`.',
+        remedies=(
+            together(
+                (
+                    remedy("output-activation", place(output), "sigmoid"),
+                    remedy("loss", value="binary_crossentropy"),
+                )
+            ),
+        ),
         refute="A prediction and a label for which the compiled loss is not 0.",
         confidence=0.98,
     )

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy, together
 from diagnose.rules.evidence.audited_output import CONSEQUENCES, FEW_DRAWS, Output, each_output, healthy, place, quoted
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -49,6 +50,14 @@ def _look(output: Output) -> Verdict:
         evidence={"predictions equal to 1": 1.0, "random weights tried": float(reach.draws)},
         remedy='Make it `Dense(1, activation="sigmoid")` with `loss="binary_crossentropy"` (labels 0 and 1), '
         'or `Dense(2, activation="softmax")` with `loss="sparse_categorical_crossentropy"`.',
+        remedies=(
+            together(
+                (
+                    remedy("output-activation", place(output), "sigmoid"),
+                    remedy("loss", value="binary_crossentropy"),
+                )
+            ),
+        ),
         refute="A set of weights under which a prediction differs from 1.",
         confidence=0.99,
     )

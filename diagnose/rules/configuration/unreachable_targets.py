@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import (
     CONSEQUENCES,
     Output,
@@ -90,6 +91,7 @@ def _finding(output: Output, message: str, share: float) -> Finding:
         evidence=given({"labels out of reach": share, "smallest label": labels.min, "largest label": labels.max}),
         remedy=f"End in `Dense({output.width})` without activation; or scale the labels into the range of the "
         "activation.",
+        remedies=(remedy("output-activation", place(output), "linear"), remedy("standardize-targets")),
         refute="A set of weights under which a prediction goes beyond the bound.",
         confidence=0.93,
     )

@@ -37,6 +37,7 @@ import numpy as np
 from diagnose.outcome.outcome import DECENT, EARLY_UPDATES
 from diagnose.outcome.predictions import ClassPredictions, class_predictions
 from diagnose.outcome.skills import Skills, balanced_skill, majority_share, rising, still_falling, updates_of
+from diagnose.remedy import Remedy, remedy
 from diagnose.rules.evidence.audited_output import Output, outputs, takes
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -96,6 +97,7 @@ def _judged(run: Run, where: str, skills: Skills) -> Verdict:
         blames=("data", "loss", "metric"),
         evidence={"majority share": share, "skill": skills.train[where]},
         remedy=_remedy(where, share / (1 - share), None),
+        remedies=_weighted(where),
         refute="The recall of the rare classes on training samples is well over 0.",
         confidence=0.6,
     )
@@ -227,6 +229,7 @@ def _finding(where: str, answers: ClassPredictions, rare: int, weights: np.ndarr
             f"recall of class {answers.classes[common]}": float(answers.recall[common]),
         },
         remedy=_remedy(where, float(answers.samples[common] / samples), int(answers.classes[rare])),
+        remedies=_weighted(where),
         refute="The recall of the rare classes on training samples is well over 0.",
         confidence=0.8 if weights[rare] < 1 else 0.65,
     )
@@ -237,6 +240,11 @@ def _remedy(where: str, weight: float, rare: int | None) -> str:
     how = "`sample_weight`" if where else how  # Keras takes class weights for a single output only
     named = "the rare class" if rare is None else f"class {rare}"
     return f"Give {named} {weight:.0f} times the weight ({how} in fit), and judge by recall or F1, not by accuracy."
+
+
+def _weighted(where: str) -> tuple[Remedy, ...]:
+    """Class weights, which Keras takes for a single output only."""
+    return (remedy("class-weight", automatic=not where),)
 
 
 RULE = Rule(

@@ -21,7 +21,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import initialized, rate_times
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import small
@@ -61,6 +63,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             evidence={"spread of predictions": now},
             remedy="Train on 10 samples until all are predicted correctly; if that fails look at "
             "output activation, learning rate and input scale.",
+            remedies=(remedy("standardize-inputs"), rate_times(run, 0.1), initialized(run)),
             refute="model.predict(x).std(axis=0) is not near 0.",
             confidence=0.4,
         )

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.run.audit import Entering
@@ -89,6 +90,7 @@ def _large(run: Run, where: str, site: str, reached: float, entering: Entering |
         if entering
         else f"Scale the data before fit: x = (x - {mean:.3g}) / {max(std, 1e-12):.3g}, or "
         "a keras.layers.Normalization() adapted on them.",
+        remedies=(remedy("standardize-inputs"),),
         refute="The metrics are no better with scaled inputs at the same settings.",
         confidence=0.75,
     )
@@ -104,6 +106,7 @@ def _apart(entering: Entering) -> Finding:
         since=0,
         evidence={"largest feature": entering.most, "smallest feature": entering.least},
         remedy=f"Scale each feature by its own size before fit: {EACH}.",
+        remedies=(remedy("standardize-inputs"),),
         refute="The metrics are no better with scaled features at the same settings.",
         confidence=0.6,
     )

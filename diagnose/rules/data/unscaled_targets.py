@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from diagnose.outcome.figures import subject, value
 from diagnose.outcome.outcome import decent
 from diagnose.outcome.references import best_reference
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import Output, healthy, outputs, place, quoted, takes, untold
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
@@ -73,6 +74,7 @@ def _judged(case: Case, output: Output) -> Verdict:
         evidence={"largest target": wanted, "largest first prediction": says, "skill": skill},
         remedy="Scale the targets: y = (y - y.mean()) / y.std(), with the same numbers for validation; predictions go "
         "back by * y.std() + y.mean().",
+        remedies=(remedy("standardize-targets"),),
         refute="The metrics are no better with scaled targets at the same settings.",
         confidence=0.85 if far > FAR else 0.7,
     )

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.outcome.skills import majority_share
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import recent
 from diagnose.rules.rule import Rule
@@ -62,6 +63,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             evidence={"batches of one class": ordered, "majority share": overall},
             remedy="Set shuffle=True in fit, or dataset.shuffle(buffer_size=len(x)) "
             "with a buffer as large as the data.",
+            remedies=(remedy("shuffle"),),
             refute="The labels of one batch are of several classes.",
             confidence=0.8,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from diagnose.activation.facts import Shape
 from diagnose.activation.function_profile import FunctionProfile
+from diagnose.remedy import Remedy, remedy
 from diagnose.verdict import NotMeasured
 
 #: Variation over |z| <= 3, relative to the size of f, under which f is constant: a few roundings of float32.
@@ -40,6 +41,12 @@ def boundless(shape: Shape) -> NotMeasured | None:
     if not shape.vertical:
         return None
     return NotMeasured("", f"its slope grows without bound near z = {shape.vertical[0]:.3g}")
+
+
+def nearest(shape: Shape | None) -> Remedy:
+    """The activation of Keras to put in the place of one: bounded where it is bounded."""
+    bounded = shape is not None and max(shape.tail_slopes) < 1e-2 and shape.std <= 1.0
+    return remedy("replace-activation", value="tanh" if bounded else "relu")
 
 
 def is_constant(shape: Shape) -> bool:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import initialized, normalized_everywhere, replaced
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.run.layout import Layout
 from diagnose.run.run import Run, Series
@@ -76,8 +77,11 @@ def last_against_first(case: Case, *, grows: bool) -> Iterator[Verdict]:
         blames=("initialization", "activation", "layers"),
         since=since,
         evidence={"last over first": now, "largest change": change},
-        remedy="Initialize for the activation (he_normal for relu-like, lecun_normal for selu, glorot_uniform "
-        "for tanh-like), or put LayerNormalization between the layers.",
+        remedies=(
+            initialized(run),
+            normalized_everywhere(case.layout),
+            replaced(run, case.layout, worst),
+        ),
         refute="The ratio comes near 1 with that initialization and the metrics are no better.",
         confidence=0.65,
     )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from diagnose.remedy import Remedy
+from diagnose.rules.evidence.change import alike, everywhere, normalized, replaced, scaled
+from diagnose.run.layout import Layout
 from diagnose.run.run import Run
-from diagnose.wording import times
 
-WORKS_ALONE = (
-    "Replace the activation by one that works on each unit alone (relu, gelu): one that divides a fixed total "
-    "among its units divides the gradient too, and belongs at the output."
-)
 BESIDE = 2.0  # a guess: inputs of half or twice the size that has slope are not missing it by their size
 SLOPED = 0.1  # of the largest slope on the working range: arithmetic, ten times what counts as flat
 
@@ -34,16 +32,34 @@ def size_of_slope(run: Run, where: str) -> float | None:
     return float(np.median(np.abs(z[steep >= SLOPED * steep.max()]))) if steep.max() > 0 else 0.0
 
 
-def other_inputs(run: Run, where: str, size: float) -> str:
-    """The remedy for inputs of this size (rms) at a flat place: those that would meet slope, if any would."""
-    wanted = size_of_slope(run, where)
-    if wanted is None:
-        return "Replace the activation, or scale its inputs to where its slope is not almost 0 (try x * 2 and x / 2)."
-    if wanted == 0.0:
-        return "Replace the activation: its slope is almost 0 everywhere near its inputs."
-    if size / BESIDE < wanted < size * BESIDE:
-        return "Replace the activation, or shift its inputs (BatchNormalization) to where its slope is not almost 0."
-    if wanted > size:
-        up = times(wanted / max(size, 1e-6))
-        return f"Replace the activation, or multiply its inputs by {up}: its slope is almost 0 around z = 0."
-    return f"Replace the activation, or divide its inputs by {times(size / wanted)}."
+def works_alone(layout: Layout, where: str) -> Remedy:
+    """The remedy for an activation that divides a fixed total among its units, and so the gradient, too."""
+    return everywhere(
+        "replace-activation",
+        "Replace {f} by `relu`, which works on each unit alone; what divides a fixed total belongs at the output",
+        layout,
+        where,
+        "relu",
+    )
+
+
+def other_inputs(run: Run, layout: Layout, where: str, size: float) -> tuple[Remedy, ...]:
+    """The remedies for inputs of this size (rms) at a flat place: those that would meet slope, if any would."""
+    wanted, another, normal = size_of_slope(run, where), replaced(run, layout, where), normalized(layout, where)
+    if wanted is None or not size > 0:
+        return another, normal
+    if wanted == 0.0 or size / BESIDE < wanted < size * BESIDE:
+        return another, normal
+    return another, scaled(layout, where, _factor(run, layout, where, wanted, size)), normal
+
+
+def _factor(run: Run, layout: Layout, where: str, wanted: float, size: float) -> float:
+    """What brings the inputs to this size: at the first of the places with this function, which the others follow.
+
+    What a flat activation shrinks is small in front of the next one, too: mended at the first, the others need less.
+    """
+    places = alike(layout, where)
+    first = min(places, key=layout.position, default=where)
+    if first != where and len(spread := run.series("preactivation.std", first).finite()):
+        size = float(spread.values[0])
+    return wanted / max(size, 1e-6)

@@ -6,20 +6,20 @@ summed up by the median over kernels, which one odd layer does not sway.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from diagnose.remedy import Remedy, remedy
 from diagnose.rules.evidence.audited_output import outputs, takes
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_of, rate_times
 from diagnose.run.run import EMPTY, Run, Series
 
 GOOD = 1e-3  # a rule of thumb: Karpathy, CS231n notes, "Ratio of weights:updates"
 MOST = 100.0  # a guess: after a hundredfold, look again
 FALLS = 0.02  # a guess: of the loss in an epoch; as for the outcome's STILL_FALLING
 USUAL = 1e-3  # Keras' default of Adam: up to it a rate may be raised at once, however low it was
-STRETCH = (
-    "Let the rate fall over the whole training: decay_steps count batches, not epochs, and ReduceLROnPlateau needs "
-    "patience and min_lr."
-)
 FAR = 100.0  # a guess: targets a hundred times the unit size that weights and losses are made for
 
 
@@ -94,25 +94,35 @@ def _settled(run: Run, step: int) -> bool:
     return bool(before - after < FALLS * abs(before))
 
 
-def advised_rate(run: Run, ratio: float) -> str:
-    """The learning rate that would bring this update ratio to `GOOD`, as one pastes it; far targets come first."""
-    rates = run.series("optimizer.learning_rate").finite().values
-    rate = float(rates[-1]) if len(rates) else 0.0
+def stretched(rate: float) -> tuple[Remedy, ...]:
+    """The remedies for a schedule that ends too early. rate: what it began with."""
+    return (
+        remedy(
+            "constant-learning-rate",
+            value=rate,
+            text="Let the rate fall over the whole training, or keep it: decay_steps count batches, not epochs, and "
+            "ReduceLROnPlateau needs patience and min_lr",
+        ),
+    )
+
+
+def advised_rate(run: Run, ratio: float) -> tuple[Remedy, ...]:
+    """The learning rate that would bring this update ratio to `GOOD`, after far targets where there are some."""
+    rate = rate_of(run) or 0.0
     factor = min(max(GOOD / ratio, 1 / MOST), max(MOST, USUAL / rate if rate else 0.0))
-    if rate > 0:
-        short = "" if ratio * factor > GOOD / MOST else " That alone is not enough: look at the optimizer's "
-        "epsilon, too."
-        return f"{far_targets(run)}Set learning_rate={rate * factor:.1g} (now {rate:.3g}).{short}"
-    verb, by = ("Raise", factor) if factor > 1 else ("Lower", 1 / factor)
-    return f"{far_targets(run)}{verb} the learning rate by a factor of {by:.2g}."
+    other = rate_times(run, factor)
+    if rate > 0 and ratio * factor <= GOOD / MOST:
+        other = replace(other, text=f"{other.text} and look at the optimizer's epsilon: the rate alone is not enough")
+    return (*far_targets(run), other)
 
 
-def far_targets(run: Run) -> str:
-    """What to do first where the targets of a regression are far beyond what steps of a usual size reach; "" if not."""
+def far_targets(run: Run) -> tuple[Remedy, ...]:
+    """What to do first where the targets of a regression are far beyond what steps of a usual size reach; else ()."""
     for output in outputs(run):
         labels = output.labels
         if labels.given and takes(output) == "values":
             most = max(abs(labels.min or 0.0), abs(labels.max or 0.0))
             if most > FAR:
-                return f"Scale the targets, which reach {most:.3g}, first: y = (y - y.mean()) / y.std(). "
-    return ""
+                text = f"Scale the targets, which reach {most:.3g}: y = (y - y.mean()) / y.std()"
+                return (remedy("standardize-targets", text=text),)
+    return ()

@@ -17,7 +17,9 @@ from collections.abc import Iterator
 
 from diagnose.activation.facts import Shape
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import is_constant, missing
+from diagnose.remedy import remedy
+from diagnose.rules.evidence.change import two_digits
+from diagnose.rules.evidence.profile import is_constant, missing, nearest
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 
@@ -42,6 +44,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         blames=("activation", "initialization"),
         evidence={"second moment": shape.second_moment},
         remedy=_remedy(size, shape),
+        remedies=(*([remedy("scale-activation-output", value=two_digits(1 / size))] if size else []), nearest(shape)),
         refute="The measured activations have an rms between 0.1 and 10, or a normalization layer follows.",
         confidence=0.8,
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import is_constant, missing
+from diagnose.rules.evidence.profile import is_constant, missing, nearest
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 
@@ -37,6 +37,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         blames=("activation",),
         evidence={"variation": shape.variation, "value": shape.mean},
         remedy="Look for a clip, a cast or a factor of 0 that removes the input.",
+        remedies=(nearest(shape),),
         refute="Two inputs of size 1 give different outputs.",
         confidence=0.99,
     )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from diagnose.activation.curve.search import DENSE
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import missing
+from diagnose.rules.evidence.profile import missing, nearest
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 
@@ -45,6 +45,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         else "Nothing to do, if the dead zone is meant."
         if told.dead_zone
         else "It is a step function: give it a gradient of its own.",
+        remedies=(nearest(shape),) if faults else (),
         refute="Values just below and just above the place agree.",
         confidence=0.9,
     )

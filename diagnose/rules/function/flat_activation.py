@@ -20,7 +20,17 @@ import math
 from collections.abc import Iterator
 
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import boundless, is_constant, is_exponential, is_shrink, missing, slopeless
+from diagnose.remedy import remedy
+from diagnose.rules.evidence.change import two_digits
+from diagnose.rules.evidence.profile import (
+    boundless,
+    is_constant,
+    is_exponential,
+    is_shrink,
+    missing,
+    nearest,
+    slopeless,
+)
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 from diagnose.wording import percent
@@ -68,6 +78,9 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         "lower the power."
         if two_sided
         else "Shift the argument inside f, so that its slope is not almost 0 for inputs around 0.",
+        remedies=()
+        if by_design
+        else (*([remedy("scale-activation-input", value=two_digits(factor))] if two_sided else []), nearest(shape)),
         refute="The gate gain measured at its layers is near 1: the inputs there are larger than 1.",
         confidence=0.9,
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import missing
+from diagnose.rules.evidence.profile import missing, nearest
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 
@@ -42,6 +42,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         remedy="Pass the gradient straight through: z + stop_gradient(f(z) - z); or use a smooth stand-in."
         if steps
         else "Remove the stop_gradient, the cast to an integer or the detour through NumPy.",
+        remedies=(nearest(profile.shape),),
         refute="The gradients measured below its layers are not 0.",
         confidence=0.95,
     )

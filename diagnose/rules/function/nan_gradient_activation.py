@@ -23,7 +23,7 @@ from dataclasses import replace
 from diagnose.activation.facts import Gap, Numerics
 from diagnose.activation.function_profile import FunctionProfile
 from diagnose.rules.evidence.met import reaches
-from diagnose.rules.evidence.profile import missing
+from diagnose.rules.evidence.profile import missing, nearest
 from diagnose.rules.function.overflowing_activation import REACH, REACH_ELSE
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
@@ -66,6 +66,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         blames=("activation", "preprocessing") if near else ("activation",),
         evidence={**bounds, **({"construct": construct} if construct else {})},
         remedy=_remedy(construct),
+        remedies=(nearest(profile.shape),),
         refute="The inputs measured at its layers never come near these places, and no weight is NaN.",
         confidence=0.9,
     )

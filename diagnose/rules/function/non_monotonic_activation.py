@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import missing
+from diagnose.remedy import remedy
+from diagnose.rules.evidence.profile import missing, nearest
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 from diagnose.wording import counted
@@ -39,9 +40,9 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         yield Healthy()
         return
     folded = shape.falling_share > SHARE and shape.folds >= FOLDS
-    nearest = sorted(shape.turns, key=lambda turn: abs(turn.z))[:4]
-    places = ", ".join(f"{turn.z:.4g}" for turn in sorted(nearest, key=lambda turn: turn.z))
-    more = f" and {shape.turn_count - len(nearest)} more" if shape.turn_count > len(nearest) else ""
+    closest = sorted(shape.turns, key=lambda turn: abs(turn.z))[:4]
+    places = ", ".join(f"{turn.z:.4g}" for turn in sorted(closest, key=lambda turn: turn.z))
+    more = f" and {shape.turn_count - len(closest)} more" if shape.turn_count > len(closest) else ""
     yield Finding(
         "",
         f"{profile.name} rises and falls, turning at z = {places}{more} ({counted(shape.folds, 'turning point')} "
@@ -56,6 +57,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         remedy="Lower the frequency inside f, or give it a trend, such as z + sin(z)**2."
         if folded
         else "Nothing to do, as long as its inputs have an rms of about 1.",
+        remedies=(nearest(shape), remedy("scale-activation-input", value=0.5)) if folded else (),
         refute="The falling share measured at its layers stays under 20 %.",
         confidence=0.8,
     )

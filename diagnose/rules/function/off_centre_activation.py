@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.function_profile import FunctionProfile
+from diagnose.remedy import remedy
+from diagnose.rules.evidence.change import two_digits
 from diagnose.rules.evidence.profile import is_constant, missing
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
@@ -40,6 +42,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         blames=("activation",),
         evidence={"mean": shape.mean, "standard deviation": shape.std},
         remedy=f"Subtract {shape.mean:.3g}, or rely on biases and normalization.",
+        remedies=(remedy("shift-activation-output", value=two_digits(-shape.mean)),),
         refute="activation.mean measured at its layers is near 0.",
         confidence=0.9,
     )

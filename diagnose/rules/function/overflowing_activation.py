@@ -21,8 +21,10 @@ from dataclasses import replace
 
 from diagnose.activation.facts import Gap, Numerics
 from diagnose.activation.function_profile import FunctionProfile
+from diagnose.remedy import Remedy, remedy
+from diagnose.rules.evidence.change import two_digits
 from diagnose.rules.evidence.met import reaches
-from diagnose.rules.evidence.profile import is_exponential, missing
+from diagnose.rules.evidence.profile import is_exponential, missing, nearest
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 
@@ -66,9 +68,19 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         blames=("activation", "preprocessing", "learning-rate") if faults else ("activation",),
         evidence={**bounds, **({"construct": construct} if construct else {})},
         remedy=_remedy(construct, told[0].kind if told else "inf"),
+        remedies=(*_clipped(told), nearest(shape)) if faults else (),
         refute="The inputs measured at its layers (preactivation.min and .max) stay well within the bound.",
         confidence=0.8 if faults else 0.9,
     )
+
+
+def _clipped(told: list[Gap]) -> tuple[Remedy, ...]:
+    """Inputs kept where the function is finite, where that is a stretch around 0."""
+    low = max((gap.high for gap in told if gap.high < 0), default=-1e4)
+    high = min((gap.low for gap in told if gap.low > 0), default=1e4)
+    if any(gap.low <= 0 <= gap.high for gap in told):
+        return ()
+    return (remedy("clip-activation-input", value=[two_digits(0.9 * low), two_digits(0.9 * high)]),)
 
 
 def _reachable(numerics: Numerics) -> tuple[Gap, ...]:

@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from diagnose.activation.curve.search import DENSE, mass
 from diagnose.activation.facts import WORKING
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import boundless, is_constant, missing, slopeless
+from diagnose.remedy import remedy
+from diagnose.rules.evidence.change import two_digits
+from diagnose.rules.evidence.profile import boundless, is_constant, missing, nearest, slopeless
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 from diagnose.wording import percent
@@ -66,6 +68,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         f"and 3 (now {half:.2g} on each side)."
         if saturating
         else "Keep its inputs inside this interval: normalize them, or start from small weights.",
+        remedies=(remedy("scale-activation-input", value=two_digits(half / 3)), nearest(shape)) if saturating else (),
         refute="The saturated share measured at its layers stays low.",
         confidence=0.9,
     )

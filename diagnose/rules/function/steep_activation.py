@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import is_exponential, missing, slopeless
+from diagnose.remedy import remedy
+from diagnose.rules.evidence.change import two_digits
+from diagnose.rules.evidence.profile import is_exponential, missing, nearest, slopeless
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, Verdict
 
@@ -35,10 +37,10 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         return
     proportional = is_exponential(shape)
     how = f"up to {shape.largest_slope:.3g} at z = {shape.steepest:.3g}"
-    remedy = f"Divide the argument inside f by {shape.largest_slope:.2g}, or the output if its size may shrink."
+    change = f"Divide the argument inside f by {shape.largest_slope:.2g}, or the output if its size may shrink."
     if shape.vertical:
         how = f"without bound towards z = {shape.vertical[0]:.3g}"
-        remedy = (
+        change = (
             f"Keep the argument of the root, division or logarithm away from 0 at z = {shape.vertical[0]:.4g}: add "
             "a small constant to it, such as 0.01."
         )
@@ -53,7 +55,13 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
             "steepest at": shape.steepest,
             "Lipschitz estimate": shape.lipschitz,
         },
-        remedy="Use it for outputs that are rates or scales, not in hidden layers." if proportional else remedy,
+        remedy="Use it for outputs that are rates or scales, not in hidden layers." if proportional else change,
+        remedies=()
+        if proportional or shape.vertical
+        else (
+            remedy("scale-activation-input", value=two_digits(1 / shape.largest_slope)),
+            nearest(shape),
+        ),
         refute="The gate gain measured at its layers stays under 10.",
         confidence=0.7,
     )

@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import is_constant, is_exponential, is_shrink, missing, slopeless
+from diagnose.remedy import remedy
+from diagnose.rules.evidence.change import two_digits
+from diagnose.rules.evidence.profile import is_constant, is_exponential, is_shrink, missing, nearest, slopeless
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 
@@ -66,6 +68,11 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
             else "Replace it, or "
         )
         + "put a normalization layer before each use.",
+        remedies=(
+            *([remedy("scale-activation-output", value=two_digits(scale))] if 1e-3 < scale < 1e3 else []),
+            remedy("normalize-activation-input"),
+            nearest(shape),
+        ),
         refute="rms(a) measured at step 0 is of the same size in the first and the last layer.",
         confidence=0.7,
     )

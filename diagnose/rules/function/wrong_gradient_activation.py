@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from diagnose.activation.facts import GradientCheck
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.rules.evidence.profile import missing
+from diagnose.rules.evidence.profile import missing, nearest
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import percent
@@ -76,6 +76,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         else f"Divide the gradient of the custom_gradient by {gradient.ratio:.3g}, or derive it again."
         if gradient.ratio not in (0.0, 1.0) and _is_factor(gradient)
         else "Derive the gradient of the custom_gradient again.",
+        remedies=() if gradient.surrogate else (nearest(profile.shape),),
         refute="A check against central differences in float64 agrees.",
         confidence=0.95,
     )

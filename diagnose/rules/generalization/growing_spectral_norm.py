@@ -25,6 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.outcome.figures import SCALE
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
 from diagnose.rules.rule import Rule
@@ -56,8 +57,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         severity="note",
         blames=("regularization",),
         evidence={"growth of the norms": growth, "gap": float(gap[-1])},
-        remedy="Give the largest layers kernel_regularizer=diagnose.regularizers.SpectralNorm(0.01), or add weight "
-        "decay.",
+        remedies=(remedy("spectral-norm", value=0.01), remedy("weight-decay", value=0.01)),
         refute="The gap stays the same with the norms held down.",
         confidence=0.5,
     )

@@ -32,7 +32,9 @@ from diagnose.outcome.figures import subject, value
 from diagnose.outcome.outcome import MEMORIZED_LEAST, decent
 from diagnose.outcome.references import best_reference
 from diagnose.outcome.skills import MEMORIZED_SHARE, gap_noise
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import dropped
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
 from diagnose.rules.rule import Rule
 from diagnose.run.meta import ReferenceFacts
@@ -109,6 +111,7 @@ def _finding(
         remedy=("Look for noise in inputs and labels: these data may not allow better predictions. " if little else "")
         + f"{'Add' if risen <= RISE else 'Add EarlyStopping(restore_best_weights=True),'} "
         "weight decay or dropout, or more (augmented) data.",
+        remedies=(remedy("early-stopping", value=3), remedy("weight-decay", value=0.01), *dropped(case.run)),
         refute="The gap stays when validation and training samples are exchanged: then the two sets differ.",
         confidence=0.75 if train.values[-1] >= good else 0.5,  # first what keeps it from learning, then this
     )
@@ -138,6 +141,7 @@ def _overdone(where: str, gap: float, risen: float, best: int) -> Finding:
         blames=("epochs", "regularization"),
         evidence={"gap": gap, "rise of validation loss": risen},
         remedy="Add EarlyStopping(restore_best_weights=True) if the probabilities matter.",
+        remedies=(remedy("early-stopping", value=3),),
         refute="The validation loss falls again.",
         confidence=0.6,
     )

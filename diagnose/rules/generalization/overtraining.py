@@ -22,6 +22,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.outcome.figures import subject, value
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -57,7 +58,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             blames=("epochs",),
             since=int(skill.steps[best]),
             evidence={"best evaluation": float(best + 1), "evaluations": float(len(skill))},
-            remedy=f"Add EarlyStopping(patience={max(idle // 3, 2)}, restore_best_weights=True).",
+            remedies=(remedy("early-stopping", value=max(idle // 3, 2)),),
             refute="It improves again with more epochs.",
             confidence=0.7,
         )

@@ -30,7 +30,9 @@ import numpy as np
 from diagnose.outcome.figures import one_of
 from diagnose.outcome.outcome import EARLY_UPDATES, Outcome, decent
 from diagnose.outcome.skills import LOPSIDED, last_finite, majority_share, still_falling, updates_of
+from diagnose.remedy import Remedy, advice, remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_times
 from diagnose.rules.evidence.losses import epoch_losses
 from diagnose.rules.evidence.updates import far_targets
 from diagnose.rules.rule import Rule
@@ -85,12 +87,18 @@ def judge(case: Case) -> Iterator[Verdict]:
         severity="warning" if stopped or little or short else "note",
         blames=("epochs", "learning-rate"),
         evidence={"fall an epoch": pace, "skill": outcome.train},
-        remedy="Look at `monitor`, `mode` and `patience` of the callback that stopped it, and train on."
+        remedies=(advice("Look at `monitor`, `mode` and `patience` of the callback that stopped it, and train on"),)
         if stopped
-        else f"{far_targets(run)}Train for twice as many epochs, or raise the learning rate if the updates are small.",
+        else (*far_targets(run), _longer(run, 2), rate_times(run, 3)),
         refute="The metrics do not improve over as many epochs again.",
         confidence=0.6,
     )
+
+
+def _longer(run: Run, factor: int) -> Remedy:
+    """So many times as many epochs as were planned, or made."""
+    epochs = run.facts.fit.epochs or max(len(run.history.get("loss", ())), 1)
+    return remedy("epochs", value=factor * epochs, text=f"Train for {factor * epochs} epochs (now {epochs})")
 
 
 def _is_brief(run: Run) -> bool:
@@ -117,9 +125,15 @@ def _brief(run: Run, skill: float) -> Verdict:
         severity="warning",
         blames=("batch-size", "epochs") if large else ("epochs", "learning-rate"),
         evidence={"updates": float(updates or len(losses)), "samples in a batch": float(size), "skill": skill},
-        remedy=f"Set batch_size={USUAL_BATCH}: {size // USUAL_BATCH} times as many updates in an epoch."
+        remedies=(
+            remedy(
+                "batch-size",
+                value=USUAL_BATCH,
+                text=f"Set batch_size={USUAL_BATCH}: {size // USUAL_BATCH} times as many updates in an epoch",
+            ),
+        )
         if large
-        else f"{far_targets(run)}Train for ten times as many epochs; hundreds of updates are needed, at least.",
+        else (*far_targets(run), _longer(run, 10)),
         refute="The metrics do not improve with ten times as many updates.",
         confidence=0.7,
     )

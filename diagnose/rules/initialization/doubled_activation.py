@@ -25,6 +25,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import FEWEST, lasting, recent
 from diagnose.rules.rule import Rule
@@ -78,7 +79,7 @@ def _finding(run: Run, layout: Layout, first: str, second: str) -> Finding:
         blames=("layers", "activation"),
         since=since,
         evidence=evidence,
-        remedy=f"Leave out the activation at `{second}`, or the one at `{first}`.",
+        remedies=tuple(remedy("replace-activation", place, "linear") for place in (second, first)),
         refute="The gradient in front of them is no larger, and the metrics are no better, with only one of them.",
         confidence=0.75 if since is not None else 0.9,
     )

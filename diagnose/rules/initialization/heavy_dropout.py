@@ -26,6 +26,7 @@ import numpy as np
 
 from diagnose.outcome.figures import SCALE
 from diagnose.outcome.skills import data_losses, majority_share
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -73,7 +74,14 @@ def judge(case: Case) -> Iterator[Verdict]:
             severity="warning",
             blames=("layers", "regularization"),
             evidence={"rate": rate, "skill in training mode": skill},
-            remedy="Set the rate to 0.5 or less, 0.1 to 0.3 in front of a narrow layer.",
+            remedies=(
+                remedy(
+                    "dropout",
+                    layer.path,
+                    0.2,
+                    text=f"Set the rate of `{layer.path}` to 0.2 (0.5 or less; 0.1 to 0.3 before a narrow layer)",
+                ),
+            ),
             refute="The metrics are no better with half the rate.",
             confidence=0.8,
         )

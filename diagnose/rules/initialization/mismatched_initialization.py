@@ -26,8 +26,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from diagnose.remedy import Remedy, remedy, together
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import initialized, two_digits
 from diagnose.rules.rule import Rule
+from diagnose.run.layout import Layout
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import times
@@ -55,7 +58,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     small = [where for where, size in first.items() if size < 1 / OFF]
     for odd, what in ((large, "large"), (small, "small")):
         if 2 * len(odd) >= len(first) and _by_kernels(case, odd[0], first[odd[0]]):
-            yield _finding(odd, first, what)
+            yield _finding(run, layout, odd, first, what)
             return
     yield Healthy("")
 
@@ -84,11 +87,10 @@ def can_follow(finding: Finding, cause: Finding) -> bool:
     return cause.rule != "flat-activation" or float(finding.evidence.get("std of z at first", 0.0)) < 1.0
 
 
-def _finding(odd: list[str], first: dict[str, float], what: str) -> Finding:
+def _finding(run: Run, layout: Layout, odd: list[str], first: dict[str, float], what: str) -> Finding:
     where = odd[0]
     size = first[where]
     factor = size if what == "large" else 1 / max(size, 1e-12)
-    change = "Divide" if what == "large" else "Multiply"
     return Finding(
         where,
         f"Before any training the inputs of `{where}` have a standard deviation "
@@ -98,11 +100,16 @@ def _finding(odd: list[str], first: dict[str, float], what: str) -> Finding:
         blames=("initialization", "preprocessing"),
         since=0,
         evidence={"std of z at first": size, "activations": float(len(odd))},
-        remedy="Use he_normal (relu-like), glorot_uniform (tanh-like) or lecun_normal (selu). "
-        f"{change} the present initial scale by {times(factor)}.",
+        remedies=(initialized(run), _scaled(layout, odd, 1 / size)),
         refute="With that initialization the first losses are no better.",
         confidence=0.65,
     )
+
+
+def _scaled(layout: Layout, odd: list[str], factor: float) -> Remedy:
+    """The initial kernels of the odd layers scaled, each by what the first one is off: the others build on it."""
+    layers = dict.fromkeys(layer for place in odd if (layer := layout.layer(place)))
+    return together(remedy("scale-kernel", layer, two_digits(factor)) for layer in layers or ("",))
 
 
 def _constant(run: Run, where: str) -> bool:

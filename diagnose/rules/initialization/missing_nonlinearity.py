@@ -23,9 +23,11 @@ Source: arithmetic: the product of two matrices is a matrix.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from diagnose.remedy import Remedy, remedy, together
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.slope import curves
 from diagnose.rules.rule import Rule
@@ -56,10 +58,17 @@ def judge(case: Case) -> Iterator[Verdict]:
             severity="warning" if every else "note",
             blames=("activation", "layers"),
             evidence={"straight layers": float(len(straight)), "hidden layers": float(len(places))},
-            remedy=f'Give `{where}` activation="relu" (or gelu, tanh).',
+            remedies=(_nonlinear(straight if every else [where]),),
             refute="Leaving the layer out changes what the model can fit.",
             confidence=0.75 if every else 0.4,
         )
+
+
+def _nonlinear(places: list[str]) -> Remedy:
+    """An activation for these layers, in one change: a single one among linear layers changes little."""
+    which = f"`{places[0]}`" if len(places) == 1 else f"the {len(places)} hidden layers"
+    text = f'Give {which} activation="relu" (or gelu, tanh)'
+    return replace(together(remedy("replace-activation", place, "relu", text=text) for place in places), text=text)
 
 
 def _same(run: Run, where: str) -> bool:

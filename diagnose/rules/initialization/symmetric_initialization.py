@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import initialized
 from diagnose.rules.evidence.persistence import lasting, recent
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -54,7 +55,7 @@ def judge(case: Case) -> Iterator[Verdict]:
                 blames=("initialization",),
                 since=since,
                 evidence={"equal units": recent(share)},
-                remedy='Use kernel_initializer="glorot_uniform" (or "he_normal") in place of a constant.',
+                remedies=(initialized(run, case.layout.layer(where) or ""), initialized(run)),
                 refute="Two units of the layer give different outputs.",
                 confidence=0.9,
             )

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import clipped, rate_times, replaced
 from diagnose.rules.evidence.first_break import (
     Break,
     evidence_of,
@@ -69,7 +71,7 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
         largest = _largest(run, found)
         many = counted(found.count, "entry")
         message = f"{name} returns NaN or infinity for finite inputs{largest}: {many} {when(found)}."
-        remedy = (
+        change = (
             "Use a form of it that cannot overflow (built-in softplus, log_softmax), "
             "or clamp its argument, e.g. to [-50, 50]."
         )
@@ -81,7 +83,7 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
             f"{counted(found.count, 'entry')} {when(found)}. The output of {named(loop)} at one time step is an "
             "input of the next."
         )
-        remedy = f"Replace `{loop[0]}` in it by a bounded function such as tanh; else use smaller recurrent weights."
+        change = f"Replace `{loop[0]}` in it by a bounded function such as tanh; else use smaller recurrent weights."
         blames = ("activation", "initialization", "learning-rate")
         refute = f"The same layer with tanh instead of `{loop[0]}` returns NaN or infinity as well."
     else:
@@ -90,10 +92,12 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
             f"{when(found)}; no activation before it has NaN or infinity."
         )
         message += suspects(run, layout, found.step)
-        remedy = "Look at this layer's weights and inputs"
-        remedy += "." if untrained(run, found.step) else "; lower the learning rate by 10 and clip (`clipnorm=1.0`)."
+        change = "Look at this layer's weights and inputs"
+        change += "." if untrained(run, found.step) else "; lower the learning rate by 10 and clip (`clipnorm=1.0`)."
         blames = ("learning-rate", "activation", "initialization")
         refute = "The weights of this layer are finite at that step."
+    safer = (clipped(layout, found.where, 50.0), replaced(run, layout, found.where)) if own else ()
+    slower = () if finite or untrained(run, found.step) else (rate_times(run, 0.1), remedy("clipnorm", value=1.0))
     return Finding(
         found.where,
         message,
@@ -101,7 +105,8 @@ def _finding(run: Run, layout: Layout, found: Break) -> Finding:
         blames=possible(run, found.step, *blames),
         since=found.step,
         evidence=evidence_of(found) | {"inputs": "finite" if finite else "non-finite"},
-        remedy=remedy,
+        remedy=change,
+        remedies=(*safer, *slower),
         refute=refute,
         confidence=0.9 if finite else 0.6,
     )

@@ -27,7 +27,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_times, replaced
 from diagnose.rules.evidence.first_break import (
     Break,
     evidence_of,
@@ -106,6 +108,7 @@ def _made_by(run: Run, layout: Layout, wheres: list[str], broken: Break) -> Find
         evidence=evidence_of(broken) | {"arriving gradient": "finite"},
         remedy="Make the argument safe before selecting: safe = where(mask, z, 0); where(mask, "
         "g(safe), h(z)); an epsilon goes inside a root.",
+        remedies=(replaced(run, layout, where),),
         refute="The slope of the function is finite on all its inputs.",
         confidence=0.9,
     )
@@ -129,14 +132,14 @@ def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
     edge = f" At `{last}` it was still finite; it broke {way}." if last else ""
     severity = _severity(run)
     if severity == "note":
-        remedy = "Nothing to do: loss scaling skips such steps, and lowers the scale."
+        change = "Nothing to do: loss scaling skips such steps, and lowers the scale."
     elif _grown(run, found):
         rate = "" if untrained(run, found.step) else " and lower the learning rate"
-        remedy = f"Clip the gradient (`clipnorm=1.0`){rate}."
+        change = f"Clip the gradient (`clipnorm=1.0`){rate}."
     elif overflow is None:
-        remedy = f"Put an epsilon inside the root, logarithm, norm or division {way}, such as sqrt(x + 1e-7)."
+        change = f"Put an epsilon inside the root, logarithm, norm or division {way}, such as sqrt(x + 1e-7)."
     else:
-        remedy = f"Look first at what is not finite in the forward pass, at `{overflow}`."
+        change = f"Look first at what is not finite in the forward pass, at `{overflow}`."
     guilty = ("activation", "layers") if last else ("loss", "activation")
     return Finding(
         between[0] if len(between) == 1 else found.where,
@@ -146,7 +149,10 @@ def _somewhere(run: Run, layout: Layout, found: Break) -> Finding:
         blames=possible(run, found.step, *(guilty if overflow is None else ("activation", "loss")), "learning-rate"),
         since=found.step,
         evidence=evidence_of(found) | {"variables": float(found.places)},
-        remedy=remedy,
+        remedy=change,
+        remedies=(remedy("clipnorm", value=1.0), rate_times(run, 0.1))
+        if severity != "note" and _grown(run, found)
+        else (),
         refute="A GradientTape over the same batch returns finite gradients.",
         confidence=0.8 if overflow is None and len(between) == 1 else 0.6,
     )

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.first_break import Break, evidence_of, first_break, when
 from diagnose.rules.rule import Rule
@@ -57,13 +58,13 @@ def _finding(run: Run, side: str, found: Break, broken: int | None, *, harmless:
     name = f"`{found.where}` " if found.where else ""
     if side == "input":
         holder, blames = f"The input {name}holds", ("preprocessing", "data")
-        remedy = "Drop or fill them before fit: x = np.nan_to_num(x), or x = x[np.isfinite(x).all(axis=1)]."
+        change = "Drop or fill them before fit: x = np.nan_to_num(x), or x = x[np.isfinite(x).all(axis=1)]."
     elif side == "sample_weight":
         holder, blames = f"The sample weights {name and 'of ' + name}hold", ("preprocessing", "data")
-        remedy = "Look at how the sample weights are made: a division by 0, or a class without a weight."
+        change = "Look at how the sample weights are made: a division by 0, or a class without a weight."
     else:
         holder, blames = f"The targets {name and 'of ' + name}hold", ("labels", "data")
-        remedy = "Drop these samples before fit: keep = np.isfinite(y).reshape(len(y), -1).all(axis=1)."
+        change = "Drop these samples before fit: keep = np.isfinite(y).reshape(len(y), -1).all(axis=1)."
     return Finding(
         found.where,
         f"{holder} NaN or infinity: {counted(found.count, 'entry')} {seen}"
@@ -72,7 +73,8 @@ def _finding(run: Run, side: str, found: Break, broken: int | None, *, harmless:
         blames=blames,
         since=broken if late else found.step,
         evidence=evidence_of(found) | {"batches": float(sum(int((each.values > 0).sum()) for each in series))},
-        remedy=remedy,
+        remedy=change,
+        remedies=(remedy("drop-non-finite"),) if side != "sample_weight" else (),
         refute=f"np.isfinite({GIVEN[side]}).all() is True for all data of fit.",
         confidence=0.95,
     )

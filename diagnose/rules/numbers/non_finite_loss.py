@@ -23,8 +23,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.audited_output import is_cross_entropy, outputs
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_times
 from diagnose.rules.evidence.first_break import Break, evidence_of, possible, untrained, when
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Run
@@ -110,6 +112,7 @@ def _finding(run: Run, message: str, step: int | None, evidence: dict[str, float
         since=step,
         evidence=evidence,
         remedy=f"{how}{rate}{data}.",
+        remedies=() if untrained(run, step) else (rate_times(run, 0.1), remedy("clipnorm", value=1.0)),
         refute="The loss of the same batch, computed in float64, is finite.",
         confidence=0.6,
     )

@@ -21,7 +21,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_times
 from diagnose.rules.evidence.first_break import Break, evidence_of, first_break, possible, suspects, untrained, when
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Series
@@ -57,6 +59,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         if untrained(run, found.step)
         else "Load the last finite weights, lower the learning rate by 10, clip (clipnorm=1.0), "
         f"and check {'' if 'preprocessing' not in blames else 'data and '}custom functions for NaN.",
+        remedies=() if untrained(run, found.step) else (rate_times(run, 0.1), remedy("clipnorm", value=1.0)),
         refute="all(np.isfinite(w).all() for w in model.get_weights()) is True.",
         confidence=0.7,
     )

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
@@ -48,8 +49,14 @@ def judge(case: Case) -> Iterator[Verdict]:
             blames=("optimizer",),
             since=since,
             evidence={"kept share": now},
-            remedy="Raise the bound (clipnorm, clipvalue, global_clipnorm) by a factor of "
-            f"{times(1 / max(now, 1e-12))}, or leave it out.",
+            remedies=(
+                remedy(
+                    "clipnorm",
+                    value=0,
+                    text="Leave out the clipping, or raise its bound (clipnorm, clipvalue, global_clipnorm) by a "
+                    f"factor of {times(1 / max(now, 1e-12))}",
+                ),
+            ),
             refute="The loss falls no faster without clipping.",
             confidence=0.8,
         )

@@ -24,7 +24,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.outcome.skills import last_finite
+from diagnose.remedy import remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_times
 from diagnose.rules.evidence.losses import epoch_losses
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -59,8 +61,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("learning-rate",),
         since=int(losses.steps[min(best + 1, len(values) - 1)]),
         evidence={"best loss": float(values[best]), "last loss": last, "loss of a constant answer": float(baseline)},
-        remedy="Lower the learning rate to a third and keep the best weights "
-        "(EarlyStopping with restore_best_weights=True).",
+        remedies=(rate_times(run, 1 / 3), remedy("clipnorm", value=1.0), remedy("early-stopping", value=3)),
         refute="The loss comes down again by itself within as many epochs.",
         confidence=0.65,
     )

@@ -25,7 +25,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import advice, remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import two_digits
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Series
@@ -72,7 +74,10 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("regularization",),
         since=since,
         evidence={"penalty over loss of the data": now},
-        remedy=f"Divide the factor of the regularizers by {times(10 * now)}.",
+        remedies=(
+            remedy("regularizers", value=two_digits(1 / (10 * now))),
+            remedy("regularizers", value=0),
+        ),
         refute="The metrics are no better without regularization.",
         confidence=0.8,
     )
@@ -91,10 +96,11 @@ def _pressed(case: Case) -> Finding | None:
     taken = float(np.mean(rates) * (updates[-1] - updates[0])) if len(rates) and len(updates) else 0.0
     bound = {layer.path: layer.constraint for layer in case.facts.model.layers if layer.constraint}
     if isinstance(decay, (int, float)) and decay * taken > -np.log(LEFT):
-        what, remedy = f"the weight decay of {decay:g}", f"Set weight_decay={USUAL} (now {decay:g})."
+        what = f"the weight decay of {decay:g}"
+        change = remedy("weight-decay", value=USUAL, text=f"Set weight_decay={USUAL} (now {decay:g})")
     elif bound:
         what = f"a constraint ({next(iter(bound.values()))} at `{next(iter(bound))}`)"
-        remedy = "Loosen the `kernel_constraint`, or leave it off: MaxNorm(3) is usual."
+        change = advice("Loosen the `kernel_constraint`, or leave it off: MaxNorm(3) is usual")
     else:
         return None
     return Finding(
@@ -105,7 +111,7 @@ def _pressed(case: Case) -> Finding | None:
         blames=("regularization",),
         since=int(sizes[0].steps[0]),
         evidence={"size over that at first": float(np.median(left))},
-        remedy=remedy,
+        remedies=(change,),
         refute="The kernels keep their size without it.",
         confidence=0.85,
     )

@@ -22,11 +22,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import remedy, together
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_times
 from diagnose.rules.evidence.gradients import ratio_of, total_gradient
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.rule import Rule
-from diagnose.run.run import Series
+from diagnose.run.run import Run, Series
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import counted, times
 
@@ -44,7 +46,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     if len(total) < FEWEST:
         yield NotMeasured("", f"gradients seen at {counted(len(total), 'observation')}; {FEWEST} are needed")
     else:
-        yield _over_time(total)
+        yield _over_time(run, total)
     if len(names) < 2:
         return
     ratio = ratio_of(run, names[0], names[-1])
@@ -55,6 +57,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         yield Healthy(names[0])
     else:
         yield _finding(
+            run,
             names[0],
             f"The gradient of `{names[0]}` is {times(recent(ratio))} times that "
             f"of `{names[-1]}`: it grows towards the first layer.",
@@ -65,7 +68,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         )
 
 
-def _over_time(total: Series) -> Verdict:
+def _over_time(run: Run, total: Series) -> Verdict:
     values = np.maximum(total.values, 1e-300)
     grew = values[1:] >= 2 * values[:-1]
     run_length = 0
@@ -76,6 +79,7 @@ def _over_time(total: Series) -> Verdict:
     start = len(values) - 1 - run_length
     if run_length >= DOUBLINGS and values[-1] > values[: start + 1].max() * 2**DOUBLINGS:
         return _finding(
+            run,
             "",
             f"The gradients doubled at {run_length} observations in a row, from "
             f"{times(values[start])} to {times(values[-1])}.",
@@ -90,6 +94,7 @@ def _over_time(total: Series) -> Verdict:
     if len(high) >= SPIKES:
         factor = float(values[high].max() / np.median(values[: high[0]]))
         return _finding(
+            run,
             "",
             f"The gradients reached {times(factor)} times their median, at {counted(len(high), 'observation')}.",
             int(total.steps[high[0]]),
@@ -106,8 +111,15 @@ def _spread_out(count: int) -> list[int]:
 
 
 def _finding(
-    where: str, message: str, since: int, evidence: dict[str, float | str], blames: tuple[str, ...], confidence: float
+    run: Run,
+    where: str,
+    message: str,
+    since: int,
+    evidence: dict[str, float | str],
+    blames: tuple[str, ...],
+    confidence: float,
 ) -> Finding:
+    clip = remedy("clipnorm", value=1.0)
     return Finding(
         where,
         message,
@@ -115,7 +127,7 @@ def _finding(
         blames=blames,
         since=since,
         evidence=evidence,
-        remedy="Lower the learning rate by a factor of 10 and clip (`clipnorm=1.0` in the optimizer).",
+        remedies=(together((rate_times(run, 0.1), clip)), clip, rate_times(run, 0.1)),
         refute="The gradients stay bounded over the same steps with another seed.",
         confidence=confidence,
     )

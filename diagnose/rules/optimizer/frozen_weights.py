@@ -30,9 +30,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import advice, remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import FEWEST, lasting, recent
-from diagnose.rules.evidence.updates import STRETCH, lowered_early
+from diagnose.rules.evidence.updates import USUAL, lowered_early, stretched
 from diagnose.rules.rule import Rule
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -53,7 +54,13 @@ def judge(case: Case) -> Iterator[Verdict]:
             severity="critical",
             blames=("layers",),
             evidence={"trainable parameters": 0.0},
-            remedy="Set `layer.trainable = True` for the layers to be trained, and compile again.",
+            remedies=(
+                remedy(
+                    "trainable",
+                    value=True,
+                    text="Set `layer.trainable = True` for the layers to be trained, and compile again",
+                ),
+            ),
             refute="A weight differs before and after a step.",
             confidence=0.95,
         )
@@ -92,11 +99,11 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("learning-rate", "optimizer") if stopped or lowered else ("optimizer", "layers"),
         since=lowered[2] if lowered else min(since),
         evidence={"kernels": float(len(moving)), "update ratio": 0.0},
-        remedy=STRETCH
+        remedies=stretched(lowered[0])
         if lowered
-        else "Set a learning rate over 0."
+        else (remedy("learning-rate", value=USUAL, text=f"Set a learning rate over 0, such as {USUAL:g}"),)
         if stopped
-        else "Look at the loss scale, at a custom train_step, and at the variables that the optimizer got.",
+        else (advice("Look at the loss scale, at a custom train_step, and at the variables that the optimizer got"),),
         refute="A weight differs before and after a step.",
         confidence=0.9,
     )

@@ -29,7 +29,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.outcome.figures import subject, value
+from diagnose.remedy import Remedy, advice, remedy
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import rate_times
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
 from diagnose.rules.evidence.updates import GOOD, advised_rate, typical_ratio
 from diagnose.rules.rule import Rule
@@ -61,7 +63,7 @@ def judge(case: Case) -> Iterator[Verdict]:
     if since is not None:
         yield _finding(run, now, since, f"One step changes the weights {change(now)} (usual: 0.1 %).", 0.8)
     elif (kept := _kept(case)) < WIPED and ratio.values[0] > 1 - WIPED:
-        yield _wiped(kept, int(ratio.steps[0]))
+        yield _wiped(run, kept, int(ratio.steps[0]))
     elif early > WILD:
         count = min(len(ratio), FIRST)
         message = (
@@ -91,7 +93,7 @@ def _kept(case: Case) -> float:
     return float(np.median(kept)) if kept else math.inf
 
 
-def _wiped(kept: float, since: int) -> Finding:
+def _wiped(run: Run, kept: float, since: int) -> Finding:
     return Finding(
         "",
         f"The first step replaced the initial weights, and {percent(kept)} of the kernels' size is left.",
@@ -99,8 +101,16 @@ def _wiped(kept: float, since: int) -> Finding:
         blames=("optimizer", "learning-rate"),
         since=since,
         evidence={"size over that at first": kept},
-        remedy="Use an optimizer that starts from the present weights (adam, sgd): this one computes them from "
-        "the gradients alone. With adam or sgd already, lower the weight decay or the learning rate a hundredfold.",
+        remedies=(
+            remedy(
+                "optimizer",
+                value={"class_name": "Adam", "learning_rate": 0.001},
+                text="Use an optimizer that starts from the present weights, such as Adam with a learning rate of "
+                "0.001",
+            ),
+            rate_times(run, 0.01),
+            remedy("weight-decay", value=0.0, text="Leave out the weight decay"),
+        ),
         refute="The kernels keep their size in the first update with another optimizer.",
         confidence=0.85,
     )
@@ -108,9 +118,9 @@ def _wiped(kept: float, since: int) -> Finding:
 
 def _blown(run: Run, grown: float, since: int) -> Finding:
     momentum = run.facts.optimizer.momentum
-    steady = ""
+    steady: tuple[Remedy, ...] = ()
     if momentum is not None and HEAVY < momentum < 1:
-        steady = f"Set momentum=0.9: {momentum:g} adds up {times(1 / (1 - momentum))} updates. Or: "
+        steady = (advice(f"Set momentum=0.9: {momentum:g} adds up {times(1 / (1 - momentum))} updates"),)
     return Finding(
         "",
         f"The spectral norms of the kernels are now {times(grown)} times those at the start (or times "
@@ -119,7 +129,7 @@ def _blown(run: Run, grown: float, since: int) -> Finding:
         blames=("learning-rate", "optimizer"),
         since=since,
         evidence={"spectral norm over that at first": grown},
-        remedy=steady + advised_rate(run, GOOD * grown),
+        remedies=(*steady, *advised_rate(run, GOOD * grown)),
         refute="The kernels grow as far at a tenth of the learning rate.",
         confidence=0.8,
     )
@@ -145,7 +155,13 @@ def _raised(run: Run) -> Finding | None:
                 blames=("learning-rate", "optimizer"),
                 since=int(skill.steps[best]),
                 evidence={"rate at the best": then, "rate at the end": now},
-                remedy=f"Let the schedule stay at or under {then:.2g}, and end lower than it began.",
+                remedies=(
+                    remedy(
+                        "constant-learning-rate",
+                        value=float(f"{then:.2g}"),
+                        text=f"Let the schedule stay at or under {then:.2g}, and end lower than it began",
+                    ),
+                ),
                 refute="The metrics fall just as much with a constant learning rate.",
                 confidence=0.85,
             )
@@ -160,7 +176,7 @@ def _finding(run: Run, ratio: float, since: int, message: str, confidence: float
         blames=("learning-rate", "optimizer"),
         since=since,
         evidence={"update ratio": ratio},
-        remedy=advised_rate(run, ratio),
+        remedies=(*advised_rate(run, ratio), remedy("clipnorm", value=1.0)),
         refute="The loss falls no better at a tenth of the learning rate.",
         confidence=confidence,
     )

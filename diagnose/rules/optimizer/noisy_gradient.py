@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from diagnose.remedy import advice, remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import recent
 from diagnose.rules.rule import Rule
@@ -51,7 +52,10 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("batch-size", "learning-rate"),
         since=int(cosine.steps[0]),
         evidence={"cosine": mean, "batch size": float(samples)},
-        remedy=f"Set batch_size={8 * samples}, or gradient_accumulation_steps=8 in the optimizer.",
+        remedies=(
+            remedy("batch-size", value=8 * samples),
+            advice("Set gradient_accumulation_steps=8 in the optimizer"),
+        ),
         refute="The loss falls no faster with batches eight times as large.",
         confidence=0.5,
     )

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import larger_batch, rate_times
 from diagnose.rules.evidence.losses import epoch_losses
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
@@ -59,7 +60,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("learning-rate", "batch-size"),
         since=int(losses.steps[0]),
         evidence={"autocorrelation of differences": swing, "swing over loss": amplitude},
-        remedy="Lower the learning rate to a third, or double the batch size.",
+        remedies=(rate_times(run, 1 / 3), *larger_batch(run, 2)),
         refute="The swings stay as large at a tenth of the learning rate.",
         confidence=0.75 if swing < ZIGZAG else 0.55,
     )

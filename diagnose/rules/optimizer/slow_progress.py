@@ -70,7 +70,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         blames=("learning-rate", "optimizer"),
         since=int(ratio.steps[0]),
         evidence={"fall an epoch": pace, "update ratio": size},
-        remedy=advised_rate(run, size),
+        remedies=advised_rate(run, size),
         refute="The loss falls no faster at ten times the learning rate.",
         confidence=0.6,
     )

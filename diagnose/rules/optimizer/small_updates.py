@@ -26,7 +26,7 @@ import numpy as np
 
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
-from diagnose.rules.evidence.updates import STRETCH, advised_rate, at_rest, lowered_early, typical_ratio
+from diagnose.rules.evidence.updates import advised_rate, at_rest, lowered_early, stretched, typical_ratio
 from diagnose.rules.rule import Rule
 from diagnose.verdict import Finding, Healthy, NotMeasured, Verdict
 from diagnose.wording import change
@@ -59,7 +59,7 @@ def judge(case: Case) -> Iterator[Verdict]:
             blames=("learning-rate", "optimizer"),
             since=since,
             evidence={"update ratio": now, **_by_the_rate(case)},
-            remedy=advised_rate(run, now),
+            remedies=advised_rate(run, now),
             refute="The loss falls no faster at ten times the learning rate.",
             confidence=0.8,
         )
@@ -93,7 +93,7 @@ def _lowered(first: float, last: float, step: int) -> Finding:
         blames=("learning-rate", "optimizer"),
         since=step,
         evidence={"first rate": first, "last rate": last},
-        remedy=STRETCH,
+        remedies=stretched(first),
         refute="The loss falls no faster with a constant learning rate.",
         confidence=0.8,
     )

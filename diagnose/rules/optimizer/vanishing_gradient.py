@@ -26,10 +26,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from diagnose.remedy import Remedy, advice
 from diagnose.rules.evidence.case import Case
+from diagnose.rules.evidence.change import at_each, everywhere, initialized, normalized, normalized_everywhere
 from diagnose.rules.evidence.gradients import ratio_of, whole_gradient
 from diagnose.rules.evidence.persistence import lasting, recent, too_few
-from diagnose.rules.evidence.slope import WORKS_ALONE
+from diagnose.rules.evidence.slope import works_alone
 from diagnose.rules.rule import Rule
 from diagnose.run.layout import Layout, site_name
 from diagnose.run.run import Run
@@ -93,18 +95,26 @@ def _finding(run: Run, layout: Layout, first: str, last: str, since: int, ratio:
         )
         message = f"The gradient of `{first}` is only {small(ratio)} of that of `{last}`: {who}."
         blames: tuple[str, ...] = ("activation", "initialization", "layers")
-        what = "these activations" if even and len(gains) > 1 else site_name(layout, least)
-        remedy = f"Replace {what} (relu or gelu pass about 70 %), or scale the inputs to where the slope is near 1."
+        culprits = [*gains] if even else [least]
+        what = "these activations" if len(culprits) > 1 else site_name(layout, least)
+        remedies: tuple[Remedy, ...] = (
+            at_each(
+                f"Replace {what} by `relu`, which passes about 70 % of a gradient",
+                (everywhere("replace-activation", "{f}", layout, place, "relu") for place in culprits),
+            ),
+            at_each(f"Put LayerNormalization in front of {what}", (normalized(layout, place) for place in culprits)),
+        )
         if layout.shares_out(least):
-            remedy = WORKS_ALONE
+            remedies = (works_alone(layout, least),)
     else:
         message = (
             f"The gradient of `{first}` is only {small(ratio)} of that of `{last}`; the weights between them reduce it."
         )
         blames = ("initialization", "layers", "activation")
-        remedy = (
-            "Initialize for the activation (he_normal for relu-like, glorot_uniform for tanh-like "
-            "ones), or add normalization layers or skip connections."
+        remedies = (
+            initialized(run),
+            normalized_everywhere(layout),
+            advice("Add skip connections"),
         )
     return Finding(
         first,
@@ -113,7 +123,7 @@ def _finding(run: Run, layout: Layout, first: str, last: str, since: int, ratio:
         blames=blames,
         since=since,
         evidence=evidence,
-        remedy=remedy,
+        remedies=remedies,
         refute="The gradient of the first layers does not rise when that is changed.",
         confidence=0.8,
     )

@@ -1,0 +1,133 @@
+"""Remedies that several rules advise, with the places and the numbers of this run in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from diagnose.remedy import Remedy, advice, remedy, together
+from diagnose.rules.evidence.persistence import recent
+from diagnose.run.layout import Layout
+from diagnose.run.run import Run
+from diagnose.wording import times
+
+BOUNDED = 1.5  # arithmetic: what tanh, softsign and their like return stays within; ReLU and its like leave it
+RELU_LIKE = ("relu", "leaky", "elu", "gelu", "silu", "swish", "mish", "softplus", "celu")
+
+
+def alike(layout: Layout, where: str) -> list[str]:
+    """The hidden places with the activation of this one: a function of the user's own is changed at all of them.
+
+    What a layer does by itself (`where` names no layer) is found in the user's `call`, and is no one's to swap.
+    """
+    site = layout.site(where)
+    if not site.custom:
+        return [where]
+    return [
+        place for place, other in layout.sites.items() if other.function == site.function and other.role == "hidden"
+    ]
+
+
+def everywhere(kind: str, text: str, layout: Layout, where: str, value: object = None) -> Remedy:
+    """This change at the place and all that are alike. text: with {f} for the activation."""
+    places = alike(layout, where)
+    swappable = all(_is_swappable(layout, place) for place in places)
+    function = layout.site(where).function
+    said = text.format(f=f"`{function}`" if function else f"the activation of `{where}`")
+    said += f" in {len(places)} layers" if len(places) > 1 else ""
+    made = [remedy(kind, place, value, text=said, automatic=swappable) for place in places]
+    return replace(together(made), text=said)
+
+
+def at_each(text: str, made: Iterable[Remedy]) -> Remedy:
+    """These changes as one, each of their parts once."""
+    parts = {(part.kind, part.where): part for each in made for part in each.parts}
+    return replace(together(parts.values()), text=text)
+
+
+def _is_swappable(layout: Layout, where: str) -> bool:
+    """Whether the activation there is that of a layer, and not in a loop or written in a `call`."""
+    site = layout.site(where)
+    return "@" not in where and site.role != "recurrent" and layout.layer(where) == (site.layer or where)
+
+
+def replaced(run: Run, layout: Layout, where: str) -> Remedy:
+    """The activation of Keras that comes nearest to what this one returned: bounded or not."""
+    low, high = (recent(run.series(f"activation.{end}", where).finite()) for end in ("min", "max"))
+    to = "tanh" if -BOUNDED <= low < -0.01 and high <= BOUNDED else "relu"
+    if layout.site(where).function == to:
+        to = "relu" if to == "tanh" else "leaky_relu"
+    return everywhere("replace-activation", f"Replace {{f}} by `{to}`", layout, where, to)
+
+
+def normalized(layout: Layout, where: str) -> Remedy:
+    """Normalization in front of the activation."""
+    return everywhere("normalize-activation-input", "Put LayerNormalization in front of {f}", layout, where)
+
+
+def normalized_everywhere(layout: Layout) -> Remedy:
+    """Normalization in front of every hidden activation that is a layer's own."""
+    places = [where for where, site in layout.sites.items() if site.role == "hidden" and _is_swappable(layout, where)]
+    text = "Put LayerNormalization in front of each hidden activation"
+    if not places:
+        return advice(text)
+    return replace(together(remedy("normalize-activation-input", place) for place in places), text=text)
+
+
+def larger_batch(run: Run, factor: int) -> tuple[Remedy, ...]:
+    """Batches of so many times as many samples; none where their size is not known."""
+    sizes = run.series("batch.size").finite().values
+    return (remedy("batch-size", value=int(sizes.max()) * factor),) if len(sizes) else ()
+
+
+def scaled(layout: Layout, where: str, factor: float) -> Remedy:
+    """The inputs of the activation times this factor."""
+    by = two_digits(factor)
+    how = (
+        f"Multiply the inputs of {{f}} by {times(by)}" if by >= 1 else f"Divide the inputs of {{f}} by {times(1 / by)}"
+    )
+    return everywhere("scale-activation-input", how, layout, where, by)
+
+
+def rate_times(run: Run, factor: float) -> Remedy:
+    """Another learning rate, so many times that of now; in words alone where that is not known."""
+    now = rate_of(run)
+    if now is None:
+        how = f"Raise the learning rate by a factor of {times(factor)}"
+        return advice(how if factor > 1 else f"Lower the learning rate by a factor of {times(1 / factor)}")
+    value = float(f"{now * factor:.1g}")
+    return remedy("learning-rate", value=value, text=f"Set learning_rate={value:g} (now {now:.3g})")
+
+
+def rate_of(run: Run) -> float | None:
+    """The learning rate last seen; None where none was, or it is 0."""
+    rates = run.series("optimizer.learning_rate").finite().values
+    return float(rates[-1]) if len(rates) and rates[-1] > 0 else None
+
+
+def initialized(run: Run, where: str = "") -> Remedy:
+    """The initializer that suits most of the model's activations; for one layer, or for all."""
+    names = [site.function.lower() for site in run.facts.sites if site.role == "hidden"]
+    if any("selu" in name for name in names):
+        return remedy("initializer", where, "lecun_normal")
+    rectified = sum(name.startswith(RELU_LIKE) for name in names)
+    return remedy("initializer", where, "he_normal" if 2 * rectified > len(names) else "glorot_uniform")
+
+
+def clipped(layout: Layout, where: str, limit: float) -> Remedy:
+    """The inputs of the activation kept within [-limit, limit]."""
+    text = f"Clip the inputs of {{f}} to [-{limit:g}, {limit:g}]"
+    return everywhere("clip-activation-input", text, layout, where, [-limit, limit])
+
+
+def dropped(run: Run) -> tuple[Remedy, ...]:
+    """More dropout where the model has some: half-way from each rate to 1."""
+    rates = {layer.path: layer.rate for layer in run.facts.model.layers if layer.rate}
+    more = [remedy("dropout", path, two_digits((1 + rate) / 2)) for path, rate in rates.items()]
+    return (together(more),) if more else ()
+
+
+def two_digits(value: float) -> float:
+    """The value with two digits, as a person would write it; 1 for what is no number."""
+    return float(f"{value:.2g}") if math.isfinite(value) and value else 1.0
