@@ -44,7 +44,7 @@ def node(rule: str, where: str = "", since: int | None = 0, severity: str = "war
 
 
 def test_a_run_without_taps_is_not_called_healthy():
-    assert examine(Run()).headline == f"nothing measured: 0 of {len(ALL_RULES)} rules could look"
+    assert examine(Run()).headline == f"nothing measured: 0 of {len(ALL_RULES)} checks ran"
     assert not examine(Run()).healthy
 
 
@@ -65,7 +65,7 @@ def test_the_flat_activation_is_the_cause_and_the_lost_gradient_its_consequence(
 
 def test_the_headline_holds_number_place_and_remedy():
     diagnosis = examine(run_of(blocked("a") | STUCK, layers="az", **SEEN))
-    assert "95 % of the inputs of `tanh` in `a` lie where it is flat" in diagnosis.headline
+    assert "95 % of the inputs of `tanh` in `a` fall where its slope is almost 0" in diagnosis.headline
     assert diagnosis.headline.endswith(diagnosis.causes[0].remedy)
 
 

@@ -363,7 +363,7 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
         return Outcome("unknown", f"{what}.")
     why = run.facts.task.reason or "neither accuracy nor R squared was measured"
     if _alike(run):
-        why = "all targets seen are equal, so neither accuracy nor R squared can be measured"
+        why = "all targets seen are alike, so neither accuracy nor R squared can be measured"
     if asked_for_the_opposite(run):
         why = "the loss is least for other predictions than the targets, so neither accuracy nor R squared can "
         "be measured"

@@ -70,7 +70,7 @@ def _finding(run: Run, layout: Layout, where: str, since: int, gain: float) -> F
     flat = recent(run.series("activation.saturated_share", where).finite())
     size = recent(run.series("preactivation.std", where).finite())
     evidence = {"gate gain": gain, "saturated share": flat, "std of z": size}
-    remedy = "Replace the activation, or scale its inputs to where its slope is not almost 0."
+    remedy = "Replace the activation, or rescale its inputs."
     if layout.shares_out(where):
         units = layout.site(where).units
         why = f": it divides a fixed total among {units} units" if units else ""

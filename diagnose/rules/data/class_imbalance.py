@@ -171,7 +171,7 @@ def _erased(where: str, answers: ClassPredictions, never: np.ndarray, idle: list
         severity="critical" if weightless else "warning",
         blames=("data", "labels", "loss"),
         evidence={
-            "samples never answered": float(samples),
+            "samples never predicted": float(samples),
             "mean recall of the others": float(answers.recall[others].mean()) if others.any() else 0.0,
         },
         remedy=over

@@ -38,11 +38,11 @@ def other_inputs(run: Run, where: str, size: float) -> str:
     """The remedy for inputs of this size (rms) at a flat place: those that would meet slope, if any would."""
     wanted = size_of_slope(run, where)
     if wanted is None:
-        return "Replace the activation, or scale its inputs to where its slope is not almost 0 (try x * 2 and x / 2)."
+        return "Replace the activation, or rescale its inputs (try x * 2 and x / 2)."
     if wanted == 0.0:
         return "Replace the activation: its slope is almost 0 everywhere near its inputs."
     if size / BESIDE < wanted < size * BESIDE:
-        return "Replace the activation, or shift its inputs (BatchNormalization) to where its slope is not almost 0."
+        return "Replace the activation, or shift its inputs (BatchNormalization)."
     if wanted > size:
         up = times(wanted / max(size, 1e-6))
         return f"Replace the activation, or multiply its inputs by {up}: its slope is almost 0 around z = 0."

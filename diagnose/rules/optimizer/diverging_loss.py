@@ -58,7 +58,11 @@ def judge(case: Case) -> Iterator[Verdict]:
         severity="critical" if last > 10 * values[best] else "warning",
         blames=("learning-rate",),
         since=int(losses.steps[min(best + 1, len(values) - 1)]),
-        evidence={"best loss": float(values[best]), "last loss": last, "loss of a constant answer": float(baseline)},
+        evidence={
+            "best loss": float(values[best]),
+            "last loss": last,
+            "loss of the best constant prediction": float(baseline),
+        },
         remedy="Lower the learning rate to a third and keep the best weights "
         "(EarlyStopping with restore_best_weights=True).",
         refute="The loss comes down again by itself within as many epochs.",
