@@ -6,9 +6,11 @@ One list for texts as they stand in the code (`test_plain_words.py`) and for tho
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from diagnose.diagnosis.record import DiagnosisRecord
 from diagnose.outcome.figures import SCALE
+from diagnose.verdict import Finding
 
 #: What not to write, and what instead.
 INSTEAD = {
@@ -66,14 +68,22 @@ def odd_words(text: str) -> list[str]:
 
 def explains_skill(text: str) -> bool:
     """Whether a text that says "skill" says what it is; also one that does not say it."""
-    return not re.search(r"\bskill\b", text, re.IGNORECASE) or SCALE in text
+    return not re.search(r"\bskill\b", text, re.IGNORECASE) or SCALE in " ".join(text.split())
+
+
+def odd_words_in(findings: Iterable[Finding]) -> list[str]:
+    """The same of all that findings say; the name of a function or layer, in backticks, is the user's own."""
+    return _odd_words(text for finding in findings for text in (finding.message, finding.remedy, finding.refute))
 
 
 def odd_words_of(diagnosis: DiagnosisRecord) -> list[str]:
-    """The same of all that a diagnosis says; the name of a function or layer, in backticks, is the user's own."""
-    texts = [diagnosis.headline, diagnosis.outcome_reason, str(diagnosis)]
-    for finding in diagnosis.findings:
-        texts += [finding.message, finding.remedy, finding.refute]
+    """The same of all that a diagnosis says."""
+    said = _odd_words((diagnosis.headline, diagnosis.outcome_reason, str(diagnosis)))
+    return said + odd_words_in(diagnosis.findings)
+
+
+def _odd_words(texts: Iterable[str]) -> list[str]:
+    texts = [*texts]
     found = [odd for text in texts for odd in odd_words(re.sub(r"`[^`]*`", "``", text))]
     found += [f"skill is not explained: {text}" for text in texts if not explains_skill(text)]
     return list(dict.fromkeys(found))

@@ -142,7 +142,7 @@ def test_a_rare_class_that_is_never_found_is_told_with_its_recall():
     (finding,) = findings("class-imbalance", answering([950, 50], [950, 0]))
     assert "of the 50 training samples of class 1 looked at none is predicted correctly" in finding.message
     assert finding.evidence["recall of class 1"] == 0.0
-    assert "19 times (`class_weight={1: 19}` in fit)" in finding.remedy
+    assert "by 19 (`class_weight={1: 19}` in fit)" in finding.remedy
 
 
 def test_a_class_that_is_never_found_is_the_harm_itself_whatever_else_was_achieved():

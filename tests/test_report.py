@@ -241,7 +241,11 @@ def test_what_does_not_apply_is_a_count_in_the_terminal_and_a_table_on_the_page(
     assert "1 check does not apply to this training: choked-clipping." in str(diagnosis)
     assert "does not clip" not in str(diagnosis)
     text = Page(render(diagnosis)).text
-    assert text.index("Could not be measured") < text.index("Does not apply to this training") < text.index("does not clip")
+    assert (
+        text.index("Could not be measured")
+        < text.index("Does not apply to this training")
+        < text.index("does not clip")
+    )
 
 
 def test_a_note_of_the_monitor_is_told_once():
@@ -281,7 +285,7 @@ def test_a_remedy_of_several_lines_keeps_its_lines():
 def test_a_healthy_run_reads_as_healthy():
     diagnosis = Diagnosis("learning", "skill 0.95.", "healthy: skill 0.95", (), (), (), sick_run())
     assert "No check found anything to change." in str(diagnosis)
-    assert "No rule found anything that should be changed." in Page(render(diagnosis)).text
+    assert "No check found anything to change." in Page(render(diagnosis)).text
     assert json.loads(diagnosis.to_json())["healthy"] is True
     assert json.loads(examine(Run()).to_json())["looked"] == 0  # and then nothing else in it says anything
 

@@ -118,7 +118,10 @@ def test_a_rate_that_goes_on_rising_after_the_best_skill_is_the_cause_of_its_los
     raised = run_of(ordinary | falls | {"optimizer.learning_rate": [1e-3, 1e-2, 0.03, 0.5, 2.0]}, layers="a")
     (finding,) = findings("large-updates", raised)
     assert finding.since == 2
-    assert finding.message.startswith("The learning rate rose from 0.03 to 2 after the skill (0 = always guessing, 1 = perfect) was best, 0.90 at step 2")
+    assert finding.message.startswith(
+        "The learning rate rose from 0.03 to 2 after the skill (0 = always guessing, 1 = perfect) was best, 0.90 at "
+        "step 2"
+    )
     constant = run_of(ordinary | falls | {"optimizer.learning_rate": [1e-3] * 5}, layers="a")
     assert findings("large-updates", constant) == []
 

@@ -236,7 +236,7 @@ def _remedy(where: str, weight: float, rare: int | None) -> str:
     how = f"`class_weight={{{rare}: {weight:.0f}}}`" if rare is not None else "`class_weight`"
     how = "`sample_weight`" if where else how  # Keras takes class weights for a single output only
     named = "the rare class" if rare is None else f"class {rare}"
-    return f"Give {named} {weight:.0f} times the weight ({how} in fit), and judge by recall or F1, not by accuracy."
+    return f"Multiply the weight of {named} by {weight:.0f} ({how} in fit), and judge by recall or F1, not by accuracy."
 
 
 RULE = Rule(
