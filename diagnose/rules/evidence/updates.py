@@ -100,8 +100,9 @@ def advised_rate(run: Run, ratio: float) -> str:
     rate = float(rates[-1]) if len(rates) else 0.0
     factor = min(max(GOOD / ratio, 1 / MOST), max(MOST, USUAL / rate if rate else 0.0))
     if rate > 0:
-        short = "" if ratio * factor > GOOD / MOST else " That alone is not enough: look at the optimizer's "
-        "epsilon, too."
+        short = (
+            "" if ratio * factor > GOOD / MOST else " That alone is not enough: look at the optimizer's epsilon, too."
+        )
         return f"{far_targets(run)}Set learning_rate={rate * factor:.1g} (now {rate:.3g}).{short}"
     verb, by = ("Raise", factor) if factor > 1 else ("Lower", 1 / factor)
     return f"{far_targets(run)}{verb} the learning rate by a factor of {by:.2g}."
