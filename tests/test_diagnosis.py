@@ -56,6 +56,21 @@ def test_a_good_training_is_called_healthy_with_the_numbers_that_say_so():
     )
 
 
+@pytest.mark.parametrize(
+    ("skill", "begins"),
+    [
+        (0.2, "no fault found, though little is learned: the accuracy is 28 % on"),
+        (0.39, "no fault found, but it may not be the best possible: the accuracy is 45 % on"),
+        (0.9, "healthy: the accuracy is 91 % on"),
+    ],
+)
+def test_only_what_is_good_is_called_healthy(skill, begins):
+    """No simple model is known beside this network, so nobody can say that 45 % is as good as it gets."""
+    course = {"skill.train": [0.0, skill], "skill.validation": [0.0, skill], "batch.loss": np.linspace(2.3, 0.1, 12)}
+    diagnosis = examine(run_of(course, layers="az", **SEEN))
+    assert diagnosis.causes == () and diagnosis.headline.startswith(begins)
+
+
 def test_the_flat_activation_is_the_cause_and_the_lost_gradient_its_consequence():
     diagnosis = examine(run_of(blocked("a") | STUCK, layers="az", **SEEN))
     assert names(diagnosis.causes) == ["saturated-activation"]

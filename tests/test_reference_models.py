@@ -196,6 +196,10 @@ def test_falling_short_is_what_the_size_of_the_sets_bears_out(network, reference
     assert examine(run_with(network, reference, samples)).outcome == outcome
 
 
+def test_what_simple_models_do_not_exceed_is_called_healthy():
+    assert examine(run_with(0.5, 0.45)).headline.startswith("healthy: the accuracy is 75 % on training samples")
+
+
 def test_weighted_samples_are_not_held_against_plain_skill():
     weighted = {"outputs": [{"name": "", "weights": {"given": True}}]}
     assert examine(run_with(0.6, 0.9, audit=weighted)).outcome == "learning"

@@ -18,6 +18,7 @@ from diagnose.api import Diagnosis, examine
 from diagnose.report.html import render
 from diagnose.report.index import Entry, write_index
 from diagnose.report.presentation import title_of
+from diagnose.rules.catalogue import ALL_RULES
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, NotMeasured
 
@@ -240,6 +241,8 @@ def test_what_does_not_apply_is_a_count_in_the_terminal_and_a_table_on_the_page(
     assert "Not measured (1)\n  - Dead units at a: seen at 1 observation; 3 are needed" in str(diagnosis)
     assert "1 check does not apply to this training: choked-clipping." in str(diagnosis)
     assert "does not clip" not in str(diagnosis)
+    counted = replace(diagnosis, looked=90)
+    assert f"90 checks ran, 1 does not apply here, {len(ALL_RULES) - 91} could not run." in str(counted)
     text = Page(render(diagnosis)).text
     assert (
         text.index("Could not be measured")
