@@ -197,7 +197,7 @@ class TrainingMonitor(keras.callbacks.Callback):
             return
         self._session.end("completed")
         if self._speaks():
-            with fit.guard.guarded("telling the diagnosis", "telling"):
+            with fit.guard.guarded("printing the diagnosis", "telling"):
                 self._tell(None if fit.guard.is_off("file") else self.path)
 
     def on_test_begin(self, logs: Any = None) -> None:
@@ -293,7 +293,7 @@ def _checked_path(path: str | os.PathLike[str]) -> str:
 def _checked_overhead(overhead: float) -> float:
     if isinstance(overhead, bool) or not isinstance(overhead, (int, float)) or not 0 < overhead < 1:
         raise ValueError(
-            f"overhead is {overhead!r}; it must lie between 0 and 1, both excluded: 0.03 allows 3 seconds of observing "
+            f"overhead is {overhead!r}; it must be over 0 and under 1: 0.03 allows 3 seconds of observing "
             "in 100 seconds of training."
         )
     return float(overhead)

@@ -115,11 +115,11 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-@main.command(short_help="Say what a run file tells, as text, page or JSON.")
+@main.command(short_help="Diagnose a run file, as text, page or JSON.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write the report page to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-@click.option("--ignore", metavar="RULE", multiple=True, help="A rule that is to judge nothing; may be given again.")
+@click.option("--ignore", metavar="RULE", multiple=True, help="A rule to leave out; may be repeated.")
 @click.pass_context
 def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool, ignore: tuple[str, ...]) -> None:
     """Say what a run file tells: RUN is the path given to TrainingMonitor.
@@ -145,10 +145,7 @@ def report(ctx: click.Context, run: Path, page: Path | None, as_json: bool, igno
         click.echo(to_text(diagnosis, width=_columns(), style=_styled))
     if not seen.measured and not diagnosis.causes:
         because = f" ({why})" if (why := why_unmeasured(seen)) else ""
-        raise Refused(
-            f"nothing was measured in {run}{because}, so it says neither that the training is healthy nor what is "
-            "wrong."
-        )
+        raise Refused(f"nothing was measured in {run}{because}, so it is not known whether the training is healthy.")
     ctx.exit(WRONG if diagnosis.causes else 0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from diagnose.outcome.figures import SCALE
 from diagnose.rules.catalogue import ALL_RULES
 from diagnose.rules.rule import PARTS, STORY_PARTS
 from diagnose.run.quantities import ARRAYS, QUANTITIES
@@ -27,7 +28,7 @@ def quantities_page() -> str:
             "# Quantities",
             "",
             "What a run can hold, made from `diagnose/run/quantities.py`. `run.table(name)` gives one as a "
-            "pandas table.",
+            f"pandas table. Skill is accuracy or R squared on one scale: {SCALE}.",
             "",
             "| Quantity | Meaning | Unit | Range | `where` is a |",
             "|---|---|---|---|---|",
@@ -54,6 +55,7 @@ def rules_page() -> str:
         "# Rules",
         "",
         f"All {len(ALL_RULES)} rules, made from their docstrings. `keras-diagnose rules NAME` shows one.",
+        f"Skill is accuracy or R squared on one scale: {SCALE}.",
     ]
     for part, title in PARTS.items():
         lines += ["", f"## {title}"]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from known_activations import TRUTHS, examined
+from plain_words import odd_words_in
 
 INF = math.inf
 
@@ -218,3 +219,4 @@ def test_the_rules_that_fire_are_those_expected(name):
     assert [verdict for verdict in found.not_measured if "the rule itself failed" in verdict.reason] == []
     for finding in found.findings:
         assert finding.message and finding.remedy and finding.refute and finding.blames[0] == "activation"
+    assert odd_words_in(found.findings) == []

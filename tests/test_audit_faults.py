@@ -39,6 +39,7 @@ from configurations import (
     tagger,
 )
 from keras import layers, losses, metrics, ops
+from plain_words import odd_words_of
 
 from diagnose.callbacks.auditing.audit import audit
 
@@ -458,6 +459,7 @@ def test_a_fault_of_configuration_is_the_first_cause_before_any_training(what: s
     assert diagnosis.outcome == "unknown"
     assert not diagnosis.healthy
     assert diagnosis.causes[0].remedy
+    assert odd_words_of(diagnosis) == []
 
 
 @pytest.mark.parametrize("what", FAULTS)

@@ -108,7 +108,7 @@ def test_a_report_without_a_cause_ends_with_0(tmp_path):
     store.close()
     result = keras_diagnose("report", store.path)
     assert result.exit_code == 0
-    assert "No cause for concern was found." in result.stdout
+    assert "No check found anything to change." in result.stdout
 
 
 def test_a_report_in_which_nothing_was_measured_is_no_all_clear(tmp_path):
@@ -117,7 +117,7 @@ def test_a_report_in_which_nothing_was_measured_is_no_all_clear(tmp_path):
     store.close()
     result = keras_diagnose("report", store.path)
     assert result.exit_code == 2
-    assert "that no cause was found is no sign of health" in " ".join(result.stdout.split())
+    assert "that no cause was found does not mean that the training is healthy" in " ".join(result.stdout.split())
     assert len(result.stderr.splitlines()) == 1 and "nothing was measured in" in result.stderr
 
 
@@ -168,13 +168,13 @@ def distributed(run: Path) -> None:
 @pytest.mark.parametrize(
     ("training", "why"),
     [
-        (killed_before_its_first_step_was_done, "none was done yet"),
+        (killed_before_its_first_step_was_done, "no training step was done yet"),
         (cannot_be_undone, "PyFunc"),
         (distributed, "distributed over devices"),
     ],
 )
 def test_a_real_training_in_which_nothing_was_measured_is_no_all_clear(tmp_path, training, why):
-    """Rules that need no measurement could look, and found nothing: that is no sign of health."""
+    """Rules that need no measurement ran, and found nothing: that is no sign of health."""
     training(tmp_path / "run.sqlite")
     told = keras_diagnose("report", tmp_path / "run.sqlite", "--json")
     assert told.exit_code == 2

@@ -37,8 +37,8 @@ def test_a_run_file_of_an_earlier_version_is_judged_as_it_was_then():
         "and 28 % on validation samples.",
     )
     assert diagnosis.headline == (
-        "98 % of the inputs of `tanh_of_fifth_power` in `survey/second` lie where it is flat, around 0: the size of "
-        "its inputs is 0.11. Replace the activation, or scale what enters it up by 7.6."
+        "98 % of the inputs of `tanh_of_fifth_power` in `survey/second` fall where its slope is almost 0, around "
+        "z = 0: its inputs are tiny (rms 0.11). Replace the activation, or multiply its inputs by 7.6."
     )
     assert [(cause.rule, cause.where, cause.severity) for cause in diagnosis.causes] == [
         ("saturated-activation", "survey/second", "critical")

@@ -140,9 +140,9 @@ def answering(samples: list[int], right: list[int]) -> Run:
 
 def test_a_rare_class_that_is_never_found_is_told_with_its_recall():
     (finding,) = findings("class-imbalance", answering([950, 50], [950, 0]))
-    assert "of the 50 training samples of class 1 looked at none is answered right" in finding.message
+    assert "of the 50 training samples of class 1 looked at none is predicted correctly" in finding.message
     assert finding.evidence["recall of class 1"] == 0.0
-    assert "19 times (`class_weight={1: 19}` in fit)" in finding.remedy
+    assert "by 19 (`class_weight={1: 19}` in fit)" in finding.remedy
 
 
 def test_a_class_that_is_never_found_is_the_harm_itself_whatever_else_was_achieved():
@@ -169,7 +169,7 @@ def test_a_class_that_is_never_the_answer_is_told_whatever_its_share():
     """The mean recall of the others is (98 + 95) / 200 = 0.965; at 0.8 the model is good at them."""
     (finding,) = findings("class-imbalance", answering([100, 100, 100], [98, 95, 0]))
     assert (
-        finding.message.startswith("Class 2 is never the answer, though 100 training samples")
+        finding.message.startswith("Class 2 is never predicted, though 100 training samples")
         and finding.severity == "warning"
     )
     assert not findings("class-imbalance", answering([100, 100, 100], [79, 80, 0]))
@@ -246,7 +246,7 @@ def test_the_worst_classes_are_shown_and_the_rest_is_counted():
     samples = [50] * 30
     (figure,) = class_figures(answering(samples, list(range(30))))
     assert [row.name for row in figure.rows] == [f"class {k}" for k in range(ROWS)]
-    assert figure.hidden == "10 more classes, each found 40 % of the time or more"
+    assert figure.hidden == "10 more classes, each predicted correctly in 40 % of the cases or more"
     assert (figure.rows[5].found, figure.rows[5].samples) == (("10 %",), ("50",))
     assert figure.rows[5].bars == (("train", "M0 0.12H100V0.88H0Z"),)
 

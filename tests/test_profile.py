@@ -111,7 +111,7 @@ def test_what_can_not_be_used_is_told_with_the_offending_input(f, words):
     found = profile(f)
     told = finding(found, "failing-activation")
     assert told.severity == "critical" and words in told.message
-    assert "Offending input: float32 tensor of shape (4, 8), values from N(0, 1)." in told.message
+    assert "Input: float32 tensor of shape (4, 8), values from N(0, 1)." in told.message
     assert found.shape is None and found.missing["shape"].startswith("f can't be called")
     assert str(found) and found.to_json() and found._repr_html_() and found.plot()
 

@@ -66,7 +66,7 @@ def test_a_missing_upstream_factor_is_told():
     def deaf(z: Any) -> Any:
         return tf.tanh(z), lambda upstream: 1 - tf.tanh(z) ** 2
 
-    assert "ignores what arrives" in finding(profile(deaf), "wrong-gradient-activation").message
+    assert "ignores the upstream gradient" in finding(profile(deaf), "wrong-gradient-activation").message
 
 
 def test_a_captured_parameter_is_named():

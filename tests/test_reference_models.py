@@ -83,7 +83,7 @@ def test_the_same_samples_give_the_same_skills():
         (Task("binary", 2), NUMBERS[:60], np.ones(60), "fewer than 50"),
         (Task("binary", 2), NUMBERS, np.ones(200), "one label"),
         (Task("categorical", 200), NUMBERS, np.arange(200), "133 classes are met among 133"),
-        (Task("categorical", 3), NUMBERS, np.zeros((200, 5), int), "more than one answer"),
+        (Task("categorical", 3), NUMBERS, np.zeros((200, 5), int), "more than one label"),
         (Task("regression"), np.where(NUMBERS > 2, np.nan, NUMBERS), NUMBERS[:, 0], "NaN"),
         (Task("regression"), NUMBERS, NUMBERS[:, :3], "as many numbers as the inputs"),
         (Task("regression"), NUMBERS, np.tile(NUMBERS, (1, MOST_TARGETS)), "for each sample"),
@@ -194,6 +194,10 @@ def run_with(network: float, reference: float, samples: int = 1000, **facts) -> 
 )
 def test_falling_short_is_what_the_size_of_the_sets_bears_out(network, reference, samples, outcome):
     assert examine(run_with(network, reference, samples)).outcome == outcome
+
+
+def test_what_simple_models_do_not_exceed_is_called_healthy():
+    assert examine(run_with(0.5, 0.45)).headline.startswith("healthy: the accuracy is 75 % on training samples")
 
 
 def test_weighted_samples_are_not_held_against_plain_skill():

@@ -18,6 +18,7 @@ from diagnose.api import Diagnosis, examine
 from diagnose.report.html import render
 from diagnose.report.index import Entry, write_index
 from diagnose.report.presentation import title_of
+from diagnose.rules.catalogue import ALL_RULES
 from diagnose.run.run import Run
 from diagnose.verdict import Finding, NotMeasured
 
@@ -98,10 +99,10 @@ def test_the_picture_of_the_suspect_stands_in_its_cause():
 def test_a_run_of_nothing_says_so_everywhere():
     text = Page(render(nothing_known())).text
     for words in (
-        "Nothing was observed, so no rule could look.",
+        "Nothing was observed, so no check could run.",
         "Not drawn: the run holds no curve",
         "Not measured in this run: saturated share, dead units, gate gain, gradient size.",
-        "Not drawn: skill and loss on held samples were not measured",
+        "Not drawn: no metrics and no loss on held samples were measured",
         "Nothing is known of the model and its settings.",
     ):
         assert words in text
@@ -174,7 +175,7 @@ def test_what_the_function_is_by_itself_stands_beside_what_it_did():
     with changing(run) as meta:
         meta["profiles"] = {"tanh_of_fifth_power": profile_of_fifth_power()}
     text = Page(render(sick_diagnosis(run))).text
-    assert text.count("By itself: tanh_x5 is flat around 0") == 1
+    assert text.count("By itself: tanh_x5 is nearly flat around z = 0") == 1
     with changing(run) as meta:
         meta["profiles"] = {"tanh_of_fifth_power": {"format": 10_000}}
     assert "By itself" not in render(sick_diagnosis(run))
@@ -198,7 +199,7 @@ def test_the_first_batch_is_shown_as_the_audit_saw_it():
     text = Page(render(Diagnosis("unknown", "", "h", (), (), (), run))).text
     for words in (
         "The first batch, before any training, 32 samples",
-        "compute_loss gives 0.25 for it",
+        "compute_loss is 0.25 for it",
         "step 0 reports a loss of 0; recomputed it is 2.5.",
         "predictions, shape of one (3,) –",
         "predictions, range 0 to 1 –",
@@ -233,15 +234,21 @@ def test_titles_have_their_hyphens_and_capitals():
     assert titles == ["NaN-gradient activation", "Non-finite loss", "One-class cross-entropy"]
 
 
-def test_what_has_nothing_to_look_at_is_a_count_in_the_terminal_and_a_table_on_the_page():
+def test_what_does_not_apply_is_a_count_in_the_terminal_and_a_table_on_the_page():
     missed = NotMeasured("a", "seen at 1 observation; 3 are needed", "dead-units")
     idle = NotMeasured("", "the optimizer does not clip", "choked-clipping", applies=False)
-    diagnosis = Diagnosis("unknown", "", "h", (), (), (missed, idle), Run())
+    diagnosis = Diagnosis("unknown", "", "h", (), (), (missed, idle), sick_run())
     assert "Not measured (1)\n  - Dead units at a: seen at 1 observation; 3 are needed" in str(diagnosis)
-    assert "1 rule had nothing to look at in such a training: choked-clipping." in str(diagnosis)
+    assert "1 check does not apply to this training: choked-clipping." in str(diagnosis)
     assert "does not clip" not in str(diagnosis)
+    counted = replace(diagnosis, looked=90)
+    assert f"90 checks ran, 1 does not apply here, {len(ALL_RULES) - 91} could not run." in str(counted)
     text = Page(render(diagnosis)).text
-    assert text.index("Could not be looked at") < text.index("Nothing to look at") < text.index("does not clip")
+    assert (
+        text.index("Could not be measured")
+        < text.index("Does not apply to this training")
+        < text.index("does not clip")
+    )
 
 
 def test_a_note_of_the_monitor_is_told_once():
@@ -254,8 +261,8 @@ def test_a_note_of_the_monitor_is_told_once():
 
 def test_nothing_measured_is_no_all_clear():
     for text in (str(nothing_known()), Page(render(nothing_known())).text, nothing_known()._repr_html_()):
-        assert "no sign of health" in " ".join(text.split())
-        assert "No cause for concern" not in text
+        assert "does not mean that the training is healthy" in " ".join(text.split())
+        assert "anything to change" not in text
 
 
 # --- terminal, JSON, notebook, index ---------------------------------------------------------------------------------
@@ -280,8 +287,8 @@ def test_a_remedy_of_several_lines_keeps_its_lines():
 
 def test_a_healthy_run_reads_as_healthy():
     diagnosis = Diagnosis("learning", "skill 0.95.", "healthy: skill 0.95", (), (), (), sick_run())
-    assert "No cause for concern was found." in str(diagnosis)
-    assert "No rule found anything that should be changed." in Page(render(diagnosis)).text
+    assert "No check found anything to change." in str(diagnosis)
+    assert "No check found anything to change." in Page(render(diagnosis)).text
     assert json.loads(diagnosis.to_json())["healthy"] is True
     assert json.loads(examine(Run()).to_json())["looked"] == 0  # and then nothing else in it says anything
 

@@ -68,7 +68,7 @@ def test_a_function_that_shares_a_total_out_blocks_where_it_feeds_kernels(into_k
     found = findings("blocked-gradient", run)
     assert bool(found) == told
     if told:
-        assert "it shares a total out among 128 units" in found[0].message
+        assert "it divides a fixed total among 128 units" in found[0].message
         assert "one that works on each unit alone" in found[0].remedy
 
 
@@ -108,7 +108,7 @@ def test_saturation_of_inputs_that_start_too_large_blames_the_initialization_or_
     }
     finding = findings("saturated-activation", run_of(series, layers=["dense"]))[0]
     assert finding.blames[0] == "initialization"
-    assert "down by 20" in finding.remedy
+    assert "weights, by 20" in finding.remedy
     series |= {"input.std": [80.0] * 5, "input.mean": [40.0] * 5}
     assert findings("saturated-activation", run_of(series, layers=["dense"]))[0].blames[0] == "preprocessing"
 
@@ -198,7 +198,7 @@ def bends(**by_site: float) -> dict:
 def test_activations_that_nothing_bends_make_one_line_and_that_is_a_note():
     (finding,) = findings("linear-use", run_of(bends(a=0.01, b=0.019), layers="ab"))
     assert (finding.where, finding.severity) == ("", "note")
-    assert "`tanh` in `b`, which bends most, is a straight line but for 2 %" in finding.message
+    assert "`tanh` in `b`, the least linear one, is a straight line except for 2 %" in finding.message
 
 
 def test_one_activation_that_bends_is_enough():
@@ -224,9 +224,13 @@ def at_a_flat_place(size: float, slope: np.ndarray) -> Finding:
 
 
 def test_the_remedy_for_a_flat_place_says_in_which_direction_there_is_slope():
-    assert "up by 20" in at_a_flat_place(0.1, (np.abs(Z) > 0.95).astype(float)).remedy  # the median of 1 to 3 is 2
-    assert "down by 5" in at_a_flat_place(1.0, (np.abs(Z) < 0.35).astype(float)).remedy  # that of 0 to 0.3 is 0.2
-    assert "no slope anywhere" in at_a_flat_place(0.1, np.zeros(61)).remedy
+    assert (
+        "multiply its inputs by 20" in at_a_flat_place(0.1, (np.abs(Z) > 0.95).astype(float)).remedy
+    )  # the median of 1 to 3 is 2
+    assert (
+        "divide its inputs by 5" in at_a_flat_place(1.0, (np.abs(Z) < 0.35).astype(float)).remedy
+    )  # that of 0 to 0.3 is 0.2
+    assert "almost 0 everywhere" in at_a_flat_place(0.1, np.zeros(61)).remedy
     assert "shift its inputs" in at_a_flat_place(1.5, (Z > 1).astype(float)).remedy  # the median of 1 to 3 is 2
 
 

@@ -171,7 +171,7 @@ def test_moving_statistics_that_never_catch_up_are_named_and_ordinary_ones_get_t
     series = {"skill.train": [0.0] * 99 + [0.3, 0.3], "batch.accuracy": [0.91] * 101}
     (slow,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.9999)))
     assert (slow.where, slow.severity) == ("norm", "critical")
-    assert "99 % what they began with" in slow.message
+    assert "99 % of their initial values" in slow.message
     (usual,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.99)))  # 0.99 ** 101 is 0.36
     assert (usual.where, usual.severity) == ("", "note")
     (settled,) = findings("train-eval-gap", run_of(series, **FIT, **normalized(0.9)))

@@ -120,7 +120,7 @@ def in_a_row(spread: float) -> dict:
 def test_two_activations_in_a_row_are_doubled_and_a_warning_where_the_second_squeezes():
     (finding,) = findings("doubled-activation", run_of(in_a_row(0.39), layers="ab"))
     assert (finding.where, finding.severity) == ("b", "warning")
-    assert "leaves 49 %" in finding.message
+    assert "49 % of the variation" in finding.message
     assert [finding.severity for finding in findings("doubled-activation", run_of(in_a_row(0.4), layers="ab"))] == [
         "note"
     ]

@@ -101,7 +101,7 @@ def test_clipping_helps_where_a_gradient_grew_until_it_overflowed():
 
 def test_a_gradient_of_what_broke_on_its_way_forward_is_sought_there():
     (finding,) = findings("non-finite-gradient", broken_below([1.0, 1.0, 1.0], b=[0, 0, 0, 5]))
-    assert finding.remedy.endswith("on the way forward, at `b`.")
+    assert finding.remedy.endswith("in the forward pass, at `b`.")
 
 
 def test_a_step_that_loss_scaling_skips_is_a_note():

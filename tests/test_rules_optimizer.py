@@ -70,7 +70,7 @@ def test_a_rate_that_ends_at_nothing_leaves_no_updates_to_be_small():
     rates = {"optimizer.learning_rate": [1e-2, 5e-3, 1e-3, 0.0, 0.0]}
     run = run_of(updates([1e-3, 1e-3, 1e-3, 0.0, 0.0]) | rates, layers="a", steps_seen=1000)
     (finding,) = findings("small-updates", run)
-    assert "and to 0, while the loss was still falling" in finding.message
+    assert "and to 0 at the end, while the loss was still falling" in finding.message
 
 
 def pressed(**optimizer: float):
@@ -101,7 +101,7 @@ def test_parameters_that_a_layer_reads_and_none_owns_are_frozen():
         meta["model"]["layers"][1]["loose"] = ["dense/kernel"]
     (finding,) = findings("frozen-weights", run)
     assert (finding.where, finding.blames) == ("b", ("layers",))
-    assert "`dense/kernel`, which the model does not know: it is never trained" in finding.message
+    assert "`dense/kernel`, which the model does not track: it is never trained" in finding.message
 
 
 def test_a_rate_lowered_after_the_loss_had_settled_did_no_harm():
@@ -118,7 +118,10 @@ def test_a_rate_that_goes_on_rising_after_the_best_skill_is_the_cause_of_its_los
     raised = run_of(ordinary | falls | {"optimizer.learning_rate": [1e-3, 1e-2, 0.03, 0.5, 2.0]}, layers="a")
     (finding,) = findings("large-updates", raised)
     assert finding.since == 2
-    assert finding.message.startswith("The learning rate rose from 0.03 to 2 after the skill was best, 0.90 at step 2")
+    assert finding.message.startswith(
+        "The learning rate rose from 0.03 to 2 after the skill (0 = always guessing, 1 = perfect) was best, 0.90 at "
+        "step 2"
+    )
     constant = run_of(ordinary | falls | {"optimizer.learning_rate": [1e-3] * 5}, layers="a")
     assert findings("large-updates", constant) == []
 
@@ -173,7 +176,7 @@ def test_a_first_update_that_wipes_the_weights_out_is_large_though_those_after_i
         return findings("large-updates", run_of(updates([update, 1e-5, 1e-5, 1e-5, 1e-5]) | sizes, layers="a"))
 
     (finding,) = first(0.998, 0.005)
-    assert "0.5 % of the kernels' size is there now" in finding.message
+    assert "0.5 % of the kernels' size is left" in finding.message
     assert first(0.5, 0.005) == [] and first(0.998, 0.5) == []
 
 

@@ -38,6 +38,7 @@ from faults import (
 )
 from keras import layers, ops
 from networks import OwnStep
+from plain_words import odd_words_of
 from sweeps import quick
 from trainings import Data, Training, adam, cancer, circles, clusters, friedman, head, sgd, structure, train, wine
 
@@ -666,6 +667,7 @@ def test_the_remedy_makes_it_well(what: str) -> None:
     assert diagnosis.causes == (), str(diagnosis)
     bent = ("falling-short",) if TWINS[what].cured.depth == 0 else ()  # a straight line can't follow what a forest does
     assert diagnosis.outcome in ("learning", "unknown", *bent)
+    assert odd_words_of(diagnosis) == []
 
 
 @pytest.mark.parametrize("what", SICK)
@@ -673,12 +675,14 @@ def test_a_cause_comes_with_its_number_its_remedy_and_what_would_refute_it(what:
     for cause in verdict(TWINS[what].sick).causes:
         assert cause.message and cause.evidence and cause.remedy and cause.refute and cause.blames
     assert len(verdict(TWINS[what].sick).headline) <= 220
+    assert odd_words_of(verdict(TWINS[what].sick)) == []
 
 
 @pytest.mark.parametrize("what", quick(NOTED, first={"a tanh that is met around 0 only"}))
 def test_a_note_is_made_on_the_one_twin_only(what: str) -> None:
     sick, cure, rule = NOTED[what]
     assert rule in {finding.rule for finding in verdict(sick).findings}, str(verdict(sick))
+    assert odd_words_of(verdict(sick)) == []
     cured = verdict(replace(sick, **cure))
     assert rule not in {finding.rule for finding in cured.findings}, str(cured)
 

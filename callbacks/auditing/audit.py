@@ -140,11 +140,11 @@ def wanted(output: OutputFacts) -> Wanted:
     loss, labels = output.loss, output.labels
     instead = ""
     if output.weights.negative:
-        instead = "some samples have negative weights, which ask for anything but their labels"
+        instead = "some samples have negative weights, so the loss is least for predictions unlike their labels"
     elif labels.weighted_one_hot and (loss is None or loss.takes != "values"):
-        instead = "the targets hold what each choice was worth, and not which is right"
+        instead = "the targets hold the value of each choice, and not which is right"
     elif loss and loss.aim not in ("", "labels") and not any(metric.minds for metric in output.metrics):
-        instead = "the loss wants something else of the predictions than the targets themselves"
+        instead = "the loss is least for other predictions than the targets"
     cut = loss.cut if loss else None
     return Wanted(
         class_numbers=labels.class_numbers,

@@ -71,7 +71,7 @@ def first_batch(model: Any, x: Any) -> FirstBatch:
     each = max(1, _entries(first.predictions) // asked)
     if each > ANSWER:
         raise TooLargeError(
-            f"one answer of the model holds {each:,} numbers, and the audit looks at {ANSWER:,} at most. "
+            f"the prediction for one sample holds {each:,} numbers, and the audit looks at {ANSWER:,} at most. "
             "Audit the model with shorter sequences, smaller images or fewer classes."
         )
     most = min(most, ANSWERS // each, PASS // max(1, first.work))

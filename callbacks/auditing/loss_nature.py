@@ -68,11 +68,11 @@ def loss_nature(loss: Evaluate, target_shape: Sequence[int], shape: Sequence[int
     is_vector = target_shape == shape or (width == 1 and target_shape == shape[:-1])
     if not is_vector and target_shape not in (shape[:-1], (*shape[:-1], 1)):
         return LossNature(
-            reason=f"targets of shape {target_shape} under predictions of shape {shape} are the loss' own"
+            reason=f"targets of shape {target_shape} under predictions of shape {shape} are known to this loss only"
         )
     probe = _Probe(loss, target_shape, shape)
     if not probe.answers():
-        return LossNature(reason="the loss refused crafted targets and predictions of the same shapes")
+        return LossNature(reason="the loss raised an error for test targets and predictions of the same shapes")
     if probe.ignores_predictions(is_vector):
         return LossNature("nothing", "unknown", "vectors" if is_vector else "ids")
     if width == 1:

@@ -109,7 +109,7 @@ def _why_not(task: Task, train: HeldArrays, validation: HeldArrays | None) -> st
         if not np.isfinite(side.targets).all():
             return "some targets are NaN or infinite"
         if _count(task, side.targets) != len(side.targets):
-            return "one sample has more than one answer"
+            return "one sample has more than one label"
     columns = sum(int(np.prod(batches[0].shape[1:])) for batches in train.inputs.values())
     answers = train.targets.size // len(train.targets)
     if task.kind != "regression":

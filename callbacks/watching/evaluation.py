@@ -172,10 +172,10 @@ class Evaluation:
         except Exception:
             if self._standard:
                 raise
-            self._leave_off("the train step does not ask the model for the targets")
+            self._leave_off("the train step does not pass the targets to the model")
             return None
         if not evaluator.most:
-            self._leave_off(f"one answer of the model holds over {ENTRIES:,} numbers")
+            self._leave_off(f"the prediction for one sample holds over {ENTRIES:,} numbers")
             return None
         for held in (self._held, self._held_validation):
             held.limit(evaluator.most)

@@ -82,7 +82,7 @@ class Live:
     def _stop(self) -> None:
         if not self._model.stop_training:
             self._model.stop_training = True
-            self._say(f"the fit ends here, as stop_on={self._wishes.stop_on!r} asks.")
+            self._say(f"the fit ends here, because of stop_on={self._wishes.stop_on!r}.")
 
     def _say(self, text: str) -> None:
         if self._wishes.speaks:

@@ -65,7 +65,7 @@ class WatchedFit:
                 f"Keras runs on {keras.backend.backend()}, and steps are observed on TensorFlow only; {CANNOT}"
             )
         elif getattr(self._model, "_distribute_strategy", None) is not None:
-            self.guard.give_up(f"the model is distributed over devices, and such batches can't be handed on; {CANNOT}")
+            self.guard.give_up(f"the model is distributed over devices, and such batches can't be observed; {CANNOT}")
         self._recorder.save_facts()
 
     def end(self, finished: str) -> None:

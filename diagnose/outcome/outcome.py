@@ -330,8 +330,9 @@ def _learning(run: Run, skills: Skills) -> Outcome | None:
     if balanced and None not in balanced.values():
         where = min(balanced, key=lambda name: balanced[name] or 0.0)
         skill = balanced[where] or 0.0
-        reason = f"{reached(run, skills, where)}; with every class counting the same, the skill is {skill:.2f} "
-        f"({SCALE})."
+        reason = (
+            f"{reached(run, skills, where)}; with every class counting the same, the skill is {skill:.2f} ({SCALE})."
+        )
         return Outcome("learning", reason, "none" if skill >= DECENT else "partial", skill, _worst(skills.validation))
     if not all(informed_by_the_loss(run, where) for where in known or ("",)):
         return None
@@ -358,15 +359,19 @@ def _unknown(run: Run, skills: Skills) -> Outcome:
         if run.observations:
             what = "neither a loss nor accuracy or R squared could be measured"
         if run.history and "loss" not in run.history:
-            what = f"the training step reports {_listed([*run.history])}, and no loss to compare with that of a "
-            "constant prediction"
+            what = (
+                f"the training step reports {_listed([*run.history])}, and no loss to compare with that of a "
+                "constant prediction"
+            )
         return Outcome("unknown", f"{what}.")
     why = run.facts.task.reason or "neither accuracy nor R squared was measured"
     if _alike(run):
-        why = "all targets seen are equal, so neither accuracy nor R squared can be measured"
+        why = "all targets seen are alike, so neither accuracy nor R squared can be measured"
     if asked_for_the_opposite(run):
-        why = "the loss is least for other predictions than the targets, so neither accuracy nor R squared can "
-        "be measured"
+        why = (
+            "the loss is least for other predictions than the targets, so neither accuracy nor R squared can "
+            "be measured"
+        )
     fell = loss_fell(losses)
     start, end = float(np.mean(losses.values[:3])), float(np.mean(losses.values[-3:]))
     reason = f"{str(why).rstrip('.')}; the loss went from {start:.3g} to {end:.3g}."

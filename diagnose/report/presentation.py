@@ -84,9 +84,9 @@ def verdict(diagnosis: DiagnosisRecord) -> tuple[str, str]:
 def no_cause(diagnosis: DiagnosisRecord) -> str:
     """What to say of a diagnosis without causes: a check that passed is not one that did not run."""
     if diagnosis.healthy:
-        return "Nothing needs to be changed."
+        return "No check found anything to change."
     if not diagnosis.run.measured:
-        return "Nothing was measured, so this training may be healthy or not."
+        return "Nothing was measured: that no cause was found does not mean that the training is healthy."
     return "No cause was found."
 
 

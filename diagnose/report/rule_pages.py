@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from diagnose.outcome.figures import SCALE
 from diagnose.rules.rule import PARTS, STORY_PARTS, Rule
 
 
@@ -45,6 +46,8 @@ def show_rule(console: Console, rule: Rule) -> None:
         table.add_row(Text(part, style="bold"), Text(_with_values(text, rule)))
     if rule.explains:
         table.add_row(Text("Explains", style="bold"), Text(", ".join(rule.explains)))
+    if re.search(r"\bskill\b", rule.story):
+        table.add_row(Text("Skill", style="bold"), Text(f"accuracy or R squared on one scale: {SCALE}"))
     console.print(table)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 
 from diagnose.diagnosis.record import DiagnosisRecord
+from diagnose.outcome.figures import SCALE
 from diagnose.report.presentation import (
     TONES,
     by_itself,
@@ -32,7 +34,11 @@ Style = Callable[[str, str], str]
 
 def to_text(diagnosis: DiagnosisRecord, *, width: int = WIDTH, style: Style = lambda text, tone: text) -> str:
     """The verdict in words. `width` in columns; `style` may colour what it is given, without changing its letters."""
-    return "\n".join(_lines(diagnosis, max(width, 40), style)).rstrip()
+    lines = [*_lines(diagnosis, max(width, 40), style)]
+    plain = " ".join(" ".join(lines).split())
+    if re.search(r"\bskill\b", plain, re.IGNORECASE) and SCALE not in plain:
+        lines.append(style(f"Skill: {SCALE}.", "quiet"))
+    return "\n".join(lines).rstrip()
 
 
 def _lines(diagnosis: DiagnosisRecord, width: int, style: Style) -> Iterator[str]:

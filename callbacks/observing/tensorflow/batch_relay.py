@@ -46,7 +46,7 @@ class Relay:
             .with_options(options)
         )
         if self._dataset.element_spec != element_spec:
-            raise TypeError(f"batches of the type {element_spec} can't be handed on")
+            raise TypeError(f"batches of the type {element_spec} can't be observed")
         self._iterator: Any = None
 
     @property

@@ -66,7 +66,7 @@ class SiteCurves:
         z, a: what went in and came out, at the same entries.
         """
         if tap.z is None:
-            return "what goes into its activation can't be reached"
+            return "the input of its activation can't be read"
         if mixing > MIXES:
             return "its function mixes its inputs, so it has no slope of its own"
         features = [*tap.z.shape[1:]]

@@ -82,7 +82,7 @@ class StepStandIn:
     def _seen(self, armed: _OneCall, iterator: Any) -> Any:
         original = armed.original
         relay = None
-        with self._guard("preparing to hand a batch on", "observation"), self._own("set-up"):
+        with self._guard("preparing to pass a batch on", "observation"), self._own("set-up"):
             relay = self._relay_for(iterator)
         if relay is None:
             return original(iterator)
@@ -125,7 +125,7 @@ class StepStandIn:
 
     def _relay_for(self, iterator: Any) -> Relay | None:
         if not isinstance(iterator, tf.data.Iterator):
-            raise TypeError("its batches come from a distributed iterator, which can't be handed on")
+            raise TypeError("its batches come from a distributed iterator, which can't be observed")
         spec = iterator.element_spec
         key = spec_key(spec)
         if key not in self._relays:

@@ -71,13 +71,13 @@ def facts_table(profile: JudgedFunction) -> list[tuple[str, str]]:
         words = "element by element" if mixing.elementwise else f"mixes over {' and '.join(mixes) or 'nothing'}"
         words += f" (keeps the {mixing.normalizes})" if mixing.normalizes else ""
         words += "" if mixing.keeps_shape else f", {profile.calls.shape} becomes {mixing.output_shape}"
-        words += f", differs by place (by up to {mixing.spread:.2g} of its size)" if mixing.by_position else ""
+        words += f", differs by place (by up to {mixing.spread:.2g} of its rms)" if mixing.by_position else ""
         rows.append(("works", words))
     if profile.numerics:
         rows.append(("finite for", "; ".join(_numerics_words(numerics) for numerics in profile.numerics)))
     if profile.gradient is not None and profile.gradient.compared:
         check = profile.gradient
-        off = f"off by {check.worst:.1e} of the largest slope at most" if check.worst else "agrees but for rounding"
+        off = f"off by {check.worst:.1e} of the largest slope at most" if check.worst else "agrees except for rounding"
         rows.append(("gradient check", f"{off}, at {counted(check.compared, 'place')}"))
     if profile.propagation is not None:
         rows += _depth_rows(profile.propagation)

@@ -61,7 +61,7 @@ def judge(case: Case) -> Iterator[Verdict]:
         "",
         f"The network acts as one linear layer: even {site_name(layout, most)}, the least linear one, is a "
         "straight line "
-        f"up to {percent(now[most])} of its output.",
+        f"except for {percent(now[most])} of its output.",
         severity="note",
         blames=("activation", "initialization"),
         since=max(since),

@@ -7,7 +7,7 @@ first batch and the model learns nothing.
 
 Fires: over SOME of the rows are all zero under a loss over classes. A note for maps and sequences, where empty rows
 may be meant as "no label here", unless nearly all are. Also where rows hold several classes besides, and yet one a row
-on average: the 1s are all there, in the wrong rows, as after `reshape` in the place of a transposition. Labels of
+on average: the 1s are all there, in the wrong rows, as after `reshape` instead of a transposition. Labels of
 several classes at once may come to one a row by chance: mismatched-loss is reported as well.
 
 Rests: several labels at once, where a row may have none.

@@ -3,7 +3,7 @@
 Sees: the loss of the first batch before any update, where it is a cross-entropy, against ln C, that of a uniform
 guess.
 
-Harm: far over ln C the model is sure of wrong answers: outputs start too large, and the first steps only undo that.
+Harm: far over ln C the model is sure of wrong predictions: outputs start too large, and the first steps only undo that.
 Far under it there is nothing left to learn, or the loss does not count what it seems to.
 
 Fires: over HIGH times ln C, or under LOW times, before the first update: a note. Of measurements, over FAR times the

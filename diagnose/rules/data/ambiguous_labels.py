@@ -14,7 +14,8 @@ rounded or dropped.
 Refute: rows that are equal in x are equal in y.
 
 Source: arithmetic: where a sample has two labels equally often, half of its predictions are wrong; the bounds are
-guesses."""
+guesses.
+"""
 
 from __future__ import annotations
 

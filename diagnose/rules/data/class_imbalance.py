@@ -173,7 +173,7 @@ def _erased(where: str, answers: ClassPredictions, never: np.ndarray, idle: list
         severity="critical" if weightless else "warning",
         blames=("data", "labels", "loss"),
         evidence={
-            "samples never answered": float(samples),
+            "samples never predicted": float(samples),
             "mean recall of the others": float(answers.recall[others].mean()) if others.any() else 0.0,
         },
         remedy=over
@@ -239,7 +239,7 @@ def _remedy(where: str, weight: float, rare: int | None) -> str:
     how = f"`class_weight={{{rare}: {weight:.0f}}}`" if rare is not None else "`class_weight`"
     how = "`sample_weight`" if where else how  # Keras takes class weights for a single output only
     named = "the rare class" if rare is None else f"class {rare}"
-    return f"Give {named} {weight:.0f} times the weight ({how} in fit), and judge by recall or F1, not by accuracy."
+    return f"Multiply the weight of {named} by {weight:.0f} ({how} in fit), and judge by recall or F1, not by accuracy."
 
 
 def _weighted(where: str) -> tuple[Remedy, ...]:

@@ -14,8 +14,8 @@ Remedy: split once, before any shuffle, or with `reshuffle_each_iteration=False`
 
 Refute: no row of the validation inputs is among those of the training inputs.
 
-Source: the documentation of `tf.data.Dataset.shuffle`: `take` and `skip` behind a shuffle split anew in each epoch;
-Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis"; the bounds are guesses.
+Source: the documentation of `tf.data.Dataset.shuffle`: `take` and `skip` behind a shuffle make a new split in each
+epoch; Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis"; the bounds are guesses.
 """
 
 from __future__ import annotations

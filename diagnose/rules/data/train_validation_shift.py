@@ -131,8 +131,10 @@ def _targets(run: Run, lost: Sequence[str]) -> Iterator[Finding]:
         rescaled, ratio = in_other_units(run, where), max(width, 1 / width)
         if apart <= (SEVERAL if rescaled is None else MEANS) and ratio <= STDS:
             continue
-        told = f"{apart:.2g} times the spread of the training targets away from them, and their spread is "
-        f"{width:.2g} times that"
+        told = (
+            f"{apart:.2g} times the spread of the training targets away from them, and their spread is "
+            f"{width:.2g} times that"
+        )
         evidence: dict[str, float | str] = {"distance in spreads": apart, "spread over training spread": width}
         if rescaled is not None:
             told += f"; on another scale {subject(run, where)} on validation samples would be "

@@ -1,7 +1,8 @@
 """How the rules of the part "configuration" read the audit that `callbacks.auditing` fills in.
 
 Each of them looks at every output alone. Which values an output can reach is taken from its predictions on the batch
-and from those under random weights (`reach`), so that a lucky batch is not taken for a bound."""
+and from those under random weights (`reach`), so that a lucky batch is not taken for a bound.
+"""
 
 from __future__ import annotations
 

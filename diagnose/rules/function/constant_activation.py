@@ -2,7 +2,7 @@
 
 Sees: max f - min f over |z| <= 3, against the size of f there.
 Harm: nothing of the input reaches the next layer, and no gradient comes back.
-Fires: f varies by less than 1e-6 of its size.
+Fires: f varies by less than 1e-6 of its largest value.
 Rests: never, where f has a curve.
 Remedy: look for a clip or a cast that removes the input.
 Refute: two different inputs give different outputs.

@@ -3,7 +3,7 @@
 Sees: serializing and deserializing the function without custom objects, in safe mode; in a watched training, the layer
 that keeps it.
 Harm: the training is done, the file is written, and load_model raises "could not be deserialized".
-Fires: making the layer that keeps it anew from its configuration failed, or brought another function.
+Fires: making the layer that holds it from its configuration failed, or resulted in another function.
 Rests: on a function examined on its own that Keras can't find by itself, a lambda among them: a note, since
 custom_objects may be given on loading. In the diagnosis of a training, too: it is no reason for what was learned.
 Remedy: a named function at module level, under @keras.saving.register_keras_serializable().

@@ -5,12 +5,12 @@ samples; how many updates were made.
 
 Harm: none: the model may be good after more epochs.
 
-Fires: the loss falls by over FALL of its size an epoch over the last epochs, and the skill is under LITTLE or clearly
+Fires: the loss falls by over FALL of its value an epoch over the last epochs, and the skill is under LITTLE or clearly
 under what a simple model reaches; a note from there to a decent one, unless a callback stopped it before half of its
 epochs while the validation loss was at its best.
 
-Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss tells, or
-where the loss is under WON of that of the best constant prediction.
+Rests: a good skill; a loss that has settled. A note, too, where one class is so common that only the loss is
+informative, or where the loss is under WON of that of the best constant prediction.
 
 Remedy: more epochs, as many as the present pace needs. Where an epoch has only a few large batches, smaller
 ones, which make more updates of the same samples. Of one that was stopped, `monitor`, `mode` and `patience` of the

@@ -60,7 +60,11 @@ def judge(case: Case) -> Iterator[Verdict]:
         severity="critical" if last > 10 * values[best] else "warning",
         blames=("learning-rate",),
         since=int(losses.steps[min(best + 1, len(values) - 1)]),
-        evidence={"best loss": float(values[best]), "last loss": last, "loss of a constant answer": float(baseline)},
+        evidence={
+            "best loss": float(values[best]),
+            "last loss": last,
+            "loss of the best constant prediction": float(baseline),
+        },
         remedies=(rate_times(run, 1 / 3), remedy("clipnorm", value=1.0), remedy("early-stopping", value=3)),
         refute="The loss comes down again by itself within as many epochs.",
         confidence=0.65,

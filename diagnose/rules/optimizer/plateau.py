@@ -4,7 +4,7 @@ Sees: the skill on training samples and the training loss, over the run (by epoc
 
 Harm: the epochs bring no gain.
 
-Fires: the outcome is not-learning or hollow-loss, and the loss fell by less than FLAT of its size over the last third
+Fires: the outcome is not-learning or hollow-loss, and the loss fell by less than FLAT of its value over the last third
 of the run. The diagnosis puts it under any other cause, and adds what was ruled out where there is none.
 
 Rests: where any other finding explains it; a run too short to tell; losses that scatter by more than they fell.

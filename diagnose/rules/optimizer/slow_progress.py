@@ -4,7 +4,7 @@ Sees: the training loss of the first epochs, and the median `update.ratio` of th
 
 Harm: at this pace the training takes many times the epochs it needs.
 
-Fires: the loss falls by under GAIN of its size in the median of the first EPOCHS epochs, or is no better than that of
+Fires: the loss falls by under GAIN of its value in the median of the first EPOCHS epochs, or is no better than that of
 the best constant prediction at the end; and the updates are under SMALL. Where the network falls short of what simple
 models reach, a loss that falls in each of the last epochs, and updates under SLOW, are enough. A note where no skill
 was measured.
