@@ -38,7 +38,7 @@ def test_a_run_file_of_an_earlier_version_is_judged_as_it_was_then():
     )
     assert diagnosis.headline == (
         "98 % of the inputs of `tanh_of_fifth_power` in `survey/second` fall where its slope is almost 0, around "
-        "z = 0: its inputs are tiny (rms 0.11). Replace the activation, or multiply its inputs by 7.6."
+        "z = 0: its inputs are tiny (rms 0.11). Replace `tanh_of_fifth_power` by `relu` in 2 layers."
     )
     assert [(cause.rule, cause.where, cause.severity) for cause in diagnosis.causes] == [
         ("saturated-activation", "survey/second", "critical")

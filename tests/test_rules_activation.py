@@ -69,7 +69,7 @@ def test_a_function_that_shares_a_total_out_blocks_where_it_feeds_kernels(into_k
     assert bool(found) == told
     if told:
         assert "it divides a fixed total among 128 units" in found[0].message
-        assert "one that works on each unit alone" in found[0].remedy
+        assert "which works on each unit alone" in found[0].remedy
 
 
 def test_samples_that_grow_alike_layer_by_layer_collapse_where_a_hundredth_is_left():
@@ -108,7 +108,7 @@ def test_saturation_of_inputs_that_start_too_large_blames_the_initialization_or_
     }
     finding = findings("saturated-activation", run_of(series, layers=["dense"]))[0]
     assert finding.blames[0] == "initialization"
-    assert "weights, by 20" in finding.remedy
+    assert "divide the initial kernels of `dense` by 20" in finding.remedy
     series |= {"input.std": [80.0] * 5, "input.mean": [40.0] * 5}
     assert findings("saturated-activation", run_of(series, layers=["dense"]))[0].blames[0] == "preprocessing"
 
@@ -143,7 +143,7 @@ def test_one_dip_is_no_fold():
     assert findings("folded-activation", run_of(series, layers=["dense"])) == []
     series[("activation.folds", "dense")] = [3] * 5
     (finding,) = findings("folded-activation", run_of(series, layers=["dense"]))
-    assert "Divide the inputs of the activation by 4" in finding.remedy
+    assert "Divide the inputs of `tanh` by 4" in finding.remedy
 
 
 def test_the_collapse_is_told_for_the_first_layer_that_collapsed():
@@ -224,14 +224,16 @@ def at_a_flat_place(size: float, slope: np.ndarray) -> Finding:
 
 
 def test_the_remedy_for_a_flat_place_says_in_which_direction_there_is_slope():
-    assert (
-        "multiply its inputs by 20" in at_a_flat_place(0.1, (np.abs(Z) > 0.95).astype(float)).remedy
-    )  # the median of 1 to 3 is 2
-    assert (
-        "divide its inputs by 5" in at_a_flat_place(1.0, (np.abs(Z) < 0.35).astype(float)).remedy
-    )  # that of 0 to 0.3 is 0.2
-    assert "almost 0 everywhere" in at_a_flat_place(0.1, np.zeros(61)).remedy
-    assert "shift its inputs" in at_a_flat_place(1.5, (Z > 1).astype(float)).remedy  # the median of 1 to 3 is 2
+    def advised(size: float, slope: np.ndarray) -> list[tuple[str, object]]:
+        return [(each.kind, each.value) for each in at_a_flat_place(size, slope).remedies]
+
+    other, centred = ("replace-activation", "relu"), ("normalize-activation-input", None)
+    tiny = advised(0.1, (np.abs(Z) > 0.95).astype(float))
+    assert tiny == [other, ("scale-activation-input", 20.0), centred]  # the median of 1 to 3 is 2
+    wide = advised(1.0, (np.abs(Z) < 0.35).astype(float))
+    assert wide == [other, ("scale-activation-input", 0.2), centred]  # that of 0 to 0.3 is 0.2
+    assert advised(0.1, np.zeros(61)) == [other, centred]  # no inputs would meet any slope
+    assert advised(1.5, (Z > 1).astype(float)) == [other, centred]  # the median of 1 to 3 is 2: the size is right
 
 
 def test_inputs_that_hardly_grew_are_not_blamed_on_the_learning_rate():

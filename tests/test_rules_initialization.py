@@ -7,7 +7,10 @@ import pytest
 from hand_made import changing, findings, kinds, run_of
 
 
-@pytest.mark.parametrize(("size", "advice"), [(30.0, "Divide"), (0.01, "Multiply")])
+@pytest.mark.parametrize(
+    ("size", "advice"),
+    [(30.0, "divide the initial kernels of `a` by 30"), (0.01, "multiply the initial kernels of `a` by 100")],
+)
 def test_inputs_ten_times_off_at_half_of_the_activations_are_mismatched(size: float, advice: str):
     run = run_of({("preactivation.std", "a"): [size] * 3, ("preactivation.std", "b"): [1.0] * 3}, layers="ab")
     (finding,) = findings("mismatched-initialization", run)

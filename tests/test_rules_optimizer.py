@@ -133,7 +133,7 @@ def test_targets_far_from_unit_size_are_to_be_scaled_before_the_rate_is_changed(
 
     wild = updates([2.0] * 5) | {"optimizer.learning_rate": [0.01] * 5}
     (finding,) = findings("large-updates", run_of(wild, layers="a", **regression(3e5)))
-    assert finding.remedy.startswith("Scale the targets, which reach 3e+05, first")
+    assert finding.remedy.startswith("Scale the targets, which reach 3e+05: ")
     (finding,) = findings("large-updates", run_of(wild, layers="a", **regression(50.0)))
     assert finding.remedy.startswith("Set learning_rate")
 
@@ -150,7 +150,7 @@ def test_small_updates_rest_at_the_end_of_a_schedule():
 def test_large_updates_are_over_a_tenth_of_the_weights():
     assert findings("large-updates", run_of(updates([0.1] * 5), layers="a")) == []
     (finding,) = findings("large-updates", run_of(updates([0.2] * 5) | {"optimizer.learning_rate": [1.0]}, layers="a"))
-    assert finding.remedy == "Set learning_rate=0.01 (now 1)."  # 0.001 / 0.2 = 1 / 200, held at 1 / 100
+    assert finding.remedies[0].text == "Set learning_rate=0.01 (now 1)"  # 0.001 / 0.2 = 1 / 200, held at 1 / 100
 
 
 def test_first_updates_that_outweigh_the_weights_are_large_though_later_ones_look_small():

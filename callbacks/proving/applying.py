@@ -63,7 +63,7 @@ def _activation(change: Callable[[Any, Any], Any]) -> Apply:
             new = change(own, value)
             _called(new, name)
             holder.activation = new
-        elif not layer.variables:
+        elif not layer.variables and not layer._call_has_training_arg:
             new = change(layer.call, value)
             _called(new, name)
             layer.call = new
@@ -459,7 +459,8 @@ def _layer(program: Program, where: str) -> Any:
         return found[path]
     named = [layer for layer in found.values() if path_of(layer).split("/")[-1] == path.split("/")[-1]]
     if len(named) != 1:
-        raise NotApplicableError(f"the model has no layer `{path}`; it has {', '.join(found)}")
+        known = ", ".join(layer.name for layer in found.values() if not isinstance(layer, keras.layers.InputLayer))
+        raise NotApplicableError(f"the model has no layer `{path}`; it has {known}")
     return named[0]
 
 

@@ -13,6 +13,7 @@ from diagnose.run.run import Run
 from diagnose.wording import times
 
 BOUNDED = 1.5  # arithmetic: what tanh, softsign and their like return stays within; ReLU and its like leave it
+LOPSIDED = 5.0  # a guess: what ELU and GELU return below 0 is less than a fifth of what they return above
 RELU_LIKE = ("relu", "leaky", "elu", "gelu", "silu", "swish", "mish", "softplus", "celu")
 
 
@@ -53,9 +54,10 @@ def _is_swappable(layout: Layout, where: str) -> bool:
 
 
 def replaced(run: Run, layout: Layout, where: str) -> Remedy:
-    """The activation of Keras that comes nearest to what this one returned: bounded or not."""
+    """The activation of Keras that comes nearest to what this one returned: on both sides of 0 and bounded, or not."""
     low, high = (recent(run.series(f"activation.{end}", where).finite()) for end in ("min", "max"))
-    to = "tanh" if -BOUNDED <= low < -0.01 and high <= BOUNDED else "relu"
+    two_sided = 0 < high <= BOUNDED and -BOUNDED <= low < 0 and 1 / LOPSIDED <= -low / high <= LOPSIDED
+    to = "tanh" if two_sided else "relu"
     if layout.site(where).function == to:
         to = "relu" if to == "tanh" else "leaky_relu"
     return everywhere("replace-activation", f"Replace {{f}} by `{to}`", layout, where, to)
