@@ -113,7 +113,7 @@ def test_predictions_before_training_say_nothing():
 def test_a_class_of_ninety_five_percent_is_imbalance_only_where_the_rest_is_never_found():
     facts = {"task": {"kind": "binary", "majority_share": 0.95, "held_samples": 1000}, "steps_seen": 200}
     (finding,) = findings("class-imbalance", run_of({"skill.train": [0.0, 0.0]}, **facts))
-    assert "19 times" in finding.remedy  # 0.95 / 0.05
+    assert "by 19" in finding.remedy  # 0.95 / 0.05
     assert findings("class-imbalance", run_of({"skill.train": [0.0, 0.6]}, **facts)) == []
     weighed = {"skill.train": [0.0, -0.5], "skill.balanced": [0.0, 0.6]}
     assert findings("class-imbalance", run_of(weighed, **facts)) == []
