@@ -102,12 +102,13 @@ def sick_diagnosis(run: Run | None = None) -> Diagnosis:
     """What a verdict on `sick_run` looks like, with a cause, its consequences, a second cause and a note."""
     cause = Finding(
         "dense_1",
-        "91 % of the inputs of `tanh_of_fifth_power` in `dense_1` lie where it is flat: 0.4 % of the gradient passes.",
+        "91 % of the inputs of `tanh_of_fifth_power` in `dense_1` fall where its slope is almost 0: 0.4 % of "
+        "the gradient passes.",
         "critical",
         ("activation", "initialization"),
         0,
         {"saturated share": 0.912, "gate gain": 0.004, "observations": 80},
-        "Replace it by `tanh`, or scale its inputs by 2:\n`lambda x: tanh_of_fifth_power(2 * x)`",
+        "Replace it by `tanh`, or multiply its inputs by 2:\n`lambda x: tanh_of_fifth_power(2 * x)`",
         "The share falls below 50 % when the inputs are doubled.",
         0.92,
         ("vanishing-gradient",),
@@ -132,9 +133,9 @@ def sick_diagnosis(run: Run | None = None) -> Diagnosis:
     note = Finding("", "The loss is still falling.", "note", ("epochs",), 800, rule="unfinished-training")
     return Diagnosis(
         "not-learning",
-        "skill 0.01 on validation samples after 20 epochs: no better than a constant answer (accuracy 11 %).",
-        "`tanh_of_fifth_power` in `dense_1` passes 0.4 % of the gradient: 91 % of its inputs lie where it is flat. "
-        "Replace it, or scale its inputs by 2.",
+        "skill 0.01 on validation samples after 20 epochs: no better than always guessing (accuracy 11 %).",
+        "`tanh_of_fifth_power` in `dense_1` passes 0.4 % of the gradient: 91 % of its inputs fall where its slope "
+        "is almost 0. Replace it, or multiply its inputs by 2.",
         (cause, second),
         (cause, second, vanishing, constant, note),
         (

@@ -285,9 +285,14 @@ def order(t: Any, p: Any) -> Any:
     ("made", "y", "weights", "instead"),
     [
         (lambda: model(D(1), "mse"), REAL[:, None], None, ""),
-        (lambda: model(D(4), order, None), X[:, :4], None, "the loss wants something else"),
+        (lambda: model(D(4), order, None), X[:, :4], None, "the loss is least for other predictions"),
         (lambda: model(D(4), order, "mae"), X[:, :4], None, ""),  # who measures the distance wants the labels
-        (lambda: model(softmax(), CCE, None), ONE_HOT * REAL[:, None], None, "the targets hold what each choice"),
+        (
+            lambda: model(softmax(), CCE, None),
+            ONE_HOT * REAL[:, None],
+            None,
+            "the targets hold the value of each choice",
+        ),
         (lambda: model(softmax(), SCCE), IDS, REAL, "some samples have negative weights"),
         (lambda: model(softmax(), SCCE), IDS, np.abs(REAL), ""),
     ],

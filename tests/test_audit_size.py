@@ -78,7 +78,7 @@ def test_fifty_thousand_classes_take_no_more_memory_than_stated() -> None:
 def test_a_model_that_says_too_much_of_a_sample_is_not_audited(samples: int) -> None:
     made = keras.Sequential([keras.Input((3000, 1)), D(3000, "softmax")])
     made.compile("sgd", SCCE)
-    with pytest.raises(ValueError, match="one answer of the model holds 9,000,000 numbers"):
+    with pytest.raises(ValueError, match="the prediction for one sample holds 9,000,000 numbers"):
         audit(made, np.zeros((samples, 3000, 1), "float32"), np.zeros((samples, 3000)))
 
 

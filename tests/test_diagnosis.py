@@ -231,7 +231,7 @@ def test_a_headline_is_short_and_the_text_is_whole():
     """The profile's finding alone: six lines of message and remedy, cut at the end of a clause."""
     cause = Finding(
         "net/hidden_1",
-        "The slope of elu is NaN from z = 88.7228 on in float32, where the function itself is finite. What does it: "
+        "The slope of elu is NaN for z > 88.72 in float32, where the function itself is finite. The cause: "
         "exp in the branch of where that is not selected.",
         remedy="Make the argument of exp safe before it, then select: safe = where(condition, harmless, z); "
         "where(condition, other, exp(safe)).",
@@ -239,8 +239,8 @@ def test_a_headline_is_short_and_the_text_is_whole():
     )
     told = headline(Outcome("diverged", "", "clear"), (cause,), (), 80, 70)
     assert told == (
-        "The slope of elu is NaN from z = 88.7228 on in float32, where the function itself is finite, in "
-        "`net/hidden_1`. Make the argument of exp safe before it, then select."
+        "The slope of elu is NaN for z > 88.72 in float32, where the function itself is finite. The cause: exp in the "
+        "branch of where that is not selected, in `net/hidden_1`. Make the argument of exp safe before it."
     )
 
 

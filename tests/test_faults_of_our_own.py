@@ -192,9 +192,9 @@ def test_a_distributed_training_is_left_alone_and_says_so():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"overhead": 0}, "between 0 and 1"),
-        ({"overhead": 1.5}, "between 0 and 1"),
-        ({"overhead": "much"}, "between 0 and 1"),
+        ({"overhead": 0}, "over 0 and under 1"),
+        ({"overhead": 1.5}, "over 0 and under 1"),
+        ({"overhead": "much"}, "over 0 and under 1"),
         ({"every": 0}, "from 1 on"),
         ({"every": 2.5}, "from 1 on"),
         ({"instruments": ["activations", "thermometer"]}, "thermometer"),

@@ -39,7 +39,7 @@ def test_the_page_tells_cause_number_place_remedy_and_what_would_refute_it():
         "92 % sure",
         "since step 0",
         "saturated share 0.912",
-        "or scale its inputs by 2",
+        "or multiply its inputs by 2",
         "The share falls below 50 % when the inputs are doubled.",
         "Which leads to critical Vanishing gradient",
         "Fits as well: small updates",
@@ -312,7 +312,7 @@ def test_a_notebook_shows_the_verdict_and_touches_nothing_else():
     """Every rule of its style sheet hangs below its own class."""
     fragment = sick_diagnosis()._repr_html_()
     text = Page(fragment).text
-    assert "Saturated activation in dense_1" in text and "or scale its inputs by 2" in text
+    assert "Saturated activation in dense_1" in text and "or multiply its inputs by 2" in text
     style = re.sub(r"/\*.*?\*/", "", fragment.split("<style>")[1].split("</style>")[0], flags=re.S)
     selectors = re.findall(r"([^{}]+)\{", re.sub(r"@media[^{]+\{", "", style))
     assert [part for rule in selectors for part in rule.split(",") if not part.strip().startswith(".kd")] == []

@@ -21,7 +21,7 @@ from diagnose import wording
 from diagnose._version import __version__
 from diagnose.diagnosis.headline import BY_ITSELF
 from diagnose.diagnosis.record import DiagnosisRecord
-from diagnose.outcome.figures import SCALE
+from diagnose.outcome.figures import ON, SCALE, Side, measure, value
 from diagnose.outcome.references import best_reference
 from diagnose.report import presentation
 from diagnose.report.figures import (
@@ -280,9 +280,8 @@ def _other_pictures(run: Run, above: set[str], told: set[str]) -> tuple[Activati
 
 def key_figures(run: Run) -> Iterator[tuple[str, str]]:
     """The numbers at the head of the page: (name, value)."""
+    yield from _results(run)
     for name, quantity in (
-        (f"skill, training ({SCALE})", "skill.train"),
-        (f"skill, validation ({SCALE})", "skill.validation"),
         ("loss, training", "loss.train"),
         ("loss, validation", "loss.validation"),
         ("loss of the best constant prediction", "loss.constant"),
@@ -290,14 +289,9 @@ def key_figures(run: Run) -> Iterator[tuple[str, str]]:
         outputs = run.places(quantity)
         if len(outputs) == 1 and len(series := run.series(quantity, outputs[0])):
             yield name, wording.number(_rounded(float(series.values[-1])))
-        if quantity == "skill.validation" and (best := best_reference(run, outputs[0] if len(outputs) == 1 else "")):
-            yield f"skill, simple model ({best[0]})", wording.number(_rounded(best[1]))
-    for name in ("val_accuracy", "accuracy"):
+    for name, words in (("val_accuracy", "validation"), ("accuracy", "training")):
         if run.history.get(name):
-            yield (
-                ("accuracy, validation" if name == "val_accuracy" else "accuracy, training"),
-                wording.percent(float(run.history[name][-1])),
-            )
+            yield f"accuracy, {words}, logged by Keras", wording.percent(float(run.history[name][-1]))
     if run.observations:
         yield "steps observed", _of(run.observations, run.facts.steps_seen)
     if run.facts.finished not in (None, "", "completed"):
@@ -308,8 +302,24 @@ def key_figures(run: Run) -> Iterator[tuple[str, str]]:
         yield "parameters", wording.number(run.facts.model.parameters)
 
 
-def _rounded(value: float) -> float:
-    return round(value, 3) if abs(value) >= 0.01 else value
+def _results(run: Run) -> Iterator[tuple[str, str]]:
+    """What a single output reached on held samples, in the number that a user knows; of several none stands for all."""
+    sides: tuple[Side, ...] = ("train", "validation")
+    outputs = list(dict.fromkeys(output for side in sides for output in run.places(f"skill.{side}")))
+    if len(outputs) != 1:
+        return
+    output, known = outputs[0], measure(run, outputs[0])
+    scale = wording.aside(SCALE) if known == "skill" else ""
+    for side in sides:
+        if len(series := run.series(f"skill.{side}", output)):
+            yield f"{known}, held {ON[side]}{scale}", value(run, float(series.values[-1]), output, side)
+    if best := best_reference(run, output):
+        side = "validation" if run.facts.references[output].on == "validation" else "train"
+        yield f"{known}, simple model ({best[0]})", value(run, best[1], output, side)
+
+
+def _rounded(number: float) -> float:
+    return round(number, 3) if abs(number) >= 0.01 else number
 
 
 def _of(count: int, total: int | None) -> str:

@@ -3,7 +3,7 @@
 Sees: the bounds of the output, found by drawing its weights at random until they no longer change, and the labels
 of a loss that is least where predictions equal them.
 
-Harm: what lies beyond a bound is never met, the output is driven against it, and there the gradient is 0 (ReLU) or
+Harm: labels beyond a bound are never reached, the output is pushed to the bound, and there the gradient is 0 (ReLU) or
 vanishes (sigmoid, tanh).
 
 Fires: over SOME of the label entries lie beyond a bound by more than a hundredth of their span; or rows that must sum

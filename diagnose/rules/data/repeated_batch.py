@@ -4,10 +4,10 @@ Sees: `batch.fingerprint`, a hash of each observed batch's inputs, and the numbe
 
 Harm: the model memorizes these samples and sees no others.
 
-Fires: LEAST or more batches were observed within an epoch and fewer than SHARE of them differ. A note where validation
-is decent (the outcome says what that is) all the same.
+Fires: LEAST or more batches were observed within an epoch and fewer than SHARE of them differ. A note where the
+validation metrics are good anyway.
 
-Rests: a new epoch, which repeats by right; data of a few batches.
+Rests: a new epoch, which repeats the batches; data of a few batches.
 
 Remedy: look at the generator: an index reset inside the loop, a buffer used twice, `next(iter(dataset))` in every
 step.

@@ -2,8 +2,7 @@
 
 Sees: the epoch logs, and how many steps were seen.
 
-Harm: nothing is trained or validated, and the zeros that are printed look like a perfect loss and a hopeless
-accuracy.
+Harm: nothing is trained or validated, and the zeros that are printed look like a perfect loss and the worst accuracy.
 
 Fires: the training ended without a step; or loss and all metrics of an epoch (or of its validation) are exactly 0;
 or, with no metric, a loss of exactly 0 between epochs whose loss is over SURELY.
