@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from diagnose.api import Diagnosis
+from diagnose.api import Diagnosis, Proof
 
 EPOCHS = 10
 EVERY, OVERHEAD = 10, 0.5  # these trainings last seconds: too short for a budget of a few per cent
@@ -23,6 +23,7 @@ SHALLOW = 2  # hidden layers where the fault does not need depth
 BATCH = 32
 UNITS = 64
 SEED = 0
+FITS = 4  # trainings beyond the unchanged ones that the demo's proof may take
 WHITE = 16.0  # the brightest pixel of the digits
 BYTE = 255.0  # the brightest pixel of an 8-bit picture
 
@@ -136,13 +137,11 @@ def load_digits() -> Data:
     return Data(x, y, x_validation, y_validation)
 
 
-def train(network: Network, data: Data, run_file: Path, on_epoch: Callable[[], None]) -> Diagnosis:
-    """Train one network while it is watched, and give the verdict. `on_epoch` is called at the end of each epoch."""
+def made(network: Network, data: Data, seed: int = SEED) -> tuple[Any, dict[str, Any]]:
+    """The compiled network, and the keyword arguments of its fit."""
     import keras
 
-    from diagnose.callbacks import TrainingMonitor
-
-    keras.utils.set_random_seed(SEED)
+    keras.utils.set_random_seed(seed)
     activation = network.activation()
     hidden = [
         keras.layers.Dense(UNITS, activation=activation, name=f"hidden_{depth}")
@@ -152,21 +151,44 @@ def train(network: Network, data: Data, run_file: Path, on_epoch: Callable[[], N
     output = keras.layers.Dense(1 if even else 10, activation="softmax", name="output")
     model = keras.Sequential([keras.Input((data.x.shape[1],)), *hidden, output], name=network.file.replace("-", "_"))
     loss = "categorical_crossentropy" if even else "sparse_categorical_crossentropy"
-    monitor = TrainingMonitor(run_file, every=EVERY, overhead=OVERHEAD)
     y, y_validation = (_labels(labels, even) for labels in (data.y, data.y_validation))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns of the one-unit softmax too; here the diagnosis is to say it
         model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
-        model.fit(
-            data.x * network.pixels,
-            y,
-            validation_data=(data.x_validation * network.pixels, y_validation),
-            epochs=EPOCHS,
-            batch_size=BATCH,
-            verbose=0,
-            callbacks=[monitor, keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())],
-        )
+    return model, {
+        "x": data.x * network.pixels,
+        "y": y,
+        "validation_data": (data.x_validation * network.pixels, y_validation),
+        "epochs": EPOCHS,
+        "batch_size": BATCH,
+    }
+
+
+def train(network: Network, data: Data, run_file: Path, on_epoch: Callable[[], None]) -> Diagnosis:
+    """Train one network while it is watched, and give the verdict. `on_epoch` is called at the end of each epoch."""
+    import keras
+
+    from diagnose.callbacks import TrainingMonitor
+
+    model, arguments = made(network, data)
+    monitor = TrainingMonitor(run_file, every=EVERY, overhead=OVERHEAD)
+    each_epoch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(**arguments, verbose=0, callbacks=[monitor, each_epoch])
     return monitor.diagnosis
+
+
+def cured() -> Proof:
+    """The remedies of the activation that is flat around 0, tried on two seeds."""
+    from diagnose.callbacks import prove
+
+    return prove(flat_around_0, seeds=2, budget=FITS, progress=False)
+
+
+def flat_around_0(seed: int) -> tuple[Any, dict[str, Any]]:
+    """The network whose cure the demo proves, as `prove` takes it."""
+    return made(next(network for network in NETWORKS if network.file == "tanh-x5"), load_digits(), seed)
 
 
 def _labels(digits: np.ndarray, even: bool) -> np.ndarray:

@@ -19,6 +19,7 @@ def to_fragment(diagnosis: DiagnosisRecord) -> str:
             outcome=presentation.title_of_outcome(diagnosis.outcome),
             tone=tone_of(diagnosis),
             causes=causes_of(diagnosis, pictures=1),
+            code=presentation.code_of(diagnosis.causes[0]) if diagnosis.causes else [],
             nothing=presentation.no_cause(diagnosis),
             reasons=presentation.reasons(entry for entry in diagnosis.not_measured if entry.applies),
         )

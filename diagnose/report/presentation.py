@@ -102,6 +102,11 @@ def checks(diagnosis: DiagnosisRecord) -> str:
     return ", ".join(told)
 
 
+def code_of(finding: Finding) -> list[str]:
+    """Lines to paste: the code of the first remedy that has some."""
+    return next((remedy.code.splitlines() for remedy in finding.remedies if remedy.code), [])
+
+
 def by_itself(cause: Finding, explained: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
     """What follows from a cause, and apart from it what a function would do anywhere.
 

@@ -12,6 +12,7 @@ from diagnose.report.presentation import (
     TONES,
     by_itself,
     checks,
+    code_of,
     consequences,
     inside,
     no_cause,
@@ -49,6 +50,9 @@ def _lines(diagnosis: DiagnosisRecord, width: int, style: Style) -> Iterator[str
         yield from _paragraph(reason, width)
         yield ""
     yield from (style(line, "strong") for line in _paragraph(headline, width))
+    if diagnosis.causes and (code := code_of(diagnosis.causes[0])):
+        yield ""
+        yield from (f"    {printable(line)}" for line in code)
     follow = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]
     for rank, (cause, explained) in enumerate(zip(diagnosis.causes, follow, strict=False), start=1):
         yield ""
