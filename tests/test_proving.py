@@ -76,9 +76,11 @@ def test_all_trainings_are_rows_of_a_table(proof: Proof):
     assert table[table.remedy == CURE.text].outcome.tolist() == ["learning"] * 2
 
 
-def test_the_diagnosis_puts_first_what_is_proven(proof: Proof):
+def test_the_diagnosis_puts_first_what_is_proven(proof: Proof, tmp_path: Path):
     causes = [cause.rule for cause in proof.diagnosis.causes]
     assert proof.badges[causes[0]] == "proven"
+    assert "by trials: proven" in str(proof.diagnosis)
+    assert "by trials:" in proof.diagnosis.to_html(tmp_path / "report.html").read_text()
     assert sorted(causes) == sorted(cause.rule for cause in proof.examined.causes)
 
 

@@ -196,7 +196,7 @@ def reordered(proof: ProofRecord) -> DiagnosisRecord:
     follow = [*examined.consequences_of, *[()] * len(examined.causes)]
     causes, consequences = tuple(examined.causes[at] for at in order), tuple(follow[at] for at in order)
     if causes == examined.causes:
-        return examined
+        return replace(examined, badges=told)
     rest = tuple(finding for finding in examined.findings if finding not in causes)
     return replace(
         examined,
@@ -204,6 +204,7 @@ def reordered(proof: ProofRecord) -> DiagnosisRecord:
         causes=causes,
         consequences_of=consequences,
         findings=(*causes, *rest),
+        badges=told,
     )
 
 

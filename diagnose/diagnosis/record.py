@@ -22,6 +22,7 @@ class DiagnosisRecord:
     consequences_of: for each cause (by its place in `causes`), the findings it explains, directly or through others.
     looked: how many of the rules could look.
     ruled_out: names of the rules that looked and found nothing anywhere.
+    badges: rule of a cause -> what trials made of it ("proven", "undecided", "not tried", "refuted"); {} before any.
     """
 
     outcome: OutcomeName
@@ -34,6 +35,7 @@ class DiagnosisRecord:
     consequences_of: tuple[tuple[Finding, ...], ...] = ()
     looked: int = 0
     ruled_out: tuple[str, ...] = ()
+    badges: dict[str, str] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:

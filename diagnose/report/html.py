@@ -258,6 +258,7 @@ def view(diagnosis: DiagnosisRecord) -> dict[str, Any]:
         "findings": diagnosis.findings[:TABLE_ROWS],
         "hidden_findings": max(len(diagnosis.findings) - TABLE_ROWS, 0),
         "tones": presentation.TONES,
+        "badges": diagnosis.badges,
         "missed": presentation.reasons(entry for entry in diagnosis.not_measured if entry.applies)[:TABLE_ROWS],
         "idle": presentation.reasons(entry for entry in diagnosis.not_measured if not entry.applies)[:TABLE_ROWS],
         "facts": tuple(settings(run)),

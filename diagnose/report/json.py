@@ -36,7 +36,11 @@ def to_json(diagnosis: DiagnosisRecord) -> str:
         "healthy": diagnosis.healthy,
         "looked": diagnosis.looked,
         "causes": [
-            {**_finding(cause), "consequences": [_finding(consequence) for consequence in follow]}
+            {
+                **_finding(cause),
+                "badge": diagnosis.badges.get(cause.rule),
+                "consequences": [_finding(consequence) for consequence in follow],
+            }
             for cause, follow in zip(diagnosis.causes, consequences, strict=False)
         ],
         "findings": [_finding(finding) for finding in diagnosis.findings],

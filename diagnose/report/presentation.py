@@ -26,6 +26,10 @@ TONES: dict[str, str] = {
     "critical": "bad",
     "warning": "warn",
     "note": "quiet",
+    "proven": "good",
+    "undecided": "quiet",
+    "not tried": "quiet",
+    "refuted": "bad",
 }
 
 

@@ -56,7 +56,7 @@ def _lines(diagnosis: DiagnosisRecord, width: int, style: Style) -> Iterator[str
     follow = [*diagnosis.consequences_of, *[()] * len(diagnosis.causes)]
     for rank, (cause, explained) in enumerate(zip(diagnosis.causes, follow, strict=False), start=1):
         yield ""
-        yield from _cause(rank, cause, explained, width, style)
+        yield from _cause(rank, cause, explained, width, style, diagnosis.badges.get(cause.rule, ""))
     if not diagnosis.causes:
         yield ""
         yield from _paragraph(no_cause(diagnosis), width)
@@ -103,10 +103,13 @@ def _not_measured(diagnosis: DiagnosisRecord, width: int, style: Style) -> Itera
         yield from (style(text, "quiet") for text in _paragraph(f"{what}: {listed(idle, 4)}.", width))
 
 
-def _cause(rank: int, cause: Finding, explained: tuple[Finding, ...], width: int, style: Style) -> Iterator[str]:
+def _cause(
+    rank: int, cause: Finding, explained: tuple[Finding, ...], width: int, style: Style, badge: str
+) -> Iterator[str]:
+    """badge: what trials made of it, "" before any."""
     since = "" if cause.since is None else f", since step {cause.since:,}"
     head = one_line(titled(cause.rule, [cause.where]))
-    aside = f"{cause.severity}, {percent(cause.confidence)} sure{since}"
+    aside = f"{cause.severity}, {percent(cause.confidence)} sure{since}{f', by trials: {badge}' if badge else ''}"
     yield style(f"{rank:>2}  {head}", TONES[cause.severity])
     yield f"    {style(aside, 'quiet')}"
     yield from _paragraph(cause.message, width, indent=4)

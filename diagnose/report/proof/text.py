@@ -10,21 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from diagnose.diagnosis.proof import ProofRecord, RemedyVerdict, Trial
+from diagnose.report.presentation import TONES as TONES_OF_REPORT
 from diagnose.report.presentation import inside, title_of
 from diagnose.verdict import Finding
 from diagnose.wording import counted, listed, printable
 
 WIDTH = 92
-TONES = {
+TONES = TONES_OF_REPORT | {
     "cures": "good",
     "helps": "warn",
     "no effect": "quiet",
     "harms": "bad",
     "undecided": "quiet",
     "failed": "bad",
-    "proven": "good",
-    "refuted": "bad",
-    "not tried": "quiet",
 }
 STYLES = {"good": "green", "warn": "yellow", "bad": "red", "quiet": "dim"}
 REMEDIES_SHOWN = 12  # of those not tried
