@@ -14,7 +14,6 @@ from diagnose.wording import times
 
 BOUNDED = 1.5  # arithmetic: what tanh, softsign and their like return stays within; ReLU and its like leave it
 LOPSIDED = 5.0  # a guess: what ELU and GELU return below 0 is less than a fifth of what they return above
-RELU_LIKE = ("relu", "leaky", "elu", "gelu", "silu", "swish", "mish", "softplus", "celu")
 
 
 def alike(layout: Layout, where: str) -> list[str]:
@@ -56,8 +55,7 @@ def _is_swappable(layout: Layout, where: str) -> bool:
 def replaced(run: Run, layout: Layout, where: str) -> Remedy:
     """The activation of Keras that comes nearest to what this one returned: on both sides of 0 and bounded, or not."""
     low, high = (recent(run.series(f"activation.{end}", where).finite()) for end in ("min", "max"))
-    two_sided = 0 < high <= BOUNDED and -BOUNDED <= low < 0 and 1 / LOPSIDED <= -low / high <= LOPSIDED
-    to = "tanh" if two_sided else "relu"
+    to = "tanh" if _is_two_sided(run, where) and max(-low, high) <= BOUNDED else "relu"
     if layout.site(where).function == to:
         to = "relu" if to == "tanh" else "leaky_relu"
     return everywhere("replace-activation", f"Replace {{f}} by `{to}`", layout, where, to)
@@ -109,12 +107,19 @@ def rate_of(run: Run) -> float | None:
 
 
 def initialized(run: Run, where: str = "") -> Remedy:
-    """The initializer that suits most of the model's activations; for one layer, or for all."""
-    names = [site.function.lower() for site in run.facts.sites if site.role == "hidden"]
-    if any("selu" in name for name in names):
-        return remedy("initializer", where, "lecun_normal")
-    rectified = sum(name.startswith(RELU_LIKE) for name in names)
-    return remedy("initializer", where, "he_normal" if 2 * rectified > len(names) else "glorot_uniform")
+    """The initializer that suits most of the model's activations; for one layer, or for all.
+
+    He et al. (2015) for those that return nothing below 0, Glorot and Bengio (2010) for those on both sides of 0.
+    """
+    hidden = [site.where for site in run.facts.sites if site.role == "hidden"]
+    cut = sum(not _is_two_sided(run, place) for place in hidden)
+    return remedy("initializer", where, "he_normal" if 2 * cut > len(hidden) else "glorot_uniform")
+
+
+def _is_two_sided(run: Run, where: str) -> bool:
+    """Whether what the activation returned lies on both sides of 0, about as far."""
+    low, high = (recent(run.series(f"activation.{end}", where).finite()) for end in ("min", "max"))
+    return low < 0 < high and 1 / LOPSIDED <= -low / high <= LOPSIDED
 
 
 def clipped(layout: Layout, where: str, limit: float) -> Remedy:
