@@ -14,6 +14,9 @@ from typing import Any
 
 from diagnose.wording import named, times
 
+LAYER = re.compile(r'model\.get_layer\("([^"]*)"\)(?!\.get_layer)')  # at the first level of the model
+LOOPED = 3  # layers from which on a loop reads better than a line for each
+
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
@@ -197,17 +200,21 @@ def _joined_text(given: list[Remedy], parts: list[Remedy]) -> str:
 
 
 def _joined_code(parts: list[Remedy]) -> str:
-    """The code of all parts: what differs in the layer alone as a loop over their names."""
-    codes = list(dict.fromkeys(part.code for part in parts if part.code))
-    calls = [re.findall(r'model\.get_layer\("([^"]*)"\)', code) for code in codes]
-    if len(codes) > 2 and all(
-        len(names) == 1 and "get_layer" not in code.partition(")")[2] for names, code in zip(calls, codes, strict=True)
-    ):
-        bodies = {code.replace(f'"{names[0]}"', "name", 1) for names, code in zip(calls, codes, strict=True)}
-        if len(bodies) == 1:
-            listed = ", ".join(f'"{names[0]}"' for names in calls)
-            return f"for name in ({listed}):\n" + "\n".join(f"    {line}" for line in bodies.pop().splitlines())
-    return "\n".join(codes)
+    """The code of all parts, each once: what differs in the layer alone as a loop over their names."""
+    names: dict[str, list[str]] = {}  # by the code with a variable in the place of the layer's name
+    for code in dict.fromkeys(part.code for part in parts if part.code):
+        found = LAYER.findall(code)
+        body = LAYER.sub("model.get_layer(name)", code) if len(found) == 1 else code
+        names.setdefault(body, []).extend(found if len(found) == 1 else [])
+    return "\n".join(_looped(body, layers) for body, layers in names.items())
+
+
+def _looped(body: str, layers: list[str]) -> str:
+    """The body for these layers; as it is where it names none."""
+    if len(layers) < LOOPED:
+        return "\n".join(body.replace("(name)", f'("{layer}")') for layer in layers) or body
+    among = ", ".join(f'"{layer}"' for layer in layers)
+    return f"for name in ({among}):\n" + "\n".join(f"    {line}" for line in body.splitlines())
 
 
 def _in_a_row(texts: list[str], word: str) -> str:

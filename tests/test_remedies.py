@@ -159,6 +159,12 @@ def test_a_change_that_changes_more_than_it_says_is_refused(monkeypatch: pytest.
         apply(program(), remedy("epochs", value=9))
 
 
+def test_what_is_so_already_is_passed_over_among_several_changes():
+    given = program()
+    same, other = remedy("learning-rate", value=0.1), remedy("epochs", value=9)
+    assert apply(given, together((same, other))) == ["fit:epochs"]
+
+
 def test_compiling_anew_keeps_all_else_that_was_compiled():
     given = program()
     loss, metrics = given.model.loss, given.model._compile_config.config["metrics"]

@@ -30,6 +30,7 @@ Apply = Callable[[Program, str, Any], None]
 def apply(program: Program, remedy: Remedy) -> list[str]:
     """Change the program as the remedy says. Gives the names of what differs now, as `fingerprint` has them.
 
+    Of several changes in one, some may be made already.
     Raises NotApplicableError where this program has nothing for it to change, and where something else changed, too.
     """
     if not remedy.automatic:
@@ -40,11 +41,11 @@ def apply(program: Program, remedy: Remedy) -> list[str]:
         before = fingerprint(program)
         function(program, part.where, part.value)
         found = changes(before, fingerprint(program))
-        if not found:
-            raise NotApplicableError(f"{part.text[:1].lower()}{part.text[1:]}: it is so already")
         if besides := [name for name in found if not name.startswith(touches)]:
             raise NotApplicableError(f"more than this changed: {besides[0]}")
         told += found
+    if not told:
+        raise NotApplicableError(f"{remedy.text[:1].lower()}{remedy.text[1:]}: it is so already")
     return told
 
 

@@ -1,9 +1,10 @@
 """`prove`: from a program with a fault to the remedy that was seen to cure it.
 
 The unchanged program is trained first, on several seeds: a fault that none of them shows is nothing to cure. Then each
-remedy alone, on one seed that shows the fault, and on the others unless that one showed it to be no cure. Where none
-cures, numbers are tried larger and smaller, and then the best two together. What is tried, and in which order, depends
-on the results alone, never on which was there first.
+remedy alone, on one seed that shows the fault, and on the others unless that one showed it to be no cure. Where nothing
+helps, the causes are not what they seemed, and what they were to explain is tried. Where something helps and nothing
+cures, numbers are tried larger and smaller, then what helps with the first advice for what is still wrong with it, then
+the best two together. What is tried, and in which order, depends on the results alone, never on which was there first.
 """
 
 from __future__ import annotations
@@ -107,9 +108,10 @@ class _Proving:
         self._unchanged: list[Trial] = []
         self._tried: list[_Candidate] = []
         self._interrupted = ""
+        self._examined: Diagnosis | None = None
 
     def prove(self, diagnosis: Diagnosis | None, remedies: list[Remedy] | None) -> Proof:
-        examined = self._reproduce(diagnosis)
+        examined = self._examined = self._reproduce(diagnosis)
         fault = tuple(dict.fromkeys(cause.rule for cause in examined.causes))
         reproduced = any(set(fault) & set(trial.warned) for trial in self._unchanged)
         untried: list[tuple[Remedy, str]] = []
@@ -191,12 +193,31 @@ class _Proving:
         return chosen
 
     def _search(self, candidates: list[_Candidate], *, advised: bool) -> None:
-        """Try these; where they were advised and none cures, their numbers larger and smaller, then two together."""
+        """Try these; where they were advised and none cures, what may be made of those that help."""
         self._try(candidates, "remedies")
-        if advised and not self._cured():
-            self._try(self._other_numbers(), "other numbers")
-        if advised and not self._cured():
-            self._try(self._pairs(), "two together")
+        for more, what in (
+            (self._of_consequences, "consequences"),
+            (self._other_numbers, "other numbers"),
+            (self._with_next, "with what is left"),
+            (self._pairs, "two together"),
+        ):
+            if advised and not self._cured():
+                self._try(more(), what)
+
+    def _of_consequences(self) -> list[_Candidate]:
+        """Where the remedies of no cause help: those of what the causes seemed to explain."""
+        if self._helping() or self._examined is None:
+            return []
+        causes = {cause.rule for cause in self._examined.causes}
+        shown = {rule for trial in self._unchanged for rule in trial.warned} - causes
+        found: list[_Candidate] = []
+        for finding in self._examined.findings:
+            if finding.rule in shown and finding.severity != "note":
+                for remedy in _of(finding, self._examined):
+                    tried = [each.remedy for each in (*self._tried, *found)]
+                    if remedy.automatic and not any(_same(remedy, other) for other in tried):
+                        found.append(_Candidate(remedy, finding))
+        return found
 
     def _cured(self) -> bool:
         return any(self._verdict(each).verdict == "cures" for each in self._tried if each.tried)
@@ -214,10 +235,27 @@ class _Proving:
             if (other := _with_numbers(each.remedy, factor)) is not None
         ]
 
+    def _with_next(self) -> list[_Candidate]:
+        """What helps most, and with it the first advice for each cause that a training with it still shows."""
+        return [
+            _Candidate(together((each.remedy, following)), each.cause)
+            for each in self._helping()[:PAIRED]
+            for cause in each.tried[0].causes[:PAIRED]
+            if (following := next((one for one in cause.remedies if one.automatic), None)) is not None
+            and not {(part.kind, part.where) for part in following.parts}
+            & {(part.kind, part.where) for part in each.remedy.parts}
+        ]
+
     def _pairs(self) -> list[_Candidate]:
+        """The best of what helps, two by two; where nothing does, the first advice for different findings."""
+        firsts: dict[str, _Candidate] = {}
+        for each in self._tried:
+            if each.tried and not each.tried[0].error:
+                firsts.setdefault(each.cause.rule, each)
+        best = self._helping() or [*firsts.values()]
         return [
             _Candidate(together((one.remedy, other.remedy)), one.cause)
-            for one, other in combinations(self._helping()[:PAIRED], 2)
+            for one, other in combinations(best[:PAIRED], 2)
             if {part.kind for part in one.remedy.parts} != {part.kind for part in other.remedy.parts}
         ]
 

@@ -110,16 +110,20 @@ class ProofRecord:
 
     @property
     def badges(self) -> dict[str, str]:
-        """For each cause by its rule, what trials make of it: "proven", "refuted", "undecided" or "not tried"."""
+        """For each cause by its rule, what trials make of it: "proven", "refuted", "undecided" or "not tried".
+
+        What seemed a consequence is a cause, too, where its own remedy cures.
+        """
+        cured = {each.rule for each in self.verdicts if each.verdict == "cures"}
         told = {}
-        for cause in self.examined.causes:
-            found = [each.verdict for each in self.verdicts if each.rule == cause.rule]
-            if "cures" in found:
-                told[cause.rule] = "proven"
-            elif not found or set(found) == {"failed"}:
-                told[cause.rule] = "not tried"
+        for rule in [*(cause.rule for cause in self.examined.causes), *sorted(cured)]:
+            found = {each.verdict for each in self.verdicts if each.rule == rule}
+            if rule in cured:
+                told[rule] = "proven"
+            elif found <= {"failed"}:
+                told[rule] = "not tried"
             else:
-                told[cause.rule] = "undecided" if {"helps", "undecided"} & set(found) else "refuted"
+                told[rule] = "undecided" if found & {"helps", "undecided"} else "refuted"
         return told
 
 
@@ -191,7 +195,8 @@ def best_of(verdicts: Sequence[RemedyVerdict]) -> Remedy | None:
 
 def reordered(proof: ProofRecord) -> DiagnosisRecord:
     """The diagnosis with its causes as the trials leave them: proven, undecided or not tried, refuted."""
-    examined, told = proof.examined, proof.badges
+    told = proof.badges
+    examined = _with_proven(proof)
     order = sorted(range(len(examined.causes)), key=lambda place: BADGES.index(told[examined.causes[place].rule]))
     follow = [*examined.consequences_of, *[()] * len(examined.causes)]
     causes, consequences = tuple(examined.causes[at] for at in order), tuple(follow[at] for at in order)
@@ -205,6 +210,21 @@ def reordered(proof: ProofRecord) -> DiagnosisRecord:
         consequences_of=consequences,
         findings=(*causes, *rest),
         badges=told,
+    )
+
+
+def _with_proven(proof: ProofRecord) -> DiagnosisRecord:
+    """The diagnosis with what seemed a consequence among its causes, where its own remedy cures."""
+    examined, told = proof.examined, proof.badges
+    found = [
+        next(finding for finding in examined.findings if finding.rule == rule)
+        for rule in told
+        if rule not in {cause.rule for cause in examined.causes}
+    ]
+    return replace(
+        examined,
+        causes=(*examined.causes, *found),
+        consequences_of=(*examined.consequences_of, *[()] * len(found)),
     )
 
 

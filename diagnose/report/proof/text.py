@@ -75,7 +75,9 @@ def show(proof: ProofRecord, console: Console) -> None:
         console.print(_table(proof.verdicts))
     if proof.best is not None and proof.best.code:
         console.print(Text("\nWhat to change:", style="bold"))
-        console.print(Text("\n".join(f"    {line}" for line in printable(proof.best.code).splitlines())))
+        console.print(
+            Text("\n".join(f"    {line}" for line in printable(proof.best.code).splitlines())), soft_wrap=True
+        )
     for cause, badge in badges(proof):
         console.print(Text(f"{title_of(cause.rule)}: {badge}", style=STYLES[TONES[badge]]))
     for remedy, why in proof.untried[:REMEDIES_SHOWN]:
@@ -84,10 +86,9 @@ def show(proof: ProofRecord, console: Console) -> None:
 
 def badges(proof: ProofRecord) -> Iterator[tuple[Finding, str]]:
     """Each cause, once a rule, with what the trials make of it."""
-    told = proof.badges
-    for cause in proof.examined.causes:
-        if cause.rule in told:
-            yield cause, told.pop(cause.rule)
+    known = {finding.rule: finding for finding in reversed(proof.examined.findings)}
+    for rule, badge in proof.badges.items():
+        yield known[rule], badge
 
 
 def _table(verdicts: Sequence[RemedyVerdict]) -> Table:

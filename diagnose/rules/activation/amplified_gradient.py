@@ -54,6 +54,7 @@ def judge(case: Case) -> Iterator[Verdict]:
                 since=since,
                 evidence={"gate gain": now},
                 remedies=(
+                    replaced(run, layout, where),
                     everywhere(
                         "scale-activation-output",
                         f"Divide the output of {{f}} by {times(now)}",
@@ -61,7 +62,6 @@ def judge(case: Case) -> Iterator[Verdict]:
                         where,
                         two_digits(1 / now),
                     ),
-                    replaced(run, layout, where),
                 ),
                 refute="The gradients of the layers below stay as large with another activation in this place.",
                 confidence=0.75,

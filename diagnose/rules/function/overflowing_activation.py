@@ -68,7 +68,7 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         blames=("activation", "preprocessing", "learning-rate") if faults else ("activation",),
         evidence={**bounds, **({"construct": construct} if construct else {})},
         remedy=_remedy(construct, told[0].kind if told else "inf"),
-        remedies=(*_clipped(told), nearest(shape)) if faults else (),
+        remedies=(nearest(shape), *_clipped(told)) if faults else (),
         refute="The inputs measured at its layers (preactivation.min and .max) stay well within the bound.",
         confidence=0.8 if faults else 0.9,
     )
