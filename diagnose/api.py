@@ -53,7 +53,7 @@ class Diagnosis(DiagnosisRecord):
         return to_fragment(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proof(ProofRecord):
     """What trials showed of a fault and its remedies. The fields are those of `ProofRecord`."""
 
@@ -91,6 +91,12 @@ class Proof(ProofRecord):
         from diagnose.report.proof.page import to_json
 
         return to_json(self)
+
+    def __repr__(self) -> str:
+        """The proof in one line."""
+        from diagnose.report.proof.text import headline
+
+        return f"<{type(self).__name__}: {headline(self)}>"
 
     def __str__(self) -> str:
         """The proof as terminal text."""

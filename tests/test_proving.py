@@ -92,6 +92,7 @@ def test_a_proof_is_shown_as_text_page_fragment_and_json(proof: Proof, tmp_path:
     assert max(map(len, text.splitlines())) <= 92
     page = proof.to_html(tmp_path / "proof.html").read_text()
     assert "<script" not in page and "Remedies tried" in page and "Skill of each training" in page
+    assert repr(proof).startswith("<Proof: Replace the activation of") and len(repr(proof)) < 200
     assert "kd-proof" in proof._repr_html_()
     told = json.loads(proof.to_json())
     assert (told["verdicts"][0]["verdict"], told["fault_reproduced"]) == ("cures", True)
