@@ -20,6 +20,7 @@ from diagnose.callbacks.watching.live import StopOn, Wishes
 from diagnose.callbacks.watching.recorder import Archive
 from diagnose.callbacks.watching.session import Session
 from diagnose.callbacks.watching.watched_fit import WatchedFit
+from diagnose.report.presentation import code_of
 from diagnose.rules.catalogue import rule_names
 from diagnose.run.loading import load
 from diagnose.run.run import Run
@@ -222,8 +223,10 @@ class TrainingMonitor(keras.callbacks.Callback):
     def _tell(self, path: str | None) -> None:
         """Print the headline. path: of a run file that holds the whole run, None without one."""
         where = f"`keras-diagnose report {one_line(path)}`" if path else "`print(monitor.diagnosis)`"
-        headline = printable(self.diagnosis.headline)
-        print(f"\nkeras-diagnose: {headline}\n  More: {where}, or monitor.diagnosis.to_html(...)")
+        diagnosis = self.diagnosis
+        code = code_of(diagnosis.causes[0]) if diagnosis.causes else []
+        lines = [f"keras-diagnose: {diagnosis.headline}", *(f"    {line}" for line in code)]
+        print(f"\n{printable(chr(10).join(lines))}\n  More: {where}, or monitor.diagnosis.to_html(...)")
 
 
 class _Part(TrainingMonitor):

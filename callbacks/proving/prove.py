@@ -346,14 +346,10 @@ def _of(finding: Finding, examined: Diagnosis) -> list[Remedy]:
     """A finding's remedies; where its rule finds the same in several layers, each as one change of all of them."""
     alike = [each for each in examined.findings if each.rule == finding.rule and each.severity != "note"]
     found = []
-    for remedy in finding.remedies:
-        same = [
-            other
-            for each in alike
-            for other in each.remedies
-            if other.kind == remedy.kind and (other.kind != "replace-activation" or other.value == remedy.value)
-        ]
-        places = {other.where: other for other in [*same, remedy] if other.where}  # this finding's own comes last
+    for rank, remedy in enumerate(finding.remedies):
+        same = [each.remedies[rank] for each in alike if len(each.remedies) > rank]
+        same = [other for other in same if other.kind == remedy.kind and other.where]
+        places = {other.where: other for other in [*same, remedy]}  # this finding's own comes last
         found.append(together(places.values()) if remedy.where and len(places) > 1 and remedy.automatic else remedy)
     return found
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from diagnose.activation.facts import Shape
 from diagnose.activation.function_profile import FunctionProfile
-from diagnose.remedy import remedy
+from diagnose.remedy import Remedy, remedy
 from diagnose.rules.evidence.change import two_digits
 from diagnose.rules.evidence.profile import is_constant, missing, nearest
 from diagnose.rules.rule import Rule
@@ -44,10 +44,19 @@ def judge(profile: FunctionProfile) -> Iterator[Verdict]:
         blames=("activation", "initialization"),
         evidence={"second moment": shape.second_moment},
         remedy=_remedy(size, shape),
-        remedies=(*([remedy("scale-activation-output", value=two_digits(1 / size))] if size else []), nearest(shape)),
+        remedies=_remedies(size, shape),
         refute="The measured activations have an rms between 0.1 and 10, or a normalization layer follows.",
         confidence=0.8,
     )
+
+
+def _remedies(size: float, shape: Shape) -> tuple[Remedy, ...]:
+    """Its outputs multiplied, unless that would make its slope far too large; or another activation."""
+    other = nearest(shape)
+    if size == 0:
+        return (other,)
+    larger = remedy("scale-activation-output", value=two_digits(1 / size))
+    return (other, larger) if size / max(shape.largest_slope, 1e-30) < SLIVER else (larger, other)
 
 
 def _remedy(size: float, shape: Shape) -> str:

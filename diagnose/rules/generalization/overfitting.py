@@ -32,7 +32,7 @@ from diagnose.outcome.figures import subject, value
 from diagnose.outcome.outcome import MEMORIZED_LEAST, decent
 from diagnose.outcome.references import best_reference
 from diagnose.outcome.skills import MEMORIZED_SHARE, gap_noise
-from diagnose.remedy import remedy
+from diagnose.remedy import Remedy, remedy
 from diagnose.rules.evidence.case import Case
 from diagnose.rules.evidence.change import dropped
 from diagnose.rules.evidence.fair_gap import gap_of, outputs_of
@@ -111,10 +111,17 @@ def _finding(
         remedy=("Look for noise in inputs and labels: these data may not allow better predictions. " if little else "")
         + f"{'Add' if risen <= RISE else 'Add EarlyStopping(restore_best_weights=True),'} "
         "weight decay or dropout, or more (augmented) data.",
-        remedies=(remedy("early-stopping", value=3), remedy("weight-decay", value=0.01), *dropped(case.run)),
+        remedies=_held_back(case.run, risen),
         refute="The gap stays when validation and training samples are exchanged: then the two sets differ.",
         confidence=0.75 if train.values[-1] >= good else 0.5,  # first what keeps it from learning, then this
     )
+
+
+def _held_back(run: Run, risen: float) -> tuple[Remedy, ...]:
+    """What keeps a network from learning samples by heart; stopping comes first where the validation loss has risen."""
+    patience = max(len(run.history.get("loss", ())) // 10, 3)
+    stopping, decay = remedy("early-stopping", value=patience), remedy("weight-decay", value=0.01)
+    return (*((stopping, decay) if risen > RISE else (decay, stopping)), *dropped(run))
 
 
 def _severity(
