@@ -14,7 +14,8 @@ from keras import layers, ops
 from diagnose import Remedy
 from diagnose.callbacks.proving.applying import APPLY, apply
 from diagnose.callbacks.proving.program import NotApplicableError, Program, changes, fingerprint
-from diagnose.remedy import KINDS, advice, named_for, remedy, sentence_of, together
+from diagnose.remedy import advice, named_for, remedy, sentence_of, together
+from diagnose.remedy_kinds import KINDS
 
 SAMPLES = 64
 

@@ -32,10 +32,19 @@ class Program:
 
     def fit(self, *callbacks: Any) -> Any:
         """Train it, with these callbacks besides its own, and in silence."""
-        own = self.arguments.get("callbacks") or []
-        own = own.callbacks if isinstance(own, keras.callbacks.CallbackList) else own
-        own = [*own] if isinstance(own, (list, tuple)) else [own]
-        return self.model.fit(**{**self.arguments, "verbose": 0, "callbacks": [*own, *callbacks]})
+        every = [*callbacks_of(self), *callbacks]
+        return self.model.fit(**{**self.arguments, "verbose": 0, "callbacks": every})
+
+
+#: Applies a remedy of one kind to a program, at a layer ("" for none), with a value.
+Apply = Callable[[Program, str, Any], None]
+
+
+def callbacks_of(program: Program) -> list[Any]:
+    """The callbacks that fit will get of the program itself."""
+    own = program.arguments.get("callbacks") or []
+    own = own.callbacks if isinstance(own, keras.callbacks.CallbackList) else own
+    return [*own] if isinstance(own, (list, tuple)) else [own]
 
 
 def built(build: Build, seed: int) -> Program:

@@ -26,8 +26,9 @@ from diagnose.callbacks.proving.program import check_build
 from diagnose.callbacks.proving.trial import BadBuildError, Job, check, train
 from diagnose.callbacks.proving.workers import StoppedError, Workers
 from diagnose.diagnosis.proof import RemedyVerdict, Trial, best_of, hopeless, judged, ranked
-from diagnose.remedy import KINDS, Remedy, together
+from diagnose.remedy import Remedy, together
 from diagnose.remedy import remedy as made
+from diagnose.remedy_kinds import KINDS
 from diagnose.run.run import Run
 from diagnose.verdict import Finding
 from diagnose.wording import counted

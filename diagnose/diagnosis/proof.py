@@ -29,6 +29,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 BADGES = ("proven", "undecided", "not tried", "refuted")
 
 LEAST = 0.02  # a guess: of the skill; what nobody would change a program for
+CALM = 2.0  # arithmetic: two standard deviations of the unchanged program's own skills
 PAIR = 2  # arithmetic: seeds that must show the fault before their spread says anything
 
 
@@ -169,7 +170,8 @@ def judged(remedy: Remedy, cause: Finding, unchanged: Sequence[Trial], tried: Se
         return said("helps", numbers)
     if gain < -least and max(gains) < 0:
         return said("harms", numbers)
-    if max(abs(gain) for gain in gains) <= least or not whole:
+    calm = max(_spread(one for one, _ in pairs), LEAST)
+    if max(abs(gain) for gain in gains) <= CALM * calm or not whole:
         return said("no effect", numbers if whole else f"{numbers}; ended after {count}")
     return said("undecided", f"{numbers}; some seeds gain, some do not")
 
