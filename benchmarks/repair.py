@@ -113,7 +113,8 @@ def forced(name: str, training: Training, seeds: int) -> Iterator[dict[str, Any]
 
 
 def page(lines: list[dict[str, Any]]) -> str:
-    """The results as a page: in all, and rule by rule."""
+    """The results as a page: in all, and rule by rule. Of a training that was tried again the last result counts."""
+    lines = [*{(line["training"], line.get("remedy")): line for line in lines}.values()]
     sick = [line for line in lines if line.get("reproduced")]
     tried = [line for line in sick if line["automatic"]]
     made_up = [line for line in lines if "verdict" in line]

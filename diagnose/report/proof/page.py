@@ -56,7 +56,6 @@ def to_json(proof: ProofRecord) -> str:
 
 
 def _view(proof: ProofRecord) -> dict[str, Any]:
-    best = proof.best
     return {
         "proof": proof,
         "headline": text.headline(proof),
@@ -67,7 +66,7 @@ def _view(proof: ProofRecord) -> dict[str, Any]:
         "badges": [*text.badges(proof)],
         "strips": _strips(proof),
         "curves": _curves(proof),
-        "code": best.code.splitlines() if best else [],
+        "code": text.best_code(proof),
         "changed": _changed(proof),
         "trained": counted(len(proof.unchanged) + len(proof.tried), "training"),
         "version": __version__,

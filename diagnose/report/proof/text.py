@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from diagnose.diagnosis.proof import ProofRecord, RemedyVerdict, Trial
+from diagnose.remedy import named_for
 from diagnose.report.presentation import TONES as TONES_OF_REPORT
 from diagnose.report.presentation import inside, title_of
 from diagnose.verdict import Finding
@@ -73,15 +74,20 @@ def show(proof: ProofRecord, console: Console) -> None:
     if proof.verdicts:
         console.print()
         console.print(_table(proof.verdicts))
-    if proof.best is not None and proof.best.code:
+    if code := best_code(proof):
         console.print(Text("\nWhat to change:", style="bold"))
-        console.print(
-            Text("\n".join(f"    {line}" for line in printable(proof.best.code).splitlines())), soft_wrap=True
-        )
+        console.print(Text("\n".join(f"    {printable(line)}" for line in code)), soft_wrap=True)
     for cause, badge in badges(proof):
         console.print(Text(f"{title_of(cause.rule)}: {badge}", style=STYLES[TONES[badge]]))
     for remedy, why in proof.untried[:REMEDIES_SHOWN]:
         console.print(Text(printable(f"Not tried ({why}): {remedy.text}."), style="dim"))
+
+
+def best_code(proof: ProofRecord) -> list[str]:
+    """Lines to paste for the best remedy; none where there is no remedy, or no code for it."""
+    if proof.best is None:
+        return []
+    return named_for(proof.best, proof.examined.run.facts.model.name).code.splitlines()
 
 
 def badges(proof: ProofRecord) -> Iterator[tuple[Finding, str]]:
