@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from diagnose.callbacks.proving.program import built, check_build, check_fresh, 
 from diagnose.callbacks.proving.trial import Job
 from diagnose.callbacks.proving.workers import DIED, StoppedError, Workers
 from diagnose.cli import main
-from diagnose.diagnosis.proof import Trial, judged
+from diagnose.diagnosis.proof import ProofRecord, Trial, judged
 from diagnose.remedy import advice, remedy, together
+from diagnose.report.proof.text import to_text
 
 HIDDEN = [f"net/hidden_{depth}" for depth in range(builders.DEPTH)]
 CURE = together(remedy("replace-activation", where, "tanh") for where in HIDDEN)
@@ -122,6 +124,14 @@ def test_a_fault_that_no_seed_shows_is_not_reproduced(here: Executor):
     found = prove(builders.sound, monitor.diagnosis, seeds=1, executor=here, progress=False)
     assert not found.fault_reproduced and found.tried == ()
     assert "Not reproduced" in str(found)
+
+
+def test_a_cause_that_the_program_does_not_show_any_more_is_not_tried(proof: Proof):
+    """A diagnosis of last week, say: what is gone by itself has a badge, too."""
+    gone = Finding("", "a class is rare", rule="class-imbalance", blames=("data",))
+    other = replace(proof.examined, causes=(gone, *proof.examined.causes))
+    assert ProofRecord(True, (), (), None, proof.unchanged, (), other).badges["class-imbalance"] == "not tried"
+    assert "Class imbalance: not tried" in to_text(ProofRecord(True, ("x",), (), None, proof.unchanged, (), other))
 
 
 def test_the_causes_of_a_diagnosis_are_tried_under_the_names_that_a_new_program_has(here: Executor):

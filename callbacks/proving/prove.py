@@ -157,7 +157,7 @@ class _Proving:
         except BadBuildError as error:
             raise ValueError(f"build failed: {error}") from None
         except StoppedError as stop:
-            if diagnosis is None or not any(stop.results):
+            if not any(stop.results):
                 raise RuntimeError(f"the unchanged program could not be trained: {stop}") from None
             results, self._interrupted = [each for each in stop.results if each], str(stop)
         self._unchanged = [trial for trial, _ in results]

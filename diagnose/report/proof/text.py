@@ -92,7 +92,7 @@ def best_code(proof: ProofRecord) -> list[str]:
 
 def badges(proof: ProofRecord) -> Iterator[tuple[Finding, str]]:
     """Each cause, once a rule, with what the trials make of it."""
-    known = {finding.rule: finding for finding in reversed(proof.examined.findings)}
+    known = {finding.rule: finding for finding in reversed([*proof.examined.causes, *proof.examined.findings])}
     for rule, badge in proof.badges.items():
         yield known[rule], badge
 
