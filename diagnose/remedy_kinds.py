@@ -15,7 +15,7 @@ class Kind:
 
     text: of a place as a sentence has it, and a value. code: of a Keras path and a value. automatic: whether a machine
     can apply it. numeric: whether its value is a number that can be tried larger and smaller. at_layer: whether it
-    changes one layer, so that a finding's place is where it goes.
+    changes one layer, so that a finding's place is where it goes. example: a value, for whoever shows the table.
     """
 
     text: Callable[[str, Any], str]
@@ -23,6 +23,7 @@ class Kind:
     automatic: bool = True
     numeric: bool = False
     at_layer: bool = True
+    example: Any = None
 
 
 def _layer(where: str) -> str:
@@ -61,7 +62,7 @@ def _times(what: str, factor: float) -> str:
 
 
 def _made(where: str) -> str:
-    return f"`{where}` is made" if where else "the layers are made"
+    return f"{where} is made" if where else "the layers are made"
 
 
 def _of(place: str) -> str:
@@ -101,28 +102,34 @@ KINDS: dict[str, Kind] = {
             f"Replace the activation{_of(place)} by `{f}`" if f != "linear" else f"Leave out the activation{_of(place)}"
         ),
         lambda where, f: f"{_layer(where)}.activation = keras.activations.{f}",
+        example="tanh",
     ),
     "scale-activation-input": Kind(
         lambda place, factor: f"{_times('the inputs of the activation' + _of(place), factor)}",
         _wrapped("f({value:.3g} * z)"),
         numeric=True,
+        example=2.0,
     ),
     "shift-activation-input": Kind(
         lambda place, offset: f"Add {offset:.3g} to the inputs of the activation{_of(place)}",
         _wrapped("f(z + {value:.3g})"),
+        example=1.0,
     ),
     "scale-activation-output": Kind(
         lambda place, factor: f"{_times('the outputs of the activation' + _of(place), factor)}",
         _wrapped("{value:.3g} * f(z)"),
         numeric=True,
+        example=0.1,
     ),
     "shift-activation-output": Kind(
         lambda place, offset: f"Add {offset:.3g} to the outputs of the activation{_of(place)}",
         _wrapped("f(z) + {value:.3g}"),
+        example=-0.5,
     ),
     "clip-activation-input": Kind(
         lambda place, limits: f"Clip the inputs of the activation{_of(place)} to [{limits[0]:.3g}, {limits[1]:.3g}]",
         _wrapped("f(keras.ops.clip(z, {low:.3g}, {high:.3g}))"),
+        example=[-10.0, 10.0],
     ),
     "normalize-activation-input": Kind(
         lambda place, _: f"Put LayerNormalization in front of the activation{_of(place)}",
@@ -132,11 +139,13 @@ KINDS: dict[str, Kind] = {
     "initializer": Kind(
         lambda place, name: f"Initialize the kernels{_of(place)} by `{name}`",
         lambda where, name: f'kernel_initializer="{name}"  # where {_made(where)}',
+        example="he_normal",
     ),
     "scale-kernel": Kind(
         lambda place, factor: f"{_times('the initial kernels' + _of(place), factor)}",
         _for_layers("layer.kernel.assign({value:.3g} * layer.kernel)"),
         numeric=True,
+        example=0.1,
     ),
     "zero-bias": Kind(
         lambda place, _: f"Start the biases{_of(place)} at 0",
@@ -148,34 +157,40 @@ KINDS: dict[str, Kind] = {
         lambda _, rate: f"model.optimizer.learning_rate = {rate:.3g}",
         numeric=True,
         at_layer=False,
+        example=0.001,
     ),
     "constant-learning-rate": Kind(
         lambda _, rate: f"Keep the learning rate at {rate:.3g}, without a schedule",
-        lambda _, rate: f"model.compile(optimizer=keras.optimizers.Adam({rate:.3g}), ...)",
+        lambda _, rate: f"model.compile(optimizer=type(model.optimizer)(learning_rate={rate:.3g}), ...)",
         numeric=True,
         at_layer=False,
+        example=0.001,
     ),
     "optimizer": Kind(
         lambda _, to: f"Use `{to['class_name']}` with a learning rate of {to['learning_rate']:g}",
         _optimizer_code,
         at_layer=False,
+        example={"class_name": "Adam", "learning_rate": 0.001},
     ),
     "clipnorm": Kind(
         lambda _, norm: f"Clip the gradients (clipnorm={norm:g})" if norm else "Do not clip the gradients",
         lambda _, norm: f"model.optimizer.clipnorm = {norm if norm else None}",
         at_layer=False,
+        example=1.0,
     ),
     "epochs": Kind(
         lambda _, epochs: f"Train for {epochs} epochs",
         lambda _, epochs: f"model.fit(..., epochs={epochs})",
         numeric=True,
         at_layer=False,
+        example=50,
     ),
     "batch-size": Kind(
         lambda _, size: f"Set batch_size={size}",
         lambda _, size: f"model.fit(..., batch_size={size})",
         numeric=True,
         at_layer=False,
+        example=32,
     ),
     "early-stopping": Kind(
         lambda _, patience: f"Add EarlyStopping(patience={patience}, restore_best_weights=True)",
@@ -183,6 +198,7 @@ KINDS: dict[str, Kind] = {
             f"callbacks=[..., keras.callbacks.EarlyStopping(patience={patience}, restore_best_weights=True)]"
         ),
         at_layer=False,
+        example=5,
     ),
     # Data.
     "standardize-inputs": Kind(
@@ -207,6 +223,7 @@ KINDS: dict[str, Kind] = {
         lambda _, to: ENCODINGS[to][0],
         lambda _, to: ENCODINGS[to][1].format(classes="classes"),
         at_layer=False,
+        example="one-hot",
     ),
     "shuffle": Kind(
         lambda _, __: "Shuffle the samples in each epoch",
@@ -226,26 +243,31 @@ KINDS: dict[str, Kind] = {
         lambda _, name: f"Use the loss `{name}`",
         lambda _, name: f'model.compile(loss="{name}", ...)',
         at_layer=False,
+        example="mse",
     ),
     "from-logits": Kind(
         lambda _, on: f"Make the loss with from_logits={on}",
         lambda _, on: f"from_logits={on}  # in the brackets of the loss that compile is given",
         at_layer=False,
+        example=True,
     ),
     "output-activation": Kind(
         lambda place, f: f"Give the output{_in(place)} the activation `{f}`",
         lambda where, f: f"{_layer(where)}.activation = keras.activations.{f}",
+        example="sigmoid",
     ),
     "metric": Kind(
         lambda _, name: f"Measure `{name}`",
         lambda _, name: f'model.compile(metrics=["{name}"], ...)',
         at_layer=False,
+        example="mae",
     ),
     # Regularization.
     "dropout": Kind(
         lambda place, rate: f"Set the dropout rate{_of(place)} to {rate:g}",
         lambda where, rate: f"{_layer(where)}.rate = {rate:g}",
         numeric=True,
+        example=0.2,
     ),
     "regularizers": Kind(
         lambda place, factor: (
@@ -255,12 +277,14 @@ KINDS: dict[str, Kind] = {
         ),
         lambda where, factor: f"kernel_regularizer={'None' if not factor else '...'}  # where {_made(where)}",
         at_layer=False,
+        example=0.1,
     ),
     "weight-decay": Kind(
         lambda _, decay: f"Set the optimizer's weight decay to {decay:g}",
         lambda _, decay: f"model.optimizer.weight_decay = {decay:g}",
         numeric=True,
         at_layer=False,
+        example=0.01,
     ),
     "spectral-norm": Kind(
         lambda place, coefficient: f"Penalize the spectral norms of the kernels{_of(place)} with {coefficient:g}",
@@ -269,6 +293,7 @@ KINDS: dict[str, Kind] = {
         ),
         numeric=True,
         at_layer=False,
+        example=0.01,
     ),
     "trainable": Kind(
         lambda place, on: f"{'Let' if on else 'Do not let'} {place or 'all layers'} be trained",
@@ -276,6 +301,7 @@ KINDS: dict[str, Kind] = {
             f"{_layer(where) if where else 'model'}.trainable = {on}\nmodel.compile(...)  # again, after it"
         ),
         at_layer=False,
+        example=True,
     ),
     # Made of others, and those that only a person can make.
     "together": Kind(lambda _, __: "", lambda _, __: "", at_layer=False),

@@ -1,15 +1,18 @@
 """Makes the pages of this folder from the code, so that they can't say anything else than the code does.
 
-python docs/make.py                writes quantities.md and rules.md
+python docs/make.py                writes quantities.md, remedies.md and rules.md
 python docs/make.py --activations  also activations.md and activations.svg, which takes a minute
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from diagnose.outcome.figures import SCALE
+from diagnose.remedy import remedy
+from diagnose.remedy_kinds import KINDS
 from diagnose.rules.catalogue import ALL_RULES
 from diagnose.rules.rule import PARTS, STORY_PARTS
 from diagnose.run.quantities import ARRAYS, QUANTITIES
@@ -66,6 +69,30 @@ def rules_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def remedies_page() -> str:
+    """The kinds of remedies that a machine can apply, each with an example."""
+    rows = []
+    for kind, row in KINDS.items():
+        if row.automatic and kind != "together":
+            made = remedy(kind, "dense_1" if row.at_layer else "", row.example)
+            value = "" if row.example is None else f"={json.dumps(row.example)}"
+            named = f"{kind}{value}{'@dense_1' if row.at_layer else ''}"
+            rows.append(f"| `{named}` | {_cell(made.text)} | `{_cell(made.code.replace(chr(10), '; '))}` |")
+    return "\n".join(
+        [
+            "# Remedies",
+            "",
+            "What `prove` can change in a program, made from `diagnose/remedy_kinds.py`: as `--remedy` takes it, or as",
+            "`diagnose.remedy.remedy(kind, layer, value)` makes it, as a sentence, and as the code to paste.",
+            "",
+            "| `--remedy` | What it changes | Code |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 def activations_page() -> str:
     """The computed table of activations, with its figure beside it."""
     from diagnose import compare_activations
@@ -110,7 +137,7 @@ def main() -> None:
     """Write the pages."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--activations", action="store_true", help="also the table of activations")
-    pages = {"quantities.md": quantities_page, "rules.md": rules_page}
+    pages = {"quantities.md": quantities_page, "remedies.md": remedies_page, "rules.md": rules_page}
     if parser.parse_args().activations:
         pages["activations.md"] = activations_page
     for name, page in pages.items():

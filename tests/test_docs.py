@@ -19,7 +19,7 @@ def make():
     return module
 
 
-@pytest.mark.parametrize("name", ["quantities", "rules"])
+@pytest.mark.parametrize("name", ["quantities", "remedies", "rules"])
 def test_a_page_is_what_the_code_makes_of_it(make, name):
     assert (ROOT / "docs" / f"{name}.md").read_text() == getattr(make, f"{name}_page")(), "run: python docs/make.py"
 
