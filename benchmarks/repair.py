@@ -1,13 +1,15 @@
 """How often what the diagnosis advises cures: `prove` over the sick trainings of the tests.
 
-    python benchmarks/repair.py [--only WORDS] [--part K/N] [--seeds N] [--budget N] [--healthy] [--keep FILE]
+    python benchmarks/repair.py [--only WORDS] [--part K/N] [--seeds N] [--budget N] [--keep FILE]
+    python benchmarks/repair.py --healthy | --random [...]
     python benchmarks/repair.py --page FILE [--keep FILE]
 
 Each sick twin of `tests/test_twins.py` is built on several seeds, its causes are found, and their remedies are tried;
 nothing here knows the twin's own cure. Counted is, for the rule of the first cause, what its first remedy that a
 machine can apply does, and whether any remedy within the budget cures. With `--healthy` six changes are forced on sound
-trainings, as if they had shown a fault: none of them may be called a cure. Results are appended to a file, a line a
-training, so that parts may run side by side, and a page is made of all of them.
+trainings, as if they had shown a fault: none of them may be called a cure. With `--random` what is tried is drawn
+instead of advised: rate, optimizer, initializer and activation at once, with as many trainings. Results are appended to
+a file, a line a training, so that parts may run side by side, and a page is made of all of them.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -35,7 +38,7 @@ from diagnose.api import Proof
 from diagnose.callbacks import prove
 from diagnose.callbacks.proving.trial import Job, train
 from diagnose.diagnosis.proof import judged
-from diagnose.remedy import Remedy, remedy
+from diagnose.remedy import Remedy, remedy, together
 
 HEALTHY = {"clusters": SOUND, "circles": YES_OR_NO, "wine": Training(wine, epochs=8, batch_size=8)}
 FORCED = (
@@ -112,10 +115,31 @@ def forced(name: str, training: Training, seeds: int) -> Iterator[dict[str, Any]
         yield {"training": name, "remedy": change.text, "verdict": found.verdict, "reason": found.reason}
 
 
+def drawn(training: Training, count: int, seed: int) -> list[Remedy]:
+    """So many random choices of rate, optimizer, initializer and activation of all hidden layers of a dense stack."""
+    rng = np.random.default_rng(seed)
+    hidden = [f"hidden_{depth}" for depth in range(1, training.depth + 1)] if training.network is None else []
+    found = []
+    for _ in range(count):
+        rate = float(f"{10 ** rng.uniform(-4, -1):.2g}")
+        activation = str(rng.choice(["relu", "tanh", "elu", "selu"]))
+        found.append(
+            together(
+                [
+                    remedy("optimizer", value={"class_name": str(rng.choice(CLASSES)), "learning_rate": rate}),
+                    remedy("initializer", value=str(rng.choice(["glorot_uniform", "he_normal", "lecun_normal"]))),
+                    *(remedy("replace-activation", where, activation) for where in hidden),
+                ]
+            )
+        )
+    return found
+
+
 def page(lines: list[dict[str, Any]]) -> str:
     """The results as a page: in all, and rule by rule. Of a training that was tried again the last result counts."""
-    lines = [*{(line["training"], line.get("remedy")): line for line in lines}.values()]
-    sick = [line for line in lines if line.get("reproduced")]
+    lines = [*{(line["training"], line.get("remedy"), line.get("random")): line for line in lines}.values()]
+    luck = {line["training"]: line for line in lines if line.get("random")}
+    sick = [line for line in lines if line.get("reproduced") and not line.get("random")]
     tried = [line for line in sick if line["automatic"]]
     made_up = [line for line in lines if "verdict" in line]
     rules: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -127,6 +151,7 @@ def page(lines: list[dict[str, Any]]) -> str:
         + f" | {sum(line['best'] == 'cures' for line in group)} |"
         for rule, group in sorted(rules.items())
     ]
+    paired = [line for line in tried if line["training"] in luck]
     first, some = (sum(line[which] == "cures" for line in tried) for which in ("first", "best"))
     return "\n".join(
         [
@@ -138,6 +163,15 @@ def page(lines: list[dict[str, Any]]) -> str:
             f"with a remedy that a machine can apply: {len(tried)}",
             f"- the first remedy of the first cause cures: {first} of {len(tried)}",
             f"- some remedy within the budget cures: {some} of {len(tried)}",
+            *(
+                [
+                    f"- of {len(paired)} of these, searched at random too, with 8 trainings each: some choice "
+                    f"cures {sum(luck[line['training']]['best'] == 'cures' for line in paired)}, advice "
+                    f"{sum(line['best'] == 'cures' for line in paired)}",
+                ]
+                if paired
+                else []
+            ),
             f"- changes forced on sound trainings: {len(made_up)}, called a cure: "
             f"{sum(line['verdict'] == 'cures' for line in made_up)}",
             "",
@@ -149,6 +183,7 @@ def page(lines: list[dict[str, Any]]) -> str:
     )
 
 
+CLASSES = ["Adam", "SGD", "RMSprop"]
 COLUMNS = ("cures", "helps", "no effect", "harms", "undecided", "failed", "none", "not tried")
 
 
@@ -159,6 +194,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--budget", type=int, default=8)
     parser.add_argument("--healthy", action="store_true")
+    parser.add_argument("--random", action="store_true")
     parser.add_argument("--keep", type=Path, default=Path("repair.jsonl"))
     parser.add_argument("--page", type=Path)
     wanted = parser.parse_args()
@@ -168,12 +204,17 @@ def main() -> None:
     for name in names if not wanted.healthy else ():
         try:
             proof = prove(
-                Builder(TWINS[name].sick), seeds=wanted.seeds, budget=wanted.budget, executor=Inline(), progress=False
+                Builder(TWINS[name].sick),
+                seeds=wanted.seeds,
+                budget=wanted.budget,
+                remedies=drawn(TWINS[name].sick, wanted.budget, 1) if wanted.random else None,
+                executor=Inline(),
+                progress=False,
             )
         except (ValueError, TypeError, RuntimeError) as error:
             line = {"training": name, "error": str(error).splitlines()[0]}
         else:
-            line = told(name, proof)
+            line = told(name, proof) | ({"random": True} if wanted.random else {})
         _keep(wanted.keep, line)
     for name, training in HEALTHY.items() if wanted.healthy else ():
         for line in forced(name, training, wanted.seeds):
