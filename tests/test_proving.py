@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -23,6 +25,7 @@ from diagnose import Finding, load
 from diagnose.api import Proof
 from diagnose.callbacks import TrainingMonitor, prove
 from diagnose.callbacks.proving.program import built, check_build, check_fresh, digest
+from diagnose.callbacks.proving.prove import _payload
 from diagnose.callbacks.proving.trial import Job
 from diagnose.callbacks.proving.workers import DIED, StoppedError, Workers
 from diagnose.cli import main
@@ -184,6 +187,18 @@ def test_a_builder_that_can_not_travel_is_refused():
 
     with pytest.raises(TypeError, match="can't be sent to other processes"):
         prove(held, progress=False)
+
+
+def test_a_builder_of_a_module_that_no_path_leads_to_travels_with_its_module(tmp_path: Path):
+    """As a test module may be imported, or a file that a user loaded by hand."""
+    file = tmp_path / "nowhere_to_be_found.py"
+    file.write_text("SIZE = 3\n\ndef build(seed):\n    return SIZE + seed\n")
+    spec = importlib.util.spec_from_file_location("nowhere_to_be_found", file)
+    module = sys.modules["nowhere_to_be_found"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    payload = _payload(module.build)
+    del sys.modules["nowhere_to_be_found"]
+    assert pickle.loads(payload)(4) == 7
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,14 @@ the best two together. What is tried, and in which order, depends on the results
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from importlib.machinery import PathFinder
 from itertools import combinations
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cloudpickle
@@ -417,9 +420,23 @@ def _folder(path: str | os.PathLike[str]) -> Path:
     return folder.resolve()
 
 
+def _is_importable(module: ModuleType) -> bool:
+    """Whether another process with this one's `sys.path` finds the module; what it does not find travels by value."""
+    if module.__name__ == "__main__" or not getattr(module, "__file__", None):
+        return True
+    return PathFinder.find_spec(module.__name__.partition(".")[0]) is not None
+
+
 def _payload(build: Callable[[int], Any]) -> bytes:
+    module = sys.modules.get(getattr(build, "__module__", "") or "")
     try:
-        return cloudpickle.dumps(build)
+        if module is None or _is_importable(module):
+            return cloudpickle.dumps(build)
+        cloudpickle.register_pickle_by_value(module)
+        try:
+            return cloudpickle.dumps(build)
+        finally:
+            cloudpickle.unregister_pickle_by_value(module)
     except Exception as error:
         raise TypeError(
             f"build can't be sent to other processes: {error}. It must not hold open files, sessions, locks or "
