@@ -23,7 +23,7 @@ SHALLOW = 2  # hidden layers where the fault does not need depth
 BATCH = 32
 UNITS = 64
 SEED = 0
-FITS = 4  # trainings beyond the unchanged ones that the demo's proof may take
+FITS = 3  # trainings beyond the unchanged ones that the demo's proof may take
 WHITE = 16.0  # the brightest pixel of the digits
 BYTE = 255.0  # the brightest pixel of an 8-bit picture
 

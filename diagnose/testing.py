@@ -29,8 +29,8 @@ def assert_sound_activation(f: Any, allow: Iterable[str] = (), *, dtype: str = "
     Traceback (most recent call last):
         ...
     AssertionError: 0.0 * z is not sound in float32:
-      [warning] constant-activation: 0.0 * z gives 0 for every input within |z| <= 3.
-        do: Look for a clip, a cast or a factor of 0 that swallows the input.
+      [warning] constant-activation: The output of 0.0 * z is 0 for every input within |z| <= 3.
+        do: Look for a clip, a cast or a factor of 0 that removes the input.
     Name a rule in `allow` to accept it.
     """
     allowed = {allow} if isinstance(allow, str) else set(allow)

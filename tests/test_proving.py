@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -20,13 +19,13 @@ import builders
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from fates import DEADLY, SLOW, fate
 
 from diagnose import Finding, load
 from diagnose.api import Proof
 from diagnose.callbacks import TrainingMonitor, prove
 from diagnose.callbacks.proving.program import built, check_build, check_fresh, digest
 from diagnose.callbacks.proving.prove import _payload
-from diagnose.callbacks.proving.trial import Job
 from diagnose.callbacks.proving.workers import DIED, StoppedError, Workers
 from diagnose.cli import main
 from diagnose.diagnosis.proof import ProofRecord, Trial, judged
@@ -43,7 +42,9 @@ IDLE = remedy("early-stopping", value=50)
 def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     """A flat activation, with a cure, a change that does nothing, and one that can't be applied."""
     folder = tmp_path_factory.mktemp("proof")
-    found = prove(builders.flat, seeds=2, remedies=[USELESS, IDLE, CURE], path=folder / "runs", progress=False)
+    remedies = [USELESS, IDLE, CURE]
+    with ThreadPoolExecutor(1) as here:  # no process need be started
+        found = prove(builders.flat, seeds=2, remedies=remedies, path=folder / "runs", executor=here, progress=False)
     assert load(folder / "runs" / "unchanged-seed1.sqlite").facts.finished == "completed"
     return found
 
@@ -141,10 +142,10 @@ def test_the_causes_of_a_diagnosis_are_tried_under_the_names_that_a_new_program_
     """The layers of a model that a notebook made for the second time have other names."""
     model, arguments = builders.flat(0)
     model.fit(**arguments, verbose=0, callbacks=[monitor := TrainingMonitor()])
-    found = prove(builders.flat, monitor.diagnosis, seeds=1, budget=2, executor=here, progress=False)
-    assert found.fault_reproduced and len(found.tried) == 2
+    found = prove(builders.flat, monitor.diagnosis, seeds=1, budget=1, executor=here, progress=False)
+    assert found.fault_reproduced and len(found.tried) == 1
     assert not any(trial.error for trial in found.tried)
-    assert any("the budget of 2 trainings was spent" in why for _, why in found.untried)
+    assert any("the budget of 1 training was spent" in why for _, why in found.untried)
 
 
 # --- builders --------------------------------------------------------------------------------------------------------
@@ -252,22 +253,10 @@ def test_a_script_without_a_main_guard_can_prove(tmp_path: Path):
 # --- where trials run ------------------------------------------------------------------------------------------------
 
 
-def fate(job: Job) -> str:
-    """What becomes of a job, by its seed: 13 kills its process."""
-    if job.seed == 13:
-        os._exit(1)
-    if job.seed == 7:
-        time.sleep(0.2)
-    return f"seed {job.seed} in {os.getpid()}"
-
-
 def test_a_job_that_kills_its_process_fails_alone_and_the_others_are_done():
-    jobs = [Job(b"", seed) for seed in (1, 7, 13, 2)]
     with Workers(jobs=2) as workers:
-        results = workers.run(fate, jobs, died=lambda job, why: f"seed {job.seed}: {why}")
-    assert [result.split(" in ")[0] for result in results[:2]] == ["seed 1", "seed 7"]
-    assert results[2] == f"seed 13: {DIED}"
-    assert results[3].startswith("seed 2 in ")
+        results = workers.run(fate, [1, SLOW, DEADLY, 2], died=lambda job, why: f"job {job}: {why}")
+    assert results == ["job 1 done", f"job {SLOW} done", f"job {DEADLY}: {DIED}", "job 2 done"]
 
 
 def test_an_interruption_keeps_what_is_done():
@@ -275,7 +264,7 @@ def test_an_interruption_keeps_what_is_done():
         raise KeyboardInterrupt
 
     with Workers(jobs=1) as workers, pytest.raises(StoppedError, match="interrupted") as stopped:
-        workers.run(fate, [Job(b"", 1), Job(b"", 2)], died=lambda job, why: "", done=interrupting)
+        workers.run(fate, [1, 2], died=lambda job, why: "", done=interrupting)
     assert sum(result is not None for result in stopped.value.results) == 1
 
 

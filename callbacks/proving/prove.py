@@ -268,15 +268,20 @@ class _Proving:
     def _try(self, candidates: Sequence[_Candidate], what: str) -> None:
         """Each on its first seed with the fault; then those that this one left hope for on their other seeds."""
         self._tried += candidates
-        self._train([(each, self._faulty(each)[:1]) for each in candidates], what)
+        others = max((len(self._faulty(each)) - 1 for each in candidates), default=0)
+        self._train([(each, self._faulty(each)[:1]) for each in candidates], what, spared=others)
         hopeful = [each for each in candidates if each.tried and not self._hopeless(each)]
         self._train([(each, self._faulty(each)[1:]) for each in hopeful], what)
 
-    def _train(self, wanted: Iterable[tuple[_Candidate, list[int]]], what: str) -> None:
-        """As many of these as the budget allows; a remedy's seeds are not split."""
+    def _train(self, wanted: Iterable[tuple[_Candidate, list[int]]], what: str, spared: int = 0) -> None:
+        """As many of these as the budget allows; a remedy's seeds are not split.
+
+        spared: trainings that must be left, so that one that helps can be tried on its other seeds.
+        """
         jobs: list[tuple[_Candidate, Job]] = []
+        room = max(self._left - spared, min(self._left, 1))
         for candidate, seeds in wanted:
-            if len(jobs) + len(seeds) <= self._left:
+            if len(jobs) + len(seeds) <= room:
                 jobs += [(candidate, self._job(candidate, seed)) for seed in seeds]
         self._left -= len(jobs)
         stopped: StoppedError | None = None

@@ -8,16 +8,16 @@ process was killed. A job whose process died is tried once more, alone: then it 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
-from pathlib import Path
 from typing import Any, TypeVar
 
 import loky
 
-from diagnose.callbacks.proving.trial import BadBuildError, Job
+from diagnose.activation.calling.process_state import silence
+from diagnose.callbacks.proving.trial import BadBuildError
 
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 DIED = "its process died: it was killed, or ran out of memory"
@@ -55,9 +55,9 @@ class Workers:
 
     def run(
         self,
-        function: Callable[[Job], Result],
-        jobs: Sequence[Job],
-        died: Callable[[Job, str], Result],
+        function: Callable[[Task], Result],
+        jobs: Sequence[Task],
+        died: Callable[[Task, str], Result],
         done: Callable[[], None] = lambda: None,
     ) -> list[Result]:
         """The results of all jobs, in their order.
@@ -83,15 +83,15 @@ class Workers:
         return results
 
     def _side_by_side(
-        self, function: Callable[[Job], Any], left: dict[int, Job], results: list[Any], done: Callable[[], None]
+        self, function: Callable[[Any], Any], left: dict[int, Any], results: list[Any], done: Callable[[], None]
     ) -> None:
         """Do what is left. Jobs that a broken pool of our own lost stay in `left`."""
         if not left:
             return
+        futures: dict[Future[Any], int] = {}
         try:
-            futures: dict[Future[Any], int] = {
-                self._executor().submit(function, job): place for place, job in left.items()
-            }
+            for place, job in left.items():
+                futures[self._executor().submit(function, job)] = place
             for future in as_completed(futures):
                 results[futures[future]] = future.result()
                 del left[futures[future]]
@@ -100,6 +100,10 @@ class Workers:
             self._end()
             raise
         except (BrokenExecutor, CancelledError, RuntimeError, OSError) as error:
+            for future, place in futures.items():  # done, and not looked at yet
+                if place in left and future.done() and not future.cancelled() and future.exception() is None:
+                    results[place] = future.result()
+                    del left[place]
             if self._given is not None:
                 name = type(self._given).__name__
                 raise StoppedError(f"the executor ({name}) failed: {type(error).__name__}: {error}", results) from error
@@ -110,7 +114,10 @@ class Workers:
             return self._given
         if self._own is None:
             self._own = loky.ProcessPoolExecutor(
-                self._jobs, initializer=_quiet, env={"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": _backend()}
+                # What a builder prints, it would print for every trial; and TensorFlow greets from each process.
+                self._jobs,
+                initializer=silence,
+                env={"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": _backend()},
             )
         return self._own
 
@@ -124,8 +131,3 @@ def _backend() -> str:
     import keras
 
     return keras.backend.backend()
-
-
-def _quiet() -> None:
-    """What a builder prints, it would print for every trial."""
-    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  for as long as the process lives

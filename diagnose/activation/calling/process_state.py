@@ -104,6 +104,14 @@ def limited_address_space(growth: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def silence() -> None:
+    """Nothing that this process writes to stdout or stderr goes anywhere, from now on; libraries' greetings neither."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
 @contextlib.contextmanager
 def silent_descriptor(descriptor: int) -> Iterator[None]:
     """What the process writes to this file descriptor goes nowhere."""

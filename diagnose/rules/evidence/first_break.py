@@ -65,7 +65,7 @@ def when(found: Break) -> str:
     """The steps in words.
 
     >>> when(Break("dense", 40, 1.0, 30, 1)), when(Break("dense", 0, 1.0, None, 1))
-    ('at step 40 (step 30 was still good)', 'from the first observed step on, step 0')
+    ('at step 40 (step 30 was still finite)', 'from the first observed step on, step 0')
     """
     if found.last_good is None:
         return f"from the first observed step on, step {found.step}"
