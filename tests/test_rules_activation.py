@@ -243,3 +243,17 @@ def test_inputs_that_hardly_grew_are_not_blamed_on_the_learning_rate():
         ("preactivation.mean", "a"): [0.0] * 5,
     }
     assert findings("saturated-activation", run_of(series, layers="a"))[0].blames[0] == "activation"
+
+
+def test_a_function_of_ones_own_is_changed_wherever_it_stands_and_one_of_keras_where_it_was_found():
+    sites = [{"where": name, "layer": name, "function": "mine", "custom": True} for name in "ab"]
+    series = {
+        ("activation.saturated_share", "a"): [0.8] * 5,
+        ("preactivation.std", "a"): [1.0] * 5,
+        ("preactivation.mean", "a"): [0.0] * 5,
+    }
+    (finding,) = findings("saturated-activation", run_of(series, layers="ab", sites=sites))
+    assert [part.where for part in finding.remedies[0].parts] == ["a", "b"]
+    sites = [site | {"custom": False} for site in sites]
+    (finding,) = findings("saturated-activation", run_of(series, layers="ab", sites=sites))
+    assert finding.remedies[0].where == "a"

@@ -17,16 +17,14 @@ LOPSIDED = 5.0  # a guess: what ELU and GELU return below 0 is less than a fifth
 
 
 def alike(layout: Layout, where: str) -> list[str]:
-    """The hidden places with the activation of this one: a function of the user's own is changed at all of them.
+    """The hidden places with the activation of this one, where it is a function of the user's own; else this alone.
 
-    What a layer does by itself (`where` names no layer) is found in the user's `call`, and is no one's to swap.
+    Such a function is at fault wherever it stands: mended at one place, it goes on spoiling the others.
     """
     site = layout.site(where)
-    if not site.custom:
-        return [where]
-    return [
-        place for place, other in layout.sites.items() if other.function == site.function and other.role == "hidden"
-    ]
+    places = [place for place, other in layout.sites.items() if other.function == site.function]
+    hidden = [place for place in places if layout.hidden(place)]
+    return hidden if site.custom and where in hidden else [where]
 
 
 def everywhere(kind: str, text: str, layout: Layout, where: str, value: object = None) -> Remedy:
