@@ -7,8 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-ITERATIONS = 20  # measured: the norm of a random kernel is found within 4 %, the hardest there are, whose singular
-# values lie close; within 1 to 2 % on average (64 x 64, 784 x 10, 256 x 512, 576 x 128); tests/test_regularizers.py
+ITERATIONS = (
+    20  # measured on 300 random kernels of 64 x 64, the hardest there are, whose singular values lie close: the
+)
+# norm is found within 4 % of 99 in 100, within 8 % of all, and within 1 % on average; tests/test_regularizers.py
 
 
 @keras.saving.register_keras_serializable(package="keras-diagnose")
