@@ -387,7 +387,7 @@ def test_a_training_that_broke_has_no_skill_and_one_that_raises_has_failed():
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.shown
+@pytest.mark.sweep
 def test_the_command_tries_what_it_is_told_and_ends_with_1_where_nothing_cures(tmp_path: Path):
     page = tmp_path / "proof.html"
     told = CliRunner().invoke(
