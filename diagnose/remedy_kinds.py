@@ -69,8 +69,8 @@ def _of(place: str) -> str:
     return f" of {place}" if place else ""
 
 
-def _in(place: str) -> str:
-    return f" in {place}" if place else ""
+def _named(place: str) -> str:
+    return f" {place}" if place else ""
 
 
 def _optimizer_code(_: str, value: Any) -> str:
@@ -87,7 +87,7 @@ SCALED_TARGETS = (
     "y, y_val = (y - mean) / std, (y_val - mean) / std  # model.predict(x) * std + mean gives predictions back"
 )
 ENCODINGS = {
-    "one-hot": ("Give the labels one-hot", "y = keras.utils.to_categorical(y, {classes})"),
+    "one-hot": ("Give the labels one-hot", "y = keras.utils.to_categorical(y, classes)"),
     "whole numbers": ("Give the labels as whole numbers", "y = y.argmax(axis=-1)"),
     "from 0": ("Number the classes from 0 on", "y = y - y.min()"),
     "0 and 1": ("Give the labels as 0 and 1", 'y = (y > y.min()).astype("float32")'),
@@ -221,7 +221,7 @@ KINDS: dict[str, Kind] = {
     ),
     "encode-labels": Kind(
         lambda _, to: ENCODINGS[to][0],
-        lambda _, to: ENCODINGS[to][1].format(classes="classes"),
+        lambda _, to: ENCODINGS[to][1],
         at_layer=False,
         example="one-hot",
     ),
@@ -252,7 +252,7 @@ KINDS: dict[str, Kind] = {
         example=True,
     ),
     "output-activation": Kind(
-        lambda place, f: f"Give the output{_in(place)} the activation `{f}`",
+        lambda place, f: f"Use the activation `{f}` in the output layer{_named(place)}",
         lambda where, f: f"{_layer(where)}.activation = keras.activations.{f}",
         example="sigmoid",
     ),

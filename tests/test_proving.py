@@ -284,6 +284,18 @@ class Mortal(Executor):
         return future
 
 
+class Stopped(Mortal):
+    """One at which the user pressed Ctrl-C."""
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_before_anything_was_trained_is_an_interruption():
+    with pytest.raises(KeyboardInterrupt):
+        prove(builders.flat, seeds=1, executor=Stopped(1), progress=False)
+
+
 def test_an_executor_that_dies_ends_the_proof_and_keeps_what_is_done():
     found = prove(builders.flat, seeds=1, remedies=[CURE, IDLE], executor=Mortal(3), progress=False)
     assert "the executor (Mortal) failed: BrokenExecutor: all workers are gone" in found.interrupted
@@ -337,14 +349,13 @@ def trials(change: Any, *skills: float, sick: bool, rule: str = "flat-activation
         ((0.8, 0.9, 0.85), True, "helps"),  # the cause is still there
         ((0.1, 0.0, 0.05), True, "no effect"),
         ((0.9, 0.0, 0.05), True, "undecided"),
-        ((0.9, 0.9), False, "no effect"),  # not tried on every seed: no cure
+        ((0.9, 0.9), False, "helps"),  # not tried on every seed: no cure
     ],
 )
 def test_a_cure_is_a_gain_on_every_seed_with_the_cause_gone(after: tuple[float, ...], sick: bool, verdict: str):
     before = trials(None, 0.1, 0.0, 0.05, sick=True)
     found = judged(CURE, FLAT, before, trials(CURE, *after, sick=sick))
-    assert found.verdict in (verdict, "helps" if len(after) == 2 else verdict)
-    assert found.verdict != "cures" or verdict == "cures"
+    assert found.verdict == verdict
 
 
 def test_what_makes_a_training_worse_harms():
@@ -371,7 +382,8 @@ def test_a_flaky_fault_is_compared_on_the_seeds_that_show_it():
 def test_a_metric_that_is_told_right_needs_no_gain():
     before = trials(None, 0.9, 0.85, 0.9, sick=True, rule=TOLD.rule)
     assert judged(CURE, TOLD, before, trials(CURE, 0.9, 0.86, 0.9, sick=False)).verdict == "cures"
-    assert judged(CURE, FLAT, trials(None, 0.9, 0.85, 0.9, sick=True), trials(CURE, 0.9, 0.86, 0.9, sick=False)).verdict
+    before = trials(None, 0.9, 0.85, 0.9, sick=True)  # of another fault the same numbers are no cure
+    assert judged(CURE, FLAT, before, trials(CURE, 0.9, 0.86, 0.9, sick=False)).verdict == "no effect"
 
 
 def test_a_training_that_broke_has_no_skill_and_one_that_raises_has_failed():

@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from diagnose.api import Diagnosis, Proof, examine
 from diagnose.callbacks.proving.program import check_build
 from diagnose.callbacks.proving.trial import BadBuildError, Job, check, train
-from diagnose.callbacks.proving.workers import StoppedError, Workers
+from diagnose.callbacks.proving.workers import INTERRUPTED, StoppedError, Workers
 from diagnose.diagnosis.proof import RemedyVerdict, Trial, best_of, hopeless, judged, ranked
 from diagnose.remedy import Remedy, together
 from diagnose.remedy import remedy as made
@@ -75,7 +75,8 @@ def prove(
     path: a folder for the run files of all trainings; None keeps no files.
     progress: whether a bar is shown.
 
-    Ctrl-C ends all trainings, and what was found until then is returned.
+    Ctrl-C ends all trainings, and what was found until then is returned; before the first is done, it is passed on.
+    In an executor of threads, trainings are made in this process, and begin with a new Keras session and a new seed.
     Raises TypeError or ValueError for a bad argument, or a `build` that can't be sent to other processes, or that gives
     no new compiled model with each call; RuntimeError where an executor fails before the fault was reproduced; OSError
     for a folder that can't be made.
@@ -160,6 +161,8 @@ class _Proving:
         except BadBuildError as error:
             raise ValueError(f"build failed: {error}") from None
         except StoppedError as stop:
+            if not any(stop.results) and str(stop) == INTERRUPTED:
+                raise KeyboardInterrupt from None
             if not any(stop.results):
                 raise RuntimeError(f"the unchanged program could not be trained: {stop}") from None
             results, self._interrupted = [each for each in stop.results if each], str(stop)

@@ -23,6 +23,9 @@ Result = TypeVar("Result")
 DIED = "its process died: it was killed, or ran out of memory"
 
 
+INTERRUPTED = "interrupted"
+
+
 class StoppedError(Exception):
     """Not all jobs were done. `results` holds what is there, None for the others; the message says why."""
 
@@ -79,7 +82,7 @@ class Workers:
                     left.pop(place)
         except KeyboardInterrupt:
             self._end()
-            raise StoppedError("interrupted", results) from None
+            raise StoppedError(INTERRUPTED, results) from None
         return results
 
     def _side_by_side(
